@@ -1,0 +1,33 @@
+"""From Saliency to Semantics: verified explanations of 12-lead ECG models, for a notebook course.
+
+The names below are the public interface. Each is imported on first use, so that ``import ecgxai`` costs nothing
+and ``python -m ecgxai download`` needs no PyTorch. The package teaches; it never diagnoses.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "ECG": "ecgxai.ecg.record",
+    "load_ecg": "ecgxai.ecg.io",
+    "load_ecg_model": "ecgxai.models.weights",
+    "attribute": "ecgxai.attribution",
+    "METHODS": "ecgxai.attribution",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name):
+    """Import a public name from its module on first use (PEP 562)."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'ecgxai' has no attribute {name!r}; its public names are {', '.join(__all__)}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    """List the public names, imported or not."""
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,63 @@
+"""The network of the published ECG models (Gumpfer et al., AIME 2024): five convolution blocks, three dense layers."""
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+
+CHANNELS = 64
+CLASSES = ("no finding", "pathology")
+
+
+def _conv_block(leads_in: int, dropout: float) -> nn.Sequential:
+    layers = OrderedDict(
+        conv=nn.Conv1d(leads_in, CHANNELS, kernel_size=3, padding="same"),
+        elu=nn.ELU(),
+        pool=nn.MaxPool1d(2),
+    )
+    if dropout:
+        layers["dropout"] = nn.Dropout(dropout)
+    return nn.Sequential(layers)
+
+
+def _dense_block(dropout: float) -> nn.Sequential:
+    return nn.Sequential(OrderedDict(linear=nn.Linear(CHANNELS, CHANNELS), elu=nn.ELU(), dropout=nn.Dropout(dropout)))
+
+
+class ECGNet(nn.Module):
+    """Twelve leads in, two logits out; index 1 is the pathology. 64,386 parameters.
+
+    Every module is used once and none works in place, so that LRP and DeepLIFT hooks see each of them.
+    ``pathology`` and ``source`` say what the loaded weights detect and where they come from.
+    """
+
+    def __init__(self, pathology: str = "", source: str = "untrained"):
+        super().__init__()
+        self.pathology, self.source = pathology, source
+        self.block1 = _conv_block(12, dropout=0.0)
+        self.block2 = _conv_block(CHANNELS, dropout=0.1)
+        self.block3 = _conv_block(CHANNELS, dropout=0.1)
+        self.block4 = _conv_block(CHANNELS, dropout=0.1)
+        self.block5 = _conv_block(CHANNELS, dropout=0.1)
+        self.pool = nn.AdaptiveAvgPool1d(1)
+        self.flatten = nn.Flatten(start_dim=-2)
+        self.dense1 = _dense_block(dropout=0.25)
+        self.dense2 = _dense_block(dropout=0.25)
+        self.dense3 = _dense_block(dropout=0.25)
+        self.output = nn.Linear(CHANNELS, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Map x (N, 12, T) or (12, T), mV at 500 Hz, to logits (N, 2) or (2,). The published models saw T = 2000."""
+        if x.ndim not in (2, 3) or x.shape[-2] != 12:
+            raise ValueError(f"input has shape {tuple(x.shape)}; expected (N, 12, T) or (12, T): leads before time.")
+        if x.shape[-1] < 32:
+            raise ValueError(f"input has {x.shape[-1]} samples; five max-poolings need at least 32.")
+        for block in (self.block1, self.block2, self.block3, self.block4, self.block5):
+            x = block(x)
+        x = self.flatten(self.pool(x))
+        return self.output(self.dense3(self.dense2(self.dense1(x))))
+
+    @torch.no_grad()
+    def probability(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the softmax probability of the pathology, shape (N,) or scalar, for x as in ``forward``."""
+        return torch.softmax(self(x), dim=-1)[..., 1]

@@ -1,0 +1,29 @@
+"""Fixtures that all tests share."""
+
+import os
+from pathlib import Path
+
+import matplotlib
+import pytest
+
+matplotlib.use("Agg")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def reference() -> Path:
+    """Folder of the reference material (real models, ECGs, maps); the test skips where it is absent."""
+    path = Path(os.environ.get("ECGXAI_REFERENCE", ROOT.parent / "shared" / "reference"))
+    if not (path / "maps").is_dir():
+        pytest.skip(f"no reference material at {path} (set ECGXAI_REFERENCE)")
+    return path
+
+
+@pytest.fixture
+def data_dir(tmp_path, monkeypatch) -> Path:
+    """An empty data folder that the package uses instead of the real one."""
+    path = tmp_path / "data"
+    path.mkdir()
+    monkeypatch.setenv("ECGXAI_DATA", str(path))
+    return path
