@@ -11,6 +11,7 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ECG": "ecgxai.ecg.record",
     "load_ecg": "ecgxai.ecg.io",
+    "simulate_ecg": "ecgxai.ecg.simulate",
     "load_ecg_model": "ecgxai.models.weights",
     "attribute": "ecgxai.attribution",
     "METHODS": "ecgxai.attribution",

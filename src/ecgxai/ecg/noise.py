@@ -1,0 +1,154 @@
+"""What the recording adds to the heart's signal: drift, hum, muscle, motion, swapped cables, a dead lead.
+
+Everything is made at the nine electrodes (three limbs, six on the chest) and reaches the leads through the same
+differences as the heart's own signal, so that Einthoven's and Goldberger's laws hold for the noise as well: muscle
+tremor of the left arm is seen in I, III, aVL and, a third of it, in each chest lead.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
+
+# Cables that are confused in practice -> the electrodes whose signals change places.
+REVERSALS = {
+    "LA-RA": ("LA", "RA"),
+    "LA-LL": ("LA", "LL"),
+    "RA-LL": ("RA", "LL"),
+    "V1-V2": ("V1", "V2"),
+    "V1-V3": ("V1", "V3"),
+    "V2-V3": ("V2", "V3"),
+    "V4-V5": ("V4", "V5"),
+    "V5-V6": ("V5", "V6"),
+}
+
+# I = LA - RA, II = LL - RA, Vi = Vi - Wilson's terminal (RA + LA + LL)/3.
+_TO_LEADS = np.zeros((8, 9))
+_TO_LEADS[0, :2] = -1, 1
+_TO_LEADS[1, [0, 2]] = -1, 1
+_TO_LEADS[2:, :3] = -1 / 3
+_TO_LEADS[2:, 3:] = np.eye(6)
+
+# Potentials against Wilson's terminal: RA = -(I + II)/3, LA = I + RA, LL = II + RA.
+_TO_ELECTRODES = np.zeros((9, 8))
+_TO_ELECTRODES[:3, :2] = np.array([[-1, -1], [2, -1], [-1, 2]]) / 3
+_TO_ELECTRODES[3:, 2:] = np.eye(6)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Which disturbances a simulated recording carries. Numbers scale the default level; 0 switches one off.
+
+    Parameters
+    ----------
+    baseline : breathing and electrode drift below about 1 Hz (typically 0.02-0.2 mV)
+    muscle : muscle tremor, 20-150 Hz, in bursts (typically 3-25 µV rms)
+    hum : mains interference (0-15 µV), with its third harmonic
+    motion : steps that decay as an electrode moves (up to 0.5 mV); about one recording in four has one
+    mains : Hz, 50 or 60
+    reversal : confused cables, one of REVERSALS, or None
+    flat_lead : a chest lead that records nothing ("V1" ... "V6"), or None
+    """
+
+    baseline: float = 1.0
+    muscle: float = 1.0
+    hum: float = 1.0
+    motion: float = 1.0
+    mains: float = 50.0
+    reversal: str | None = None
+    flat_lead: str | None = None
+
+    def __post_init__(self):
+        for name in ("baseline", "muscle", "hum", "motion"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"noise {name} is {getattr(self, name)}; expected a factor of 0 (off) or more.")
+        if self.mains not in (50, 60):
+            raise ValueError(f"mains is {self.mains} Hz; expected 50 or 60.")
+        if self.reversal is not None and self.reversal not in REVERSALS:
+            raise ValueError(f"no lead reversal {self.reversal!r}; expected one of {', '.join(REVERSALS)}, or None.")
+        if self.flat_lead is not None and self.flat_lead not in ELECTRODES[3:]:
+            raise ValueError(f"flat_lead is {self.flat_lead!r}; expected one of {', '.join(ELECTRODES[3:])}, or None.")
+
+
+CLEAN = Noise(baseline=0, muscle=0, hum=0, motion=0)
+
+
+def record(heart: np.ndarray, electrode_noise: np.ndarray, noise: Noise) -> np.ndarray:
+    """Return the eight independent leads as the machine records them.
+
+    Parameters
+    ----------
+    heart : ndarray (8, T), mV: the heart's own I, II, V1-V6
+    electrode_noise : ndarray (9, T), mV, rows in the order of ELECTRODES; see :func:`electrode_noise`
+    """
+    electrodes = _TO_ELECTRODES @ heart + electrode_noise
+    if noise.reversal:
+        a, b = (ELECTRODES.index(name) for name in REVERSALS[noise.reversal])
+        electrodes[[a, b]] = electrodes[[b, a]]
+    leads = _TO_LEADS @ electrodes
+    if noise.flat_lead:
+        leads[ELECTRODES.index(noise.flat_lead) - 1] = 0.0
+    return leads
+
+
+def electrode_noise(noise: Noise, seed: int, samples: int, fs: float) -> np.ndarray:
+    """Return the disturbances at the electrodes, (9, T) in mV. Each kind has its own random stream.
+
+    Switching one kind off or changing its level leaves the others as they are.
+    """
+    total = np.zeros((len(ELECTRODES), samples))
+    kinds = (("baseline", _baseline), ("muscle", _muscle), ("hum", _hum), ("motion", _motion))
+    for stream, (name, make) in enumerate(kinds):
+        level = getattr(noise, name)
+        if level:
+            total += level * make(np.random.default_rng([seed, 100 + stream]), samples, fs, noise)
+    return total
+
+
+def _coloured(rng, samples: int, fs: float, shape) -> np.ndarray:
+    """Return Gaussian noise (9, T) of unit variance whose amplitude spectrum is ``shape(f)``, f in Hz."""
+    n = 1 << (samples - 1).bit_length()  # a power of two, longer than asked: no wrap-around from end to start
+    gain = shape(np.fft.rfftfreq(n, 1 / fs))
+    white = rng.standard_normal((9, 2, len(gain)))
+    wave = np.fft.irfft((white[:, 0] + 1j * white[:, 1]) * gain, n)[:, :samples]
+    return wave * (n / 2 / np.sqrt(np.sum(gain**2)))
+
+
+def _baseline(rng, samples, fs, noise):
+    """Breathing (0.15-0.4 Hz, every electrode with its own share) and electrode drift, a spectrum falling with f^1.5."""
+    time = np.arange(samples) / fs
+    rate, phase = rng.uniform(0.15, 0.4), rng.uniform(0, 2 * np.pi)
+    breath = np.sin(2 * np.pi * rate * time + phase) + 0.25 * np.sin(4 * np.pi * rate * time + 2 * phase + 0.6)
+    share = rng.normal(0, 0.03, (9, 1)) * rng.lognormal(0, 0.5)
+    drift = _coloured(rng, samples, fs, lambda f: np.where(f > 0, np.maximum(f, 0.05) ** -1.5, 0.0) * (f < 40))
+    return share * breath + drift * rng.lognormal(np.log(0.03), 0.7, (9, 1))
+
+
+def _muscle(rng, samples, fs, noise):
+    """Band noise around 40-100 Hz; each electrode's level swells and fades. Limbs tremble more than the chest."""
+    tremor = _coloured(
+        rng, samples, fs, lambda f: (f / 30) ** 2 / (1 + (f / 30) ** 2) / (1 + (f / 90) ** 2) * (f < 200)
+    )
+    swell = _coloured(rng, samples, fs, lambda f: 1.0 * (f < 1.0))
+    level = np.r_[rng.lognormal(np.log(0.007), 0.6, 3), rng.lognormal(np.log(0.004), 0.5, 6)]
+    return level[:, None] * tremor * np.exp(0.4 * swell) + 0.0015 * rng.standard_normal((9, samples))
+
+
+def _hum(rng, samples, fs, noise):
+    time = np.arange(samples) / fs
+    phase = 2 * np.pi * noise.mains * (1 + rng.normal(0, 2e-4)) * time + rng.uniform(0, 2 * np.pi)
+    level = np.abs(rng.normal(0, 0.0025, (9, 1))) * rng.lognormal(0, 0.6)
+    return level * (np.sin(phase + rng.normal(0, 0.3, (9, 1))) + 0.15 * np.sin(3 * phase))
+
+
+def _motion(rng, samples, fs, noise):
+    """With probability 1/4: one electrode jumps at a random time and settles back within a second or two."""
+    out = np.zeros((9, samples))
+    happens, electrode, start, size = rng.random(), rng.integers(9), rng.uniform(0, samples / fs), rng.normal(0, 0.25)
+    settle, jerk = rng.uniform(0.3, 1.5), rng.uniform(0.03, 0.15)
+    if happens < 0.25:
+        since = np.arange(samples) / fs - start
+        since = since[since > 0]
+        out[electrode, samples - len(since) :] = size * (1 - np.exp(-since / jerk)) * np.exp(-since / settle)
+    return out
