@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ECG": "ecgxai.ecg.record",
     "load_ecg": "ecgxai.ecg.io",
+    "records": "ecgxai.ecg.records",
+    "load_record": "ecgxai.ecg.records",
     "simulate_ecg": "ecgxai.ecg.simulate",
     "load_ecg_model": "ecgxai.models.weights",
     "attribute": "ecgxai.attribution",

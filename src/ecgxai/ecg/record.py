@@ -72,11 +72,11 @@ class ECG:
         return self.signal[self.leads.index(name)]
 
     def tensor(self) -> torch.Tensor:
-        """Return a copy of the signal as a float32 tensor of shape (12, T), mV: what the models and ``attribute`` take."""
+        """Return a copy of the signal as a float32 tensor (12, T), mV: what the models and ``attribute`` take."""
         return torch.tensor(self.signal)
 
     def window(self, start: int = 0, samples: int = 2000) -> "ECG":
-        """Return ``samples`` samples from sample ``start`` on; the default is what the published models saw (first 4 s).
+        """Return ``samples`` samples from sample ``start`` on; the default, the first 4 s, is what the models saw.
 
         Raises
         ------
@@ -90,10 +90,27 @@ class ECG:
             )
         return replace(self, signal=self.signal[:, start : start + samples].copy())
 
+    def resample(self, fs: float = 500.0) -> "ECG":
+        """Return the record at another sampling rate, anti-aliased; sample 0 stays at time 0.
+
+        A record that has that rate already comes back as it is. See :func:`ecgxai.ecg.filters.resample`.
+        """
+        from ecgxai.ecg.filters import resample
+
+        if fs == self.fs:
+            return self
+        signal = resample(self.signal, self.fs, fs)
+        note = f"Resampled from {self.fs:g} to {fs:g} Hz; it holds nothing above {min(self.fs, fs) / 2:g} Hz."
+        return replace(self, signal=signal, fs=float(fs), notes=(*self.notes, note))
+
     def preprocess(self) -> "ECG":
         """Return the record after the published filter chain (BWR, BLA, AC50Hz, LP40Hz), over its whole length.
 
         A record that is already preprocessed comes back as it is. See :func:`ecgxai.ecg.filters.preprocess`.
+
+        Raises
+        ------
+        ValueError : the rate is not 500 Hz, or samples are NaN (the message names leads and sample ranges)
         """
         from ecgxai.ecg.filters import preprocess
 
