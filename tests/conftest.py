@@ -6,6 +6,8 @@ from pathlib import Path
 import matplotlib
 import pytest
 
+import ecgxai.attribution  # noqa: F401  before any test imports zennit or signxai: it makes torchvision importable
+
 matplotlib.use("Agg")
 
 ROOT = Path(__file__).resolve().parents[1]

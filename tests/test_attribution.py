@@ -1,0 +1,452 @@
+"""Attribution against closed forms, conservation laws and peer libraries."""
+
+import ast
+import importlib.util
+import warnings
+from pathlib import Path
+
+import captum.attr
+import pytest
+import torch
+import zennit.composites
+from torch import nn
+
+from ecgxai import METHODS, attribute
+from ecgxai.attribution import MethodWarning, caveat
+from ecgxai.attribution.gradients import explained_logit
+from ecgxai.attribution.names import resolve
+from ecgxai.models.ecg_net import ECGNet
+from networks import ImageNet, ReluECG, ecg_batch, image_batch, linear_ecg, seeded
+
+QUICK = {
+    "kernel_shap": {"samples": 60, "segment": 16},
+    "lime": {"samples": 60, "segment": 16},
+    "rise": {"samples": 40, "cell": 16},
+    "occlusion": {"window": 16, "stride": 8},
+}
+RANDOM = [
+    name
+    for name, row in METHODS.items()
+    if row.random and name not in ("deeplift", "integrated_gradients", "occlusion")
+]
+
+pytestmark = pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
+
+
+def explain(model, x, name, **parameters):
+    return attribute(model, x, name, progress=False, **{**QUICK.get(name, {}), **parameters})
+
+
+# Seeds of networks in which no channel is silent: average pooling cannot hand relevance to a channel of zeros.
+LIVELY = {ReluECG: 28, ImageNet: 2}
+
+
+def sums(relevance):
+    return relevance.flatten(1).sum(1)
+
+
+# --- Every row of the registry ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize(("make", "inputs"), [(ReluECG, ecg_batch), (ImageNet, image_batch), (ECGNet, ecg_batch)])
+def test_runs_on_batches_and_single_samples(name, make, inputs):
+    model, x = seeded(make), inputs()
+    both = explain(model, x, name, target=[1, 0])
+    assert both.shape == x.shape
+    assert torch.isfinite(both).all()
+    assert both.abs().sum() > 0
+    alone = explain(model, x[0], name, target=1)
+    torch.testing.assert_close(alone, both[0], rtol=1e-3, atol=1e-4 * float(both[0].abs().max()))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_leaves_the_model_as_it_was(name):
+    model, x = seeded(ImageNet).train(), image_batch()
+    model.features[0].weight.requires_grad_(False)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    random_state = torch.get_rng_state()
+    explain(model, x, name)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert all(module.training for module in model.modules())
+    assert all(module.inplace for module in model.modules() if isinstance(module, nn.ReLU))
+    assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+    assert not any(module._backward_hooks or module._backward_pre_hooks for module in model.modules())
+    assert all(weight.grad is None for weight in model.parameters())
+    assert [weight.requires_grad for weight in model.parameters()].count(False) == 1
+    assert torch.equal(torch.get_rng_state(), random_state)
+
+
+@pytest.mark.parametrize("name", RANDOM)
+def test_deterministic_under_a_seed(name):
+    model, x = seeded(ReluECG), ecg_batch(1)
+    first = explain(model, x, name, seed=3)
+    torch.rand(5)
+    assert torch.equal(explain(model, x, name, seed=3), first)
+    assert not torch.equal(explain(model, x, name, seed=4), first)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_rows_are_complete(name):
+    row = METHODS[name]
+    assert row.name == name
+    assert row.title
+    assert row.formula
+    assert row.citation or row.family == "control"
+    for parameter in row.parameters:
+        assert parameter.help
+        assert parameter.check(parameter.default) == parameter.default
+
+
+@pytest.mark.parametrize("context", [torch.no_grad, torch.inference_mode])
+def test_works_where_gradients_are_off(context):
+    model, x = seeded(ReluECG), ecg_batch()
+    expected = explain(model, x, "lrp_epsilon")
+    with context():
+        torch.testing.assert_close(explain(model, ecg_batch(), "lrp_epsilon"), expected)
+
+
+# --- Closed forms: a linear network ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def linear():
+    model = seeded(lambda: linear_ecg(40))
+    return model, model[0].weight.detach()[1], ecg_batch(1, 40)
+
+
+def test_linear_gradient_family(linear):
+    model, weight, x = linear
+    closed_forms = {
+        "gradient": weight,
+        "gradient_x_input": weight * x[0],
+        "gradient_x_sign": weight * torch.where(x[0] >= 0, 1, -1),
+        "smoothgrad": weight,
+        "vargrad": torch.zeros_like(weight),
+        "integrated_gradients": weight * x[0],
+        "deeplift": weight * x[0],
+    }
+    for name, expected in closed_forms.items():
+        torch.testing.assert_close(explain(model, x, name, target=1)[0], expected, atol=1e-6, rtol=1e-4)
+
+
+def test_sign_of_zero_is_plus(linear):
+    model, weight, x = linear
+    x[0, 0] = 0
+    torch.testing.assert_close(explain(model, x, "gradient_x_sign", target=1)[0, 0], weight[0])
+    torch.testing.assert_close(explain(model, x, "gradient_x_sign", target=1, mu=0.1)[0, 0], -weight[0])
+
+
+def test_linear_occlusion_is_what_is_taken_away(linear):
+    model, weight, x = linear
+    each = explain(model, x, "occlusion", target=1, window=1, stride=1)[0]
+    torch.testing.assert_close(each, weight * x[0], atol=1e-5, rtol=1e-3)
+    together = explain(model, x, "occlusion", target=1, window=1, stride=1, leads="all")[0]
+    torch.testing.assert_close(together, (weight * x[0]).sum(0).expand(12, -1), atol=1e-5, rtol=1e-3)
+
+
+def test_linear_kernel_shap_is_the_segments_contribution(linear):
+    model, weight, x = linear
+    relevance = explain(model, x, "kernel_shap", target=1, segment=20, samples=2000)[0]
+    segments = (weight * x[0]).view(12, 2, 20).sum(-1)
+    torch.testing.assert_close(relevance.view(12, 2, 20).sum(-1), segments, atol=1e-3, rtol=1e-2)
+
+
+def test_linear_lime_and_rise_rank_the_segments(linear):
+    model, weight, x = linear
+    segments = (weight * x[0]).view(12, 2, 20).sum(-1).flatten()
+    for name, parameters in {"lime": {"segment": 20}, "rise": {"cell": 20}}.items():
+        relevance = explain(model, x, name, target=1, **(parameters | {"samples": 4000}))[0]
+        found = relevance.view(12, 2, 20).sum(-1).flatten()
+        assert torch.corrcoef(torch.stack([found, segments]))[0, 1] > 0.75, name
+
+
+def test_linear_lrp_z_is_the_contribution_without_bias():
+    model = nn.Sequential(nn.Conv1d(12, 2, 40, bias=False), nn.Flatten())
+    x = ecg_batch(1, 40)
+    torch.testing.assert_close(explain(model, x, "lrp_z", target=1)[0], model[0].weight.detach()[1] * x[0])
+
+
+def test_expected_gradients_of_one_baseline_is_integrated_gradients():
+    model, x = seeded(ReluECG), ecg_batch(1)
+    expected = explain(model, x, "integrated_gradients", target=1, steps=1000)
+    drawn = explain(model, x, "expected_gradients", target=1, samples=4000, background=torch.zeros(1, 12, 64))
+    assert torch.corrcoef(torch.stack([drawn.flatten(), expected.flatten()]))[0, 1] > 0.999
+
+
+def test_grad_cam_pp_closed_form():
+    """Convolution, average pooling, dense: gradients are w_k / T, so alpha_k = 1 / (2 + g_k sum A_k)."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv1d(12, 4, 1), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
+    model[4].weight.data.abs_()
+    x = ecg_batch(1, 50)
+    maps, g = model[1](model[0](x)).detach()[0], model[4].weight.detach()[1] / 50
+    alpha = g**2 / (2 * g**2 + maps.sum(1) * g**3)
+    cam = ((50 * alpha * g.clamp(min=0))[:, None] * maps).sum(0).clamp(min=0)
+    torch.testing.assert_close(explain(model, x, "grad_cam_pp", target=1)[0, 0], cam / cam.max())
+
+
+# --- Completeness and conservation -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "tolerance"),
+    [("integrated_gradients", {"steps": 1000}, 1e-3), ("deeplift", {}, 1e-4), ("kernel_shap", {}, 1e-3)],
+)
+def test_relevance_sums_to_the_difference_from_the_baseline(name, parameters, tolerance):
+    model, x = seeded(ReluECG), ecg_batch()
+    target = torch.tensor([1, 0])
+    with torch.no_grad():
+        difference = explained_logit(model, x, target) - explained_logit(model, torch.zeros_like(x), target)
+    torch.testing.assert_close(
+        sums(explain(model, x, name, target=target, **parameters)), difference, rtol=tolerance, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [("lrp_z", {}), ("lrp_epsilon", {"epsilon": 1e-9}), ("lrp_epsilon_std_x", {"factor": 0.0}), ("lrp_flat", {}),
+     ("lrp_wsquare", {}), ("lrp_gamma", {"gamma": 0.0})],
+)  # fmt: skip
+@pytest.mark.parametrize(("make", "inputs"), [(ReluECG, ecg_batch), (ImageNet, image_batch)])
+def test_lrp_conserves_the_logit_without_biases(name, parameters, make, inputs):
+    options = {"bias": False} | ({"normalised": False} if make is ImageNet else {})
+    model, x = seeded(make, seed=LIVELY[make], **options), inputs()
+    logit = explained_logit(model, x, torch.tensor([1, 1])).detach()
+    torch.testing.assert_close(sums(explain(model, x, name, target=1, **parameters)), logit, rtol=2e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("rule", ["z", "flat", "wsquare", "zbox"])
+def test_first_layer_rules_conserve(rule):
+    model, x = seeded(ReluECG, seed=2, bias=False), ecg_batch()
+    logit = explained_logit(model, x, torch.tensor([1, 1])).detach()
+    torch.testing.assert_close(sums(explain(model, x, "lrp_z", target=1, input_rule=rule)), logit, rtol=2e-3, atol=1e-4)
+
+
+def test_alpha_beta_conserves_where_every_part_is_positive():
+    """With positive weights and inputs the negative part is empty: alpha 1 beta 0 is then the z-rule."""
+    model, x = seeded(ReluECG, bias=False), ecg_batch().abs()
+    for weight in model.parameters():
+        weight.data.abs_()
+    torch.testing.assert_close(explain(model, x, "lrp_alpha_beta", target=1), explain(model, x, "lrp_z", target=1))
+
+
+# --- Peers -----------------------------------------------------------------------------------------------
+
+ZENNIT = {
+    "lrp_epsilon_plus": lambda low, high: zennit.composites.EpsilonPlus(),
+    "lrp_epsilon_gamma_box": lambda low, high: zennit.composites.EpsilonGammaBox(low, high),
+    "lrp_epsilon_plus_flat": lambda low, high: zennit.composites.EpsilonPlusFlat(),
+    "lrp_epsilon_alpha2_beta1_flat": lambda low, high: zennit.composites.EpsilonAlpha2Beta1Flat(),
+}
+
+
+@pytest.mark.parametrize("name", ZENNIT)
+def test_composites_are_zennits(name):
+    model, x = seeded(ImageNet, normalised=False), image_batch()
+    for module in model.modules():
+        module.inplace = False
+    low, high = -3.0, 3.0
+    parameters = {"low": low, "high": high}
+    with ZENNIT[name](torch.full_like(x, low), torch.full_like(x, high)).context(model) as hooked:
+        inside = x.clone().requires_grad_()
+        logits = hooked(inside)
+        start = torch.zeros_like(logits)
+        start[:, 2] = logits[:, 2].detach()
+        expected = torch.autograd.grad(logits, inside, start)[0]
+    torch.testing.assert_close(explain(model, x, name, target=2, **parameters), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_integrated_gradients_is_captums():
+    model, x = seeded(ReluECG), ecg_batch()
+    peer = captum.attr.IntegratedGradients(model).attribute(x, target=1, n_steps=1000, method="riemann_trapezoid")
+    ours = explain(model, x, "integrated_gradients", target=1, steps=1000)
+    torch.testing.assert_close(ours, peer.float(), rtol=1e-2, atol=1e-4)
+
+
+def test_gradient_x_input_is_captums():
+    model, x = seeded(ReluECG), ecg_batch()
+    peer = captum.attr.InputXGradient(model).attribute(x.clone().requires_grad_(), target=1)
+    torch.testing.assert_close(explain(model, x, "gradient_x_input", target=1), peer.detach())
+
+
+@pytest.mark.parametrize(("name", "peer"), [("guided_backprop", "GuidedBackprop"), ("deconvnet", "Deconvolution")])
+def test_rectifier_rules_are_captums(name, peer):
+    model, x = seeded(ReluECG), ecg_batch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = getattr(captum.attr, peer)(model).attribute(x, target=1)
+    torch.testing.assert_close(explain(model, x, name, target=1), expected.detach())
+
+
+def test_grad_cam_is_captums():
+    model, x = seeded(ReluECG), ecg_batch()
+    peer = captum.attr.LayerGradCam(model, model.relu2).attribute(x, target=0, relu_attributions=True).detach()
+    ours = explain(model, x, "grad_cam", target=0)
+    cam = peer / peer.amax(-1, keepdim=True)
+    expected = nn.functional.interpolate(cam, size=64, mode="linear", align_corners=True)
+    torch.testing.assert_close(ours[:, :1], expected)
+    assert torch.equal(ours[:, :1].expand_as(ours), ours)
+
+
+def test_batch_norm_is_merged_before_lrp():
+    model, x = seeded(ImageNet), image_batch()
+    merged = seeded(ImageNet, normalised=False)
+    fused = nn.utils.fusion.fuse_conv_bn_eval(model.features[0], model.features[1])
+    merged.features[0].load_state_dict(fused.state_dict())
+    merged.features[2].load_state_dict(model.features[3].state_dict())
+    merged.classifier.load_state_dict(model.classifier.state_dict())
+    for name in ("lrp_epsilon", "lrp_alpha_beta"):
+        torch.testing.assert_close(
+            explain(model, x, name, target=1), explain(merged, x, name, target=1), rtol=1e-3, atol=1e-5
+        )
+
+
+def test_unmerged_batch_norm_is_refused():
+    model = seeded(
+        lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(3600, 2))
+    )
+    with pytest.raises(ValueError, match="batch normalisation '2'"):
+        explain(model, image_batch(), "lrp_epsilon")
+
+
+# --- SIGN-XAI names --------------------------------------------------------------------------------------
+
+
+def signxai_names():
+    """Return the methods that the installed signxai package defines, read from its source."""
+    package = Path(importlib.util.find_spec("signxai").submodule_search_locations[0])
+    source = ast.parse((package / "tf_signxai" / "methods" / "wrappers.py").read_text())
+    names = [node.name for node in source.body if isinstance(node, ast.FunctionDef)]
+    return [name for name in names if not name.startswith("calculate_") and not name.endswith("_wrapper")]
+
+
+def test_every_signxai_name_is_understood():
+    names = signxai_names()
+    assert len(names) > 150
+    for name in names:
+        method, parameters = resolve(name)
+        known = {p.name: p for p in METHODS[method].parameters}
+        for key, value in parameters.items():
+            if key in known:
+                known[key].check(value)
+            else:
+                assert key in ("times", "mu")
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "parameters"),
+    [
+        ("lrpsign_epsilon_0_25_std_x_mu_0_5", "lrp_epsilon_std_x", {"input_rule": "sign", "factor": 0.25, "mu": 0.5}),
+        ("lrpsign_epsilon_50_mu_neg_0_5", "lrp_epsilon", {"input_rule": "sign", "epsilon": 50.0, "mu": -0.5}),
+        ("w2lrp_alpha_1_beta_0", "lrp_alpha_beta", {"input_rule": "wsquare", "alpha": 1.0, "beta": 0.0}),
+        ("zblrp_z_VGG16ILSVRC", "lrp_z", {"input_rule": "zbox"}),
+        ("flatlrp_sequential_composite_b", "lrp_sequential_composite_b", {"input_rule": "flat"}),
+        ("gradient_x_sign_mu_neg_0_5", "gradient", {"times": "sign", "mu": -0.5}),
+        ("lrp_alpha_2_beta_1_x_input_x_sign", "lrp_alpha_beta",
+         {"input_rule": "same", "alpha": 2.0, "beta": 1.0, "times": "input_sign"}),
+        ("guided_grad_cam_VGG16ILSVRC", "guided_grad_cam", {}),
+    ],
+)  # fmt: skip
+def test_names_are_read(name, method, parameters):
+    assert resolve(name) == (method, parameters)
+
+
+def test_names_multiply():
+    model, x = seeded(ReluECG), ecg_batch()
+    plain = explain(model, x, "smoothgrad", samples=5)
+    torch.testing.assert_close(
+        explain(model, x, "smoothgrad_x_input_x_sign", samples=5), plain * x * torch.where(x >= 0, 1, -1)
+    )
+
+
+# --- What goes wrong -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"method": "lrp_epsilom"}, "did you mean lrp_epsilon"),
+        ({"method": "lrpsing_epsilon_0_25_std_x"}, "did you mean lrpsign_epsilon_0_25_std_x"),
+        ({"epsilon": -1}, "epsilon is -1; expected a number from 0 to 100"),
+        ({"epsilon": "big"}, "expected a number"),
+        ({"epsilom": 1}, "Did you mean epsilon"),
+        ({"input_rule": "SIGN"}, "expected one of 'same'"),
+        ({"method": "smoothgrad", "samples": 2.5}, "expected a whole number from 1 to 5000"),
+        ({"method": "lrp_alpha_beta", "alpha": 2, "beta": 0.5}, "alpha - beta = 1"),
+        (
+            {"method": "integrated_gradients", "baseline": "black"},
+            "expected one of 'zero', 'mean', 'noise' or a tensor",
+        ),
+        ({"method": "grad_cam", "layer": "conv9"}, "no layer 'conv9'; expected one of conv1"),
+        ({"target": 2}, "classes 0 to 1"),
+        ({"target": -1}, "classes 0 to 1"),
+        ({"target": [0, 1, 0]}, "one for each of 2 samples"),
+        ({"target": 0.5}, "whole numbers"),
+        ({"method": "kernel_shap", "target": 5}, "classes 0 to 1"),
+        ({"method": "deeplift", "target": 5}, "classes 0 to 1"),
+        ({"method": "expected_gradients", "background": torch.zeros(3, 2)}, "expected (K, 12, 64)"),
+    ],
+)
+def test_bad_arguments_say_what_is_wrong(arguments, message):
+    with pytest.raises(ValueError) as error:  # noqa: PT011  the message is checked below, without regex escapes
+        attribute(seeded(ReluECG), ecg_batch(), **arguments)
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(5), "this network takes (N, channels, T)"),
+        (torch.full((12, 64), torch.nan), "768 NaN"),
+        (torch.zeros(0, 12, 64), "nothing to explain"),
+        ("an ECG", "expected a tensor"),
+    ],
+)
+def test_bad_input_says_what_is_wrong(x, message):
+    with pytest.raises(ValueError) as error:  # noqa: PT011
+        attribute(seeded(ReluECG), x)
+    assert message in str(error.value)
+
+
+def test_reused_modules_are_refused():
+    class Reuse(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.relu, self.dense = nn.Conv1d(12, 12, 3, padding=1), nn.ReLU(), nn.Linear(12, 2)
+
+        def forward(self, x):
+            return self.dense(self.relu(self.conv(self.relu(self.conv(x)))).mean(-1))
+
+    with pytest.raises(ValueError, match="uses module 'conv' more than once"):
+        attribute(Reuse(), ecg_batch(), "lrp_epsilon")
+
+
+def test_degenerate_methods_warn_with_the_reason():
+    elu, relu, x = seeded(ECGNet), seeded(ReluECG), ecg_batch()
+    with pytest.warns(MethodWarning, match="ReLU only"):
+        attribute(elu, x, "guided_backprop")
+    with pytest.warns(MethodWarning, match="never in which lead"):
+        attribute(relu, x, "grad_cam")
+    assert caveat("guided_backprop", relu) is None
+    assert caveat("grad_cam", seeded(ImageNet)) is None
+    assert caveat("lrp_epsilon", elu) is None
+
+
+def test_a_progress_function_counts_and_stops():
+    model, x, seen = seeded(ReluECG), ecg_batch(1), []
+
+    def report(done, total):
+        seen.append((done, total))
+        if done >= total / 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attribute(model, x, "integrated_gradients", progress=report, steps=100)
+    assert seen[0][1] == 100
+    assert len(seen) > 1
+    for name in ("occlusion", "kernel_shap", "rise", "deepshap", "lrp_epsilon"):
+        seen.clear()
+        attribute(model, x, name, progress=lambda done, total: seen.append((done, total)), **QUICK.get(name, {}))
+        assert seen[-1][0] == seen[-1][1], name
+    assert not any(module._forward_hooks for module in model.modules())
