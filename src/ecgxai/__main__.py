@@ -1,0 +1,84 @@
+"""``python -m ecgxai``. A command is a row of ``COMMANDS``; what is heavy to import is imported when it runs."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A subcommand: its help, its arguments, and the function that runs it and returns the exit code."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _download_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "group",
+        nargs="*",
+        default=["all"],
+        help="what to fetch: alexnet, ecg-models, ecgs, images, or all (default)",
+    )
+    parser.add_argument("--data", metavar="DIR", help="data folder (default: $ECGXAI_DATA, else the checkout's data/)")
+    parser.add_argument(
+        "--mirror",
+        metavar="DIR",
+        help="take files from this folder first, recognised by their content (default: $ECGXAI_MIRROR)",
+    )
+    parser.add_argument("--offline", action="store_true", help="never use the network: what there is, or the mirror")
+    parser.add_argument("--timeout", type=float, default=15, metavar="S", help="seconds to wait for data (default: 15)")
+    parser.add_argument("--list", action="store_true", help="print every file with its licence, addresses and sha256")
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    from ecgxai.download import as_markdown, download
+
+    if arguments.list:
+        print(as_markdown())
+        return 0
+    try:
+        results = download(
+            arguments.group,
+            data=arguments.data,
+            mirror=arguments.mirror,
+            offline=arguments.offline,
+            timeout=arguments.timeout,
+        )
+    except (ValueError, NotADirectoryError) as error:
+        return _usage_error(error)
+    return int(any(result.status == "failed" for result in results))
+
+
+def _usage_error(message: object) -> int:
+    print(f"ecgxai: {message}", file=sys.stderr)
+    return 2
+
+
+COMMANDS = {
+    "download": Command("fetch the real models, recordings and photographs", _download_arguments, _download),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m ecgxai",
+        description="From Saliency to Semantics: explanations of 12-lead ECG models. For teaching, not for diagnosis.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        command.add_arguments(commands.add_parser(name, help=command.help, description=command.help))
+    arguments = parser.parse_args(argv)
+    try:
+        return COMMANDS[arguments.command].run(arguments)
+    except KeyboardInterrupt:
+        print("ecgxai: interrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        return _usage_error(f"{error.name} is not installed. Run `make lab`, or `pip install -e .` in the checkout.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
