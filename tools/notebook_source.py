@@ -1,0 +1,82 @@
+"""From a source in notebooks/src (py:percent) to the notebooks that a learner opens, not yet executed."""
+
+import re
+from itertools import takewhile
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+# Fixed, so that neither the machine nor the day shows in a committed notebook.
+METADATA = {
+    "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+    "language_info": {
+        "codemirror_mode": {"name": "ipython", "version": 3},
+        "file_extension": ".py",
+        "mimetype": "text/x-python",
+        "name": "python",
+        "pygments_lexer": "ipython3",
+    },
+}
+
+
+class SourceError(ValueError):
+    """A notebook source that can't be built; the message names the file and the cell."""
+
+
+def sources(folder: Path, names: list[str] | None = None) -> list[Path]:
+    """Return the sources in ``folder``/src, sorted; all of them, or those whose name starts with one of ``names``."""
+    found = sorted((folder / "src").glob("*.py"))
+    names = [Path(name).stem for name in names or [""]]
+    for name in names:
+        if not any(path.stem.startswith(name) for path in found):
+            raise SourceError(f"no notebook {name!r}; there are: {', '.join(path.stem for path in found) or 'none'}")
+    return [path for path in found if path.stem.startswith(tuple(names))]
+
+
+def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
+    """Return what is built from a source: path below notebooks/ -> notebook.
+
+    A source without a cell tagged ``solution`` makes one notebook. With one it makes two: the exercise, where each
+    solution is cut down to its leading comments, and ``solutions/NN_name.ipynb`` with all of it.
+    """
+    solved = read(source)
+    name = f"{source.stem}.ipynb"
+    if not any(is_solution(cell) for cell in solved.cells):
+        return {name: solved}
+    exercise = read(source)
+    for cell in filter(is_solution, exercise.cells):
+        cell.source = stub(cell.source)
+    return {name: exercise, f"solutions/{name}": solved}
+
+
+def read(source: Path) -> nbformat.NotebookNode:
+    """Read a py:percent file; metadata and cell ids are fixed by the file's name and content."""
+    notebook = jupytext.read(source, fmt={"extension": ".py", "format_name": "percent"})
+    notebook.metadata = nbformat.from_dict(METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    ids = set()
+    for index, cell in enumerate(notebook.cells):
+        # `# %% a title` names the cell, and with it its id and its figures' files, whatever is inserted before it.
+        label = slug(cell.metadata.pop("title", "")) or f"{index:02d}"
+        cell.id = f"{source.stem[:2]}-{label}"
+        if cell.id in ids:
+            raise SourceError(f"{source}: two cells have the title {label!r}; titles must differ.")
+        ids.add(cell.id)
+    return notebook
+
+
+def slug(title: str) -> str:
+    """Return a title in lower-case letters, digits and hyphens, at most 50 of them."""
+    return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:50]
+
+
+def is_solution(cell: nbformat.NotebookNode) -> bool:
+    """Say whether the cell holds the solution of an exercise."""
+    return "solution" in cell.metadata.get("tags", [])
+
+
+def stub(solution: str) -> str:
+    """Return what a learner gets in place of a solution: its leading comment lines, then room for code."""
+    task = takewhile(lambda line: line.startswith("#"), solution.splitlines())
+    return "\n".join([*task, "# Your code here."])
