@@ -1,0 +1,82 @@
+# From Saliency to Semantics. `make help` lists the commands.
+
+# The newest Python that the pinned packages support: numpy < 2, which signxai2 requires, ends with Python 3.12.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
+	$$python -c '' 2>/dev/null && echo $$python && break; done)
+TORCH ?= $(shell sed -n '/^torch==/p' requirements.txt)
+VENV ?= .venv
+
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+NOTEBOOKS := $(BIN)/python tools/notebooks.py
+# NB=06 restricts course and notebooks to the notebooks whose name starts so.
+NB ?=
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.DEFAULT_GOAL := help
+.PHONY: help course lab test lint notebooks constraints data clean
+
+help:
+	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
+	@echo "make lab        install, then open JupyterLab at the first notebook"
+	@echo "make test       install, lint, unit tests, and all notebooks checked and run"
+	@echo "make notebooks  install, then rebuild notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make clean      remove build/, plots of runs and caches; 'rm -r $(VENV)' removes the installation"
+	@echo
+	@echo "PYTHON=python3.12 chooses the Python, TORCH='torch==2.13.0 --index-url URL' the build of PyTorch,"
+	@echo "NB='06 07' the notebooks. Real recordings and weights: $(BIN)/python -m ecgxai download all"
+
+course: $(STAMP) data
+	$(NOTEBOOKS) run $(NB)
+
+lab: $(STAMP)
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
+
+test: $(STAMP) lint data
+	$(NOTEBOOKS) check
+	$(BIN)/python -m pytest
+	$(NOTEBOOKS) run
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+notebooks: $(STAMP)
+	$(NOTEBOOKS) build $(NB)
+	$(BIN)/ruff check notebooks
+	$(BIN)/ruff format --check notebooks
+
+# A mirror (a folder with the files, for a lecture room without a network) is used without being asked for. It need not
+# hold everything: exit status 1 says that something is missing, and the notebooks say what they use instead.
+data: $(STAMP)
+ifneq ($(ECGXAI_MIRROR),)
+	$(BIN)/python -m ecgxai download --offline ecg-models ecgs || test $$? = 1
+endif
+
+# torch comes first and alone, so that TORCH may name another version or, by --index-url, another build of it. What
+# follows keeps the version found there, and its torchvision follows from it.
+$(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "No Python found. Install Python 3.11, or name one: make PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else \
+		"$(PYTHON) is Python %d.%d; the pinned packages need 3.11 or 3.12. Name one: make PYTHON=/path/to/python3.11" % v)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) can't create a virtual environment (Debian and Ubuntu: apt-get install python3-venv)."; exit 1; }
+	@echo "Installing PyTorch and the course into $(VENV): some minutes, once."
+	$(BIN)/python -m pip install $(TORCH) -c constraints.txt
+	@$(BIN)/python -c 'import importlib.metadata as m; print("torch==" + m.version("torch").split("+")[0])' > $(VENV)/torch.txt
+	@sed '/^torch==/d' requirements.txt > $(VENV)/requirements.txt
+	$(BIN)/python -m pip install -q -r $(VENV)/requirements.txt -r requirements-dev.txt -c constraints.txt -c $(VENV)/torch.txt
+	$(BIN)/python -m pip install -q -e . --no-deps
+	@touch $@
+
+# After a change of requirements: in a new virtual environment, `pip install -r requirements.txt -r requirements-dev.txt`,
+# then `make constraints VENV=that_environment` writes what came with them.
+constraints:
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
+		| grep -v -i -E '^(torch|torchvision|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
+	@mv constraints.new constraints.txt
+
+clean:
+	rm -rf build plots/[0-9]* .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
