@@ -116,23 +116,22 @@ def _coloured(rng, samples: int, fs: float, shape) -> np.ndarray:
 
 
 def _baseline(rng, samples, fs, noise):
-    """Breathing (0.15-0.4 Hz, every electrode with its own share) and electrode drift, a spectrum falling with f^1.5."""
+    """Breathing (0.15-0.4 Hz, every electrode with its own share) and drift of the skin potential, falling with f^1.3."""
     time = np.arange(samples) / fs
     rate, phase = rng.uniform(0.15, 0.4), rng.uniform(0, 2 * np.pi)
     breath = np.sin(2 * np.pi * rate * time + phase) + 0.25 * np.sin(4 * np.pi * rate * time + 2 * phase + 0.6)
-    share = rng.normal(0, 0.03, (9, 1)) * rng.lognormal(0, 0.5)
-    drift = _coloured(rng, samples, fs, lambda f: np.where(f > 0, np.maximum(f, 0.05) ** -1.5, 0.0) * (f < 40))
-    return share * breath + drift * rng.lognormal(np.log(0.03), 0.7, (9, 1))
+    share = rng.normal(0, 0.02, (9, 1)) * rng.lognormal(0, 0.5)
+    drift = _coloured(rng, samples, fs, lambda f: np.where(f > 0, np.maximum(f, 0.05) ** -1.3, 0.0) * (f < 40))
+    level = np.r_[rng.lognormal(np.log(0.022), 0.6, 3), rng.lognormal(np.log(0.030), 0.9, 6)]
+    return share * breath + level[:, None] * drift
 
 
 def _muscle(rng, samples, fs, noise):
-    """Band noise around 40-100 Hz; each electrode's level swells and fades. Limbs tremble more than the chest."""
-    tremor = _coloured(
-        rng, samples, fs, lambda f: (f / 30) ** 2 / (1 + (f / 30) ** 2) / (1 + (f / 90) ** 2) * (f < 200)
-    )
+    """Tremor with most power at 10-80 Hz; each electrode's level swells and fades. Limbs tremble more than the chest."""
+    tremor = _coloured(rng, samples, fs, lambda f: (f / 8) ** 2 / (1 + (f / 8) ** 2) / (1 + (f / 60) ** 2) * (f < 200))
     swell = _coloured(rng, samples, fs, lambda f: 1.0 * (f < 1.0))
-    level = np.r_[rng.lognormal(np.log(0.007), 0.6, 3), rng.lognormal(np.log(0.004), 0.5, 6)]
-    return level[:, None] * tremor * np.exp(0.4 * swell) + 0.0015 * rng.standard_normal((9, samples))
+    level = np.r_[rng.lognormal(np.log(0.008), 0.6, 3), rng.lognormal(np.log(0.0025), 0.8, 6)]
+    return level[:, None] * tremor * np.exp(0.3 * swell) + 0.0006 * rng.standard_normal((9, samples))
 
 
 def _hum(rng, samples, fs, noise):

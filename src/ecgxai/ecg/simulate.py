@@ -1,423 +1,24 @@
 """A 12-lead ECG simulator whose causes are known.
 
-Each ECG is a rhythm (when do atria and ventricles fire), a beat (P, QRS, ST and T as phases of a heart vector, see
-``heart_vector``), twelve leads that look at it, and a recording (``noise``). A condition changes the rhythm or the beat
-of a patient and nothing else: the same seed without the condition is the same patient, the counterfactual.
+Each ECG is a rhythm and a beat (``conditions``), twelve leads that look at the heart vector (``heart_vector``), and a
+recording (``noise``). A condition changes the beat or the rhythm of a patient and nothing else: the same seed without
+the condition is the same patient on the same day, the counterfactual.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ecgxai.ecg.heart_vector import DOWER, Phases, bump, frontal_rotation, phases, rotation, twelve_leads
+from ecgxai.ecg.conditions import CONDITIONS, EDGE, FS, Beat, Patient, draw_patient, ectopic_beat
+from ecgxai.ecg.heart_vector import bump, rotation, twelve_leads
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.noise import CLEAN, Noise, electrode_noise, record
 from ecgxai.ecg.record import ECG
 from ecgxai.ecg.waves import Wave
 
-FS, SECONDS = 500.0, 10.0
-MASK_THRESHOLD = 0.02  # mV: half a small square of ECG paper is 0.05; muscle noise of a good recording is below 0.02
-WAVES = ("P", "QRS", "T")
-EDGE = {
-    "P": 0.03,
-    "QRS": 0.02,
-    "T": 0.05,
-}  # a wave begins and ends where it exceeds this fraction of its largest deflection
-MOST_PHASES = 12
-
-
-@dataclass(frozen=True, eq=False)
-class Patient:
-    """What one patient brings to every beat, whatever the condition. Drawn from the seed by :func:`draw_patient`.
-
-    Parameters
-    ----------
-    rate : heart rate, 1/min        rate_variability : standard deviation of the RR interval, as a fraction
-    pr, p_width, qrs : ms           qtc : ms, Fridericia
-    axis : electrical axis of the normal QRS in the frontal plane, degrees      turn : horizontal rotation, degrees
-    p_gain, qrs_gain, t_gain : amplitudes, 1 = average      t_turn : T axis minus half the QRS turn, degrees
-    st : J-point elevation along the T wave, as a fraction of T     u_wave : mV
-    respiration : breaths per second    respiration_turn : degrees that breathing turns the heart
-    lead_matrix : (8, 3), Dower's matrix seen through this body: displaced electrodes, thick or thin chest wall
-    local : (3, MOST_PHASES, 8) per wave, phase and lead: what no single vector explains, as a fraction of the phase
-    shape : (3, MOST_PHASES, 6) standard normal draws that vary width, timing and direction of each phase
-    notches : (2, 5) QRS notches: position (fraction), width (ms), x, y, z (mV)
-    """
-
-    rate: float
-    rate_variability: float
-    pr: float
-    p_width: float
-    qrs: float
-    qtc: float
-    axis: float
-    turn: float
-    p_gain: float
-    qrs_gain: float
-    t_gain: float
-    t_turn: float
-    st: float
-    u_wave: float
-    respiration: float
-    respiration_turn: float
-    lead_matrix: np.ndarray = field(repr=False)
-    local: np.ndarray = field(repr=False)
-    shape: np.ndarray = field(repr=False)
-    notches: np.ndarray = field(repr=False)
-
-
-def draw_patient(seed: int) -> Patient:
-    """Draw a patient's anatomy and physiology: healthy adult ranges."""
-    rng = np.random.default_rng([seed, 0])
-
-    def normal(mean, sd, low, high):
-        return float(np.clip(rng.normal(mean, sd), low, high))
-
-    return Patient(
-        rate=normal(71, 11, 50, 100),
-        rate_variability=float(rng.lognormal(np.log(0.025), 0.5)),
-        pr=normal(155, 17, 120, 195),
-        p_width=normal(100, 8, 80, 116),
-        qrs=normal(90, 7, 74, 106),
-        qtc=normal(405, 16, 365, 440),
-        axis=normal(45, 25, -25, 88),
-        turn=normal(0, 10, -25, 25),
-        p_gain=float(rng.lognormal(0, 0.25)),
-        qrs_gain=float(rng.lognormal(0, 0.22)),
-        t_gain=float(rng.lognormal(0, 0.28)),
-        t_turn=normal(0, 12, -30, 30),
-        st=normal(0.08, 0.05, -0.02, 0.2),
-        u_wave=float(rng.uniform(0, 0.03)),
-        respiration=float(rng.uniform(0.17, 0.35)),
-        respiration_turn=float(rng.uniform(0.5, 5)),
-        lead_matrix=_draw_lead_matrix(rng),
-        local=rng.normal(0, 0.05, (3, MOST_PHASES, 8)) * np.r_[0.3, 0.3, 1, 1, 1, 1, 1, 1],
-        shape=rng.standard_normal((3, MOST_PHASES, 6)),
-        notches=np.column_stack([rng.uniform(0.2, 0.85, 2), rng.uniform(7, 12, 2), rng.normal(0, 0.05, (2, 3))]),
-    )
-
-
-def _draw_lead_matrix(rng) -> np.ndarray:
-    """Vary Dower's matrix: chest electrodes slide along the chest, sit higher or lower, behind more or less tissue."""
-    slide, height = rng.normal(0, 0.15, 6) + rng.normal(0, 0.1), rng.normal(0, 0.08, 6) + rng.normal(0, 0.08)
-    tissue = rng.lognormal(0, 0.08, 6) * rng.lognormal(0, 0.12)
-    place = np.clip(np.arange(6) + slide, 0, 5)
-    chest = np.column_stack([np.interp(place, np.arange(6), DOWER[2:, axis]) for axis in range(3)])
-    chest[:, 1] += height
-    return np.vstack([DOWER[:2], chest * tissue[:, None]])
-
-
-# --- beats -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Beat:
-    """The phases of one beat. Times in ms from P onset (p) or QRS onset (the others); qrs_end and t_peak likewise."""
-
-    p: Phases
-    qrs: Phases
-    st: Phases
-    t: Phases
-    pr: float
-    qrs_end: float
-
-
-# Start and end of the plateau, rise, fall (fractions of the wave's width); x, y, z in mV.
-P_WAVE = np.array(
-    [
-        [0.38, 0.38, 0.38, 0.42, 0.025, 0.075, -0.065],  # right atrium: to the feet and forward
-        [0.62, 0.62, 0.40, 0.38, 0.070, 0.055, 0.060],  # left atrium: left and back
-    ]
-)
-NORMAL_QRS = np.array(
-    [
-        [0.20, 0.20, 0.20, 0.22, -0.14, -0.08, -0.30],  # septum: right and forward
-        [0.40, 0.40, 0.24, 0.22, 0.45, 0.45, -0.32],  # apex
-        [0.54, 0.54, 0.28, 0.28, 1.00, 0.65, 0.85],  # free wall of the left ventricle: left, down, back
-        [0.80, 0.80, 0.22, 0.20, -0.12, -0.16, 0.35],  # base: up and back
-    ]
-)
-LEFT_BLOCK_QRS = np.array(
-    [
-        [0.14, 0.14, 0.14, 0.20, 0.15, 0.12, -0.14],  # septum, from right to left: no q in I, V5, V6
-        [0.38, 0.38, 0.28, 0.26, 1.00, 0.42, 0.95],  # left ventricle, cell to cell: two slow humps
-        [0.68, 0.68, 0.26, 0.32, 1.05, 0.15, 1.00],
-    ]
-)
-NORMAL_T = np.array([0.32, 0.26, -0.13])
-
-
-def _varied(rows: np.ndarray, width: float, gain: float, patient: Patient, wave: int) -> Phases:
-    """Scale a table of phases to a width (ms) and a gain, and give each phase the patient's own touch."""
-    draws = patient.shape[wave, : len(rows)]
-    time, vector = rows[:, :4] * width, rows[:, 4:].copy()
-    stretch, shift = np.exp(0.07 * np.clip(draws[:, 0], -2, 2)), 0.02 * width * np.clip(draws[:, 1], -2, 2)
-    time[:, 2:] *= stretch[:, None]
-    time[:, :2] += shift[:, None]
-    time[:, 2] = np.minimum(time[:, 2], time[:, 0])  # nothing before the onset
-    vector += 0.10 * draws[:, 2:5] * np.linalg.norm(vector, axis=1, keepdims=True)
-    return Phases(time, gain * vector)
-
-
-def _turned(wave: Phases, frontal: float, horizontal: float) -> Phases:
-    return replace(wave, vector=wave.vector @ rotation(frontal, horizontal).T)
-
-
-def _frontal_turn(patient: Patient) -> float:
-    """Return the rotation that brings the patient's normal QRS to the patient's axis."""
-    qrs = _varied(NORMAL_QRS, patient.qrs, 1.0, patient, 1)
-    area = (qrs.time[:, 1] - qrs.time[:, 0] + 0.457 * (qrs.time[:, 2] + qrs.time[:, 3])) @ qrs.vector
-    return frontal_rotation(area, patient.axis)
-
-
-def _p_wave(patient: Patient) -> Phases:
-    return _turned(_varied(P_WAVE, patient.p_width, patient.p_gain, patient, 0), 0.3 * _frontal_turn(patient), 0)
-
-
-def _notched(wave: Phases, patient: Patient, width: float) -> Phases:
-    """Add the patient's notches to a QRS of the given width (ms)."""
-    centre, half = patient.notches[:, 0] * width, patient.notches[:, 1]
-    time = np.column_stack([centre, centre, half, half])
-    return wave + Phases(time, patient.qrs_gain * patient.notches[:, 2:])
-
-
-def _t_wave(vector, patient: Patient, qt: float, rise: float = 180.0, fall: float = 122.0) -> Phases:
-    rise, fall = rise * np.exp(0.12 * patient.shape[2, 0, 0]), fall * np.exp(0.08 * patient.shape[2, 0, 1])
-    return phases([[qt - fall, qt - fall, rise, fall, *vector]])
-
-
-def _st_segment(vector, patient: Patient, qrs_end: float, qt: float, hold: float = 50.0) -> Phases:
-    """Return a plateau from the end of QRS that runs into the T wave."""
-    return phases([[qrs_end + 10, qrs_end + 10 + hold, 35, max(qt - 120 - qrs_end - 10 - hold, 60), *vector]])
-
-
-def _normal_t_vector(patient: Patient) -> np.ndarray:
-    turn = rotation(0.5 * _frontal_turn(patient) + patient.t_turn, 0.5 * patient.turn)
-    return turn @ (patient.t_gain * NORMAL_T + 0.03 * patient.shape[2, 1, 2:5])
-
-
-def _u_wave(patient: Patient, qt: float) -> Phases:
-    return phases([[qt + 60, qt + 60, 70, 100, 0.3 * patient.u_wave, 0.3 * patient.u_wave, -0.7 * patient.u_wave]])
-
-
-def normal_beat(patient: Patient, rr: float) -> Beat:
-    """Build the patient's own beat at an RR interval (ms)."""
-    qt, turn = patient.qtc * (rr / 1000) ** (1 / 3), _frontal_turn(patient)
-    qrs = _notched(_varied(NORMAL_QRS, patient.qrs, patient.qrs_gain, patient, 1), patient, patient.qrs)
-    t = _normal_t_vector(patient)
-    return Beat(
-        p=_p_wave(patient),
-        qrs=_turned(qrs, turn, patient.turn),
-        st=_st_segment(patient.st * t, patient, patient.qrs, qt) + _u_wave(patient, qt),
-        t=_t_wave(t, patient, qt),
-        pr=patient.pr,
-        qrs_end=patient.qrs,
-    )
-
-
-def av_block_beat(patient: Patient, rr: float, severity: float, territory: str) -> Beat:
-    """First-degree AV block: PR above 200 ms, here 215-400 ms, and never so long that P falls before the T wave's peak."""
-    qt = patient.qtc * (rr / 1000) ** (1 / 3)
-    pr = max(215.0, min(215 + 185 * severity, rr - 0.85 * qt))
-    return replace(normal_beat(patient, rr), pr=pr)
-
-
-def left_block_beat(patient: Patient, rr: float, severity: float, territory: str) -> Beat:
-    """Left bundle branch block: QRS 125-170 ms, broad notched R in I, aVL, V5, V6, rS or QS in V1, ST-T against QRS."""
-    width, turn = 128 + 42 * severity, _frontal_turn(patient)
-    qrs = _turned(_varied(LEFT_BLOCK_QRS, width, patient.qrs_gain, patient, 1), 0.6 * turn, patient.turn)
-    qrs = _notched(qrs, patient, width)
-    qt = patient.qtc * (rr / 1000) ** (1 / 3) + 0.6 * (width - patient.qrs)
-    main = qrs.vector[1:3].mean(0)
-    t = -0.33 * np.sqrt(patient.t_gain) * main + 0.25 * _normal_t_vector(patient)
-    return Beat(
-        p=_p_wave(patient),
-        qrs=qrs,
-        st=_st_segment(-0.12 * main, patient, width, qt, 60) + _u_wave(patient, qt),
-        t=_t_wave(t, patient, qt),
-        pr=patient.pr,
-        qrs_end=width,
-    )
-
-
-def right_block_beat(patient: Patient, rr: float, severity: float, territory: str) -> Beat:
-    """Right bundle branch block: QRS 122-160 ms, the first half normal, then slowly right and forward: rSR' in V1, broad S in I, V6."""
-    width, normal = 122 + 38 * severity, normal_beat(patient, rr)
-    late = patient.qrs * 0.85
-    middle, fall = late + 0.40 * (width - late), 0.60 * (width - late)
-    terminal = patient.qrs_gain * np.array([-0.55, 0.05, -0.80]) * np.exp(0.15 * patient.shape[1, 8, 0])
-    terminal = terminal + 0.08 * patient.qrs_gain * patient.shape[1, 8, 1:4]
-    slow = phases([[middle - 4, middle + 4, 30, fall, *terminal]])
-    qt = patient.qtc * (rr / 1000) ** (1 / 3) + 0.6 * (width - patient.qrs)
-    t = _normal_t_vector(patient) - 0.35 * terminal * np.array([0.5, 1, 1])
-    # The base fires together with the late right ventricle: only a part of the normal terminal forces remains.
-    first = replace(normal.qrs, vector=normal.qrs.vector * np.r_[1, 1, 1, 0.4, 1, 1][:, None])
-    return Beat(
-        p=normal.p,
-        qrs=first + slow,
-        st=_st_segment(patient.st * t - 0.05 * terminal, patient, width, qt, 30) + _u_wave(patient, qt),
-        t=_t_wave(t, patient, qt),
-        pr=patient.pr,
-        qrs_end=width,
-    )
-
-
-# ST vectors point away from the ischaemic wall.
-TERRITORIES = {
-    "anterior": np.array([-0.35, -0.05, 0.62]),  # depression in V2-V5
-    "lateral": np.array([-0.90, 0.25, -0.35]),  # I, aVL, V5, V6
-    "inferior": np.array([-0.15, -0.95, -0.10]),  # II, III, aVF
-}
-
-
-def ischaemic_beat(patient: Patient, rr: float, severity: float, territory: str) -> Beat:
-    """Ischaemia: horizontal or downsloping ST depression of 0.1-0.3 mV and T inversion in the leads over the territory."""
-    normal, qt = normal_beat(patient, rr), patient.qtc * (rr / 1000) ** (1 / 3)
-    away = TERRITORIES[territory]
-    depression = (0.10 + 0.20 * severity) * away
-    t = _normal_t_vector(patient)
-    t = (0.5 - 0.5 * severity) * t + (0.15 + 0.30 * severity) * np.linalg.norm(t) * away / np.linalg.norm(away)
-    return replace(
-        normal,
-        st=_st_segment(depression, patient, patient.qrs, qt, 80) + _u_wave(patient, qt),
-        t=_t_wave(t, patient, qt, rise=150),
-    )
-
-
-def hypertrophied_beat(patient: Patient, rr: float, severity: float, territory: str) -> Beat:
-    """Left ventricular hypertrophy: tall left and posterior forces (Sokolow-Lyon above 3.5 mV), wider QRS, strain in I, aVL, V5, V6."""
-    normal, qt = normal_beat(patient, rr), patient.qtc * (rr / 1000) ** (1 / 3)
-    main = normal.qrs.vector[2]
-    gain = (1.5 + 0.7 * severity) / np.sqrt(patient.qrs_gain)
-    qrs = replace(normal.qrs, time=1.12 * normal.qrs.time, vector=normal.qrs.vector * gain)
-    strain = -0.16 * severity * gain * main
-    t = (1 - 0.7 * severity) * _normal_t_vector(patient) + 1.2 * strain
-    st = _st_segment(0.5 * strain, patient, 1.12 * patient.qrs, qt) + _u_wave(patient, qt)
-    return replace(normal, qrs=qrs, st=st, t=_t_wave(t, patient, qt), qrs_end=1.12 * patient.qrs)
-
-
-def own_beat(patient: Patient, rr: float, severity: float, territory: str) -> Beat:
-    """Return the patient's own beat: for conditions that change the rhythm alone."""
-    return normal_beat(patient, rr)
-
-
-def ectopic_beat(patient: Patient) -> Beat:
-    """Build a premature ventricular beat: wide (140-175 ms), from a random place in the ventricles, ST-T against QRS."""
-    draws = patient.shape[1, 9]
-    width = 155 + 8 * float(np.clip(draws[0], -2, 2))
-    qrs = phases(LEFT_BLOCK_QRS[1:] * np.r_[np.full(4, width), np.full(3, 1.15 * patient.qrs_gain)])
-    qrs = _turned(qrs, 60 * draws[1], 180 * (draws[2] > 0) + 25 * draws[3])
-    main, qt = qrs.vector.mean(0), 400 + 0.5 * (width - 90)
-    st, t = _st_segment(-0.12 * main, patient, width, qt, 50), _t_wave(-0.35 * main, patient, qt)
-    return Beat(p=phases(np.zeros((0, 7))), qrs=qrs, st=st, t=t, pr=0.0, qrs_end=width)
-
-
-# --- rhythms ---------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Rhythm:
-    """When the heart fires. All arrays have one entry a beat; times in ms from the start of the record.
-
-    Parameters
-    ----------
-    p, qrs : onset of P and QRS, NaN where the beat has none
-    rr : the RR interval that sets this beat's QT
-    ectopic : True for a premature ventricular beat
-    fibrillation : (3, T) heart vector of fibrillating atria, mV, or None
-    """
-
-    p: np.ndarray
-    qrs: np.ndarray
-    rr: np.ndarray
-    ectopic: np.ndarray
-    fibrillation: np.ndarray | None = None
-
-
-def sinus_rhythm(patient: Patient, seed: int, severity: float, pr: float, samples: int) -> Rhythm:
-    """Sinus rhythm: RR follows breathing (respiratory sinus arrhythmia) and a slow drift."""
-    rng = np.random.default_rng([seed, 2])
-    end, mean = samples / FS * 1000 + 1500, 60000 / patient.rate
-    count = int((end + 3500) / mean) + 6
-    phase, jitter = rng.uniform(0, 2 * np.pi), rng.standard_normal(256)[:count]
-    slow = np.convolve(jitter, [0.5, 0.3, 0.2])[:count]
-    breath = np.sqrt(2) * np.sin(2 * np.pi * patient.respiration * mean / 1000 * np.arange(count) + phase)
-    rr = mean * (1 + np.clip(patient.rate_variability * (0.75 * breath + 0.65 * slow), -0.2, 0.2))
-    qrs = -2000 + rng.uniform(0, 1) * mean + np.cumsum(rr)
-    return Rhythm(qrs - pr, qrs, rr, np.zeros(count, bool))
-
-
-def wenckebach(patient: Patient, seed: int, severity: float, pr: float, samples: int) -> Rhythm:
-    """Second-degree AV block, Mobitz I: the sinus node keeps its time, PR grows from beat to beat until one P is not conducted."""
-    sinus, rng = sinus_rhythm(patient, seed, severity, pr, samples), np.random.default_rng([seed, 1])
-    group = int(rng.integers(3, 6))
-    place = (np.arange(len(sinus.qrs)) + rng.integers(group)) % group
-    first = 60 + 60 * severity
-    delay = 30 + first * np.array([0, 1, 1.5, 1.8, 2.0])[place]
-    qrs = np.where(place == group - 1, np.nan, sinus.qrs + delay)
-    return replace(sinus, qrs=qrs)
-
-
-def fibrillation(patient: Patient, seed: int, severity: float, pr: float, samples: int) -> Rhythm:
-    """Atrial fibrillation: irregularly irregular RR, no P, fibrillatory waves of 5-8 Hz, largest in V1."""
-    rng = np.random.default_rng([seed, 1])
-    mean = 60000 / (patient.rate * rng.uniform(0.9, 1.5))
-    count = int((samples / FS * 1000 + 3500) / mean * 1.5) + 8
-    rr = np.maximum(mean * rng.gamma(1 / 0.22**2, 0.22**2, count), 330)
-    qrs = -2000 + np.cumsum(rr)
-    time = np.arange(samples) / FS
-    wander = np.cumsum(rng.standard_normal((2, samples)), axis=1) * np.sqrt(1 / FS)
-    angle = 2 * np.pi * rng.uniform(5, 8, (2, 1)) * time + 2.0 * wander
-    wave = np.sin(angle) + 0.35 * np.sin(2 * angle + 1)
-    size = (0.03 + 0.06 * severity) * np.array([[0.3, 0.7, -0.9], [0.2, -0.4, -0.6]])
-    steady = np.convolve(rr, np.ones(4) / 4)[:count]
-    return Rhythm(np.full(count, np.nan), qrs, steady, np.zeros(count, bool), size.T @ wave)
-
-
-def premature_beats(patient: Patient, seed: int, severity: float, pr: float, samples: int) -> Rhythm:
-    """Sinus rhythm with premature ventricular beats and full compensatory pauses, every second to sixth beat."""
-    sinus, rng = sinus_rhythm(patient, seed, severity, pr, samples), np.random.default_rng([seed, 1])
-    every = int(np.clip(round(6 - 4 * severity), 2, 6))
-    ectopic = (np.arange(len(sinus.qrs)) + rng.integers(every)) % every == 0
-    early = rng.uniform(0.30, 0.42) + 0.02 * rng.standard_normal(len(sinus.qrs))
-    qrs = np.where(ectopic, sinus.qrs - early * sinus.rr, sinus.qrs)
-    return replace(sinus, p=np.where(ectopic, np.nan, sinus.p), qrs=qrs, ectopic=ectopic)
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One row of CONDITIONS: what a condition does to the beat and to the rhythm.
-
-    ``beat(patient, rr, severity, territory)`` and ``rhythm(patient, seed, severity, pr, samples)``; ``severity`` is the range
-    that simulated patients are drawn from, within 0 (just meets the criteria) and 1 (marked).
-    """
-
-    title: str
-    criteria: str
-    beat: Callable = own_beat
-    rhythm: Callable = sinus_rhythm
-    severity: tuple[float, float] = (0.2, 1.0)
-    territories: tuple[str, ...] = ()
-
-
-AHA_III = "Surawicz et al., AHA/ACCF/HRS recommendations part III, Circulation 119 (2009) e235-e240"
-AHA_V = "Hancock et al., AHA/ACCF/HRS recommendations part V, Circulation 119 (2009) e251-e261"
-AHA_VI = "Wagner et al., AHA/ACCF/HRS recommendations part VI, Circulation 119 (2009) e262-e270"
-
-CONDITIONS = {
-    "NORM": Condition(
-        "normal sinus rhythm", "PR 120-200 ms, QRS below 110 ms, axis -30 to 90 degrees", severity=(0, 0)
-    ),
-    "AVB": Condition("first-degree atrioventricular block", "PR above 200 ms, every P conducted", beat=av_block_beat),
-    "LBBB": Condition("left bundle branch block", AHA_III, beat=left_block_beat),
-    "RBBB": Condition("right bundle branch block", AHA_III, beat=right_block_beat),
-    "ISCH": Condition("ischaemia", AHA_VI, beat=ischaemic_beat, territories=tuple(TERRITORIES)),
-    "LVH": Condition("left ventricular hypertrophy", AHA_V, beat=hypertrophied_beat),
-    "AF": Condition("atrial fibrillation", "no P, irregular RR", rhythm=fibrillation),
-    "PVC": Condition("premature ventricular beats", "premature, wide, compensatory pause", rhythm=premature_beats),
-    "AVB2": Condition("second-degree AV block, Wenckebach", "PR grows until a P is not conducted", rhythm=wenckebach),
-}
+SECONDS = 10.0
+MASK_THRESHOLD = 0.02  # mV: two fifths of a small square; muscle noise of a good recording stays below it
 
 
 # --- from phases to leads --------------------------------------------------------------------------------------------
@@ -425,8 +26,8 @@ CONDITIONS = {
 
 def _heart(condition: str, patient: Patient, seed: int, severity: float, territory: str, samples: int):
     """Return the heart's own eight leads (8, T) in mV and the spans of its waves; see :func:`_spans`."""
-    row, rr = CONDITIONS[condition], 60000 / patient.rate
-    own = row.beat(patient, rr, severity, territory)
+    row, rr = CONDITIONS[condition], patient.rr
+    own = row.beat(patient, severity, territory)
     rhythm = row.rhythm(patient, seed, severity, own.pr, samples)
     signal, spans = np.zeros((8, samples)), []
     if rhythm.fibrillation is not None:
@@ -519,7 +120,7 @@ def causal_mask(condition: str, clean: np.ndarray, normal: np.ndarray, spans: np
     mask = _close_gaps(mask, int(0.04 * FS))
     if condition == "AVB":
         for p, qrs in _p_to_qrs(spans):
-            mask[:, max(p, 0) : qrs] = True
+            mask[:, max(p, 0) : max(qrs, 0)] = True
     return mask
 
 
@@ -631,7 +232,8 @@ class _Simulation:
 
 def _simulate(condition, seed, severity, territory, noise, changes, samples) -> _Simulation:
     row, rng = CONDITIONS[condition], np.random.default_rng([seed, 3])
-    drawn, wall = rng.uniform(*row.severity), int(rng.integers(3))
+    (low, high), share, wall = row.severity, rng.random() ** row.skew, int(rng.integers(3))
+    drawn = low + (high - low) * share
     severity = float(drawn if severity is None else severity)
     if row.territories and territory is None:
         territory = row.territories[wall]
