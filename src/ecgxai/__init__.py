@@ -6,6 +6,8 @@ and ``python -m ecgxai download`` needs no PyTorch. The package teaches; it neve
 
 from importlib import import_module
 
+from ecgxai.compat import prepare_torchvision
+
 __version__ = "0.1.0"
 
 _PUBLIC = {
@@ -20,6 +22,8 @@ _PUBLIC = {
 }
 
 __all__ = list(_PUBLIC)
+
+prepare_torchvision()  # so that `import signxai` or `import zennit` after this works; see ecgxai.compat
 
 
 def __getattr__(name):

@@ -1,0 +1,84 @@
+"""zennit and signxai import beside any torch; each case runs in a Python of its own, for imports happen once."""
+
+import subprocess
+import sys
+import sysconfig
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import copy
+
+import pytest
+
+from ecgxai import compat
+
+
+def python(code: str, **environment: str) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={"PATH": "", **environment},
+    )
+
+
+@pytest.fixture(scope="module")
+def broken_torchvision() -> None:
+    """Without help, signxai can't be imported here; skip where torchvision's extension loads."""
+    bare = python("import signxai")
+    if bare.returncode == 0:
+        pytest.skip("this torchvision loads beside this torch")
+    assert "operator torchvision::nms does not exist" in bare.stderr
+
+
+def test_signxai_works_after_import_ecgxai(broken_torchvision):
+    """Its gradient is autograd's, and the finder that made the import work is gone."""
+    code = """
+import ecgxai, sys
+finders = len(sys.meta_path)
+import torch
+from signxai.torch_signxai import calculate_relevancemap
+assert len(sys.meta_path) == finders - 1
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ELU(), torch.nn.Linear(4, 2)).eval()
+x = torch.randn(1, 3, requires_grad=True)
+expected, = torch.autograd.grad(model(x)[0, 1], x)
+found = calculate_relevancemap(model, x.detach().clone(), "gradient", target_class=1)
+assert torch.allclose(torch.as_tensor(found).reshape(1, 3), expected), (found, expected)
+"""
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_zennit_works_after_ensure_torchvision(broken_torchvision):
+    done = python("from ecgxai.compat import ensure_torchvision as e; assert e() and e(); import zennit; assert e()")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_import_ecgxai_needs_no_torch():
+    done = python("import ecgxai, sys; assert not {'torch', 'torchvision', 'zennit'} & set(sys.modules)")
+    assert done.returncode == 0, done.stderr
+
+
+def test_nothing_is_declared_where_the_extension_loads(tmp_path):
+    """A package named torchvision whose ``_C`` is a library that loads: one of Python's own."""
+    package = tmp_path / "torchvision"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    copy(find_spec("_json").origin, package / f"_C{suffix}")
+    code = (
+        "from ecgxai.compat import ensure_torchvision as e; import torch\n"
+        "assert e() is False; assert not hasattr(torch.ops.torchvision, 'nms')\n"
+        "import torchvision; assert e() is False; print(torchvision.__file__)"
+    )
+    done = python(code, PYTHONPATH=str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert Path(done.stdout.strip()) == package / "__init__.py"
+
+
+def test_where_torchvision_is_not_installed(monkeypatch):
+    monkeypatch.setattr(compat, "find_spec", lambda name: None)
+    monkeypatch.setattr(compat, "_declared", [])
+    monkeypatch.delitem(sys.modules, "torchvision", raising=False)
+    assert compat.ensure_torchvision() is False
