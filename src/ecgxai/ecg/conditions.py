@@ -97,7 +97,7 @@ def draw_patient(seed: int) -> Patient:
     def factor(spread):
         return float(rng.lognormal(0, spread))
 
-    return Patient(
+    patient = Patient(
         rate=normal(71, 11, 50, 100),
         rate_variability=0.025 * factor(0.5),
         pr=normal(153, 17, 120, 192),
@@ -119,6 +119,14 @@ def draw_patient(seed: int) -> Patient:
         shape=rng.standard_normal((3, MOST_PHASES, 6)).clip(-2.5, 2.5),
         notches=np.column_stack([rng.uniform(0.2, 0.85, 2), rng.uniform(7, 13, 2), rng.normal(0, 0.035, (2, 3))]),
     )
+    # A healthy heart stays below the voltage criterion of hypertrophy.
+    return replace(patient, qrs_gain=patient.qrs_gain * min(1.0, 3.3 / sokolow_lyon(patient, normal_beat(patient).qrs)))
+
+
+def sokolow_lyon(patient: Patient, qrs: Phases) -> float:
+    """Return the depth of S in V1 plus the height of R in V5 or V6, whichever is taller, mV."""
+    leads = patient.lead_matrix @ qrs(np.arange(200.0))
+    return float(leads[[6, 7]].max() - leads[2].min())
 
 
 def _draw_lead_matrix(rng) -> np.ndarray:
@@ -142,18 +150,18 @@ P_WAVE = np.array(
 )
 NORMAL_QRS = np.array(
     [
-        [0.18, 0.18, 0.18, 0.22, -0.14, -0.06, -0.25],  # septum: right and forward
-        [0.38, 0.38, 0.22, 0.24, 0.45, 0.42, -0.22],  # apex
-        [0.51, 0.51, 0.26, 0.32, 0.95, 0.62, 0.66],  # free wall of the left ventricle: left, down, back
-        [0.72, 0.72, 0.26, 0.28, -0.12, -0.12, 0.36],  # base: up and back
+        [0.18, 0.18, 0.18, 0.22, -0.13, -0.06, -0.20],  # septum: right and forward
+        [0.38, 0.38, 0.22, 0.24, 0.38, 0.40, -0.22],  # apex
+        [0.51, 0.51, 0.26, 0.32, 0.84, 0.62, 0.62],  # free wall of the left ventricle: left, down, back
+        [0.72, 0.72, 0.26, 0.28, -0.08, -0.12, 0.44],  # base: up and back
     ]
 )
 LEFT_BLOCK_QRS = np.array(
     [
         [0.12, 0.12, 0.12, 0.20, 0.12, 0.10, -0.12],  # septum, from right to left: no q in I, V5, V6
-        [0.36, 0.46, 0.32, 0.34, 0.80, 0.38, 0.95],  # left ventricle, from cell to cell: one slow plateau
-        [0.58, 0.66, 0.32, 0.34, 0.65, 0.05, 0.75],
-        [0.52, 0.52, 0.12, 0.12, -0.22, -0.06, -0.12],  # with a notch where the wave front passes the septum
+        [0.34, 0.46, 0.30, 0.30, 0.85, 0.40, 0.95],  # left ventricle, from cell to cell: one slow plateau
+        [0.56, 0.68, 0.30, 0.32, 0.75, 0.05, 0.85],
+        [0.51, 0.51, 0.15, 0.15, -0.40, -0.10, -0.28],  # with a notch between septum and free wall
     ]
 )
 # T: a main wave on a shallow ramp; fractions of 100 ms before its end, share of the T vector in the last column.
@@ -163,12 +171,14 @@ T_VECTOR = np.array([0.32, 0.24, -0.12])
 
 @dataclass(frozen=True)
 class Beat:
-    """The phases of one beat: ``p`` in ms from P onset; ``qrs``, ``st``, ``t`` in ms from QRS onset.
+    """The phases of one beat: ``p`` and ``ta`` in ms from P onset; ``qrs``, ``st``, ``t`` in ms from QRS onset.
 
+    ``ta`` is atrial repolarisation, ``st`` whatever surrounds T (ST segment, U wave): neither counts as a wave.
     ``pr`` and ``qrs_end``: PR interval and end of QRS, ms.
     """
 
     p: Phases
+    ta: Phases
     qrs: Phases
     st: Phases
     t: Phases
@@ -202,6 +212,12 @@ def _p_wave(patient: Patient) -> Phases:
     return wave.fitted(0, patient.p_width, EDGE["P"], patient.lead_matrix)
 
 
+def _ta_wave(p: Phases, patient: Patient) -> Phases:
+    """Return atrial repolarisation: a tenth of P, turned against it, from the end of P on for about 300 ms."""
+    end = patient.p_width
+    return phases([[end + 30, end + 60, 110, 180, *(-0.10 * p.vector.sum(0))]])
+
+
 def _ventricles(rows: np.ndarray, patient: Patient, width: float, frontal: float) -> Phases:
     """Return a QRS made of ``rows``, ``width`` ms wide, turned by ``frontal`` degrees and by the patient's own turn."""
     wave = _in_ms(_varied(rows, patient, 1), width).scaled(patient.qrs_gain)
@@ -224,8 +240,8 @@ def _t_wave(vector: np.ndarray, patient: Patient, qt: float, stretch: float = 1.
 
 
 def _st_segment(vector: np.ndarray, qrs_end: float, qt: float, hold: float = 40.0) -> Phases:
-    """Return a plateau of ``hold`` ms after the end of QRS that runs out under the T wave."""
-    return phases([[qrs_end + 8, qrs_end + 8 + hold, 30, max(qt - 90 - qrs_end - hold, 60), *vector]])
+    """Return a plateau of ``hold`` ms after the end of QRS that fades until the T wave ends."""
+    return phases([[qrs_end + 8, qrs_end + 8 + hold, 30, max(qt - 20 - qrs_end - hold, 60), *vector]])
 
 
 def _u_wave(patient: Patient, qt: float) -> Phases:
@@ -234,9 +250,10 @@ def _u_wave(patient: Patient, qt: float) -> Phases:
 
 def normal_beat(patient: Patient, severity: float = 0.0, territory: str = "") -> Beat:
     """Build the patient's own beat."""
-    t = _t_vector(patient)
+    p, t = _p_wave(patient), _t_vector(patient)
     return Beat(
-        p=_p_wave(patient),
+        p=p,
+        ta=_ta_wave(p, patient),
         qrs=_ventricles(NORMAL_QRS, patient, patient.qrs, patient.frontal_turn),
         st=_st_segment(patient.st * t, patient.qrs, patient.qt) + _u_wave(patient, patient.qt),
         t=_t_wave(t, patient, patient.qt),
@@ -267,12 +284,11 @@ def left_block_beat(patient: Patient, severity: float, territory: str = "") -> B
     qt = patient.qt + 0.6 * (width - patient.qrs)
     main = qrs.vector[1] + qrs.vector[2]
     t = -0.24 * np.sqrt(patient.t_gain) * main + 0.25 * _t_vector(patient)
-    return Beat(
-        p=_p_wave(patient),
+    return replace(
+        normal_beat(patient),
         qrs=qrs,
         st=_st_segment(-0.09 * main, width, qt, 50) + _u_wave(patient, qt),
         t=_t_wave(t, patient, qt),
-        pr=patient.pr,
         qrs_end=width,
     )
 
@@ -292,12 +308,11 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
     qrs = own + phases([[middle - 5, middle + 5, middle - late - 5, 1.10 * (width - middle), *terminal]])
     qt = patient.qt + 0.6 * (width - patient.qrs)
     t = _t_vector(patient) - 0.30 * terminal * np.array([0.5, 1, 1])
-    return Beat(
-        p=normal.p,
+    return replace(
+        normal,
         qrs=qrs,
         st=_st_segment(patient.st * t - 0.04 * terminal, width, qt, 25) + _u_wave(patient, qt),
         t=_t_wave(t, patient, qt),
-        pr=patient.pr,
         qrs_end=width,
     )
 
@@ -325,8 +340,9 @@ def ischaemic_beat(patient: Patient, severity: float, territory: str = "lateral"
     away, t = ST_VECTORS[territory], _t_vector(patient)
     facing = -away / np.linalg.norm(away)
     height = t @ facing
-    t = t + ((0.45 - 1.35 * severity) * max(height, 0.25) - height) * facing
-    st = _st_segment((0.12 + 0.23 * severity) * away, patient.qrs, patient.qt - 60, 70)
+    # T loses amplitude everywhere; its part towards the territory flattens, then turns.
+    t = (0.8 - 0.4 * severity) * (t - height * facing) + (0.35 - 1.25 * severity) * max(height, 0.25) * facing
+    st = _st_segment((0.12 + 0.23 * severity) * away, patient.qrs, patient.qt, 60)
     return replace(normal_beat(patient), st=st + _u_wave(patient, patient.qt), t=_t_wave(t, patient, patient.qt))
 
 
@@ -336,8 +352,7 @@ def hypertrophied_beat(patient: Patient, severity: float, territory: str = "") -
     QRS is an eighth wider; with severity ST and T turn against it (Hancock et al. 2009).
     """
     normal, qt = normal_beat(patient), patient.qt
-    leads = patient.lead_matrix @ normal.qrs(np.arange(patient.qrs))
-    gain = max(1.2, (3.8 + 1.7 * severity) / (leads[[6, 7]].max() - leads[2].min()))
+    gain = max(1.2, (3.8 + 1.7 * severity) / sokolow_lyon(patient, normal.qrs))
     qrs = Phases(normal.qrs.time * 1.125, normal.qrs.vector * gain)
     strain = -0.14 * severity * qrs.vector[2]
     t = (1 - 0.7 * severity) * _t_vector(patient) + 1.2 * strain
@@ -354,7 +369,7 @@ def ectopic_beat(patient: Patient) -> Beat:
     qrs = qrs.fitted(0, width, EDGE["QRS"], patient.lead_matrix)
     main, qt = qrs.vector[:2].sum(0), 400 + 0.5 * (width - 90)
     st, t = _st_segment(-0.09 * main, width, qt, 50), _t_wave(-0.26 * main, patient, qt)
-    return Beat(p=phases([]), qrs=qrs, st=st, t=t, pr=0.0, qrs_end=width)
+    return Beat(p=phases([]), ta=phases([]), qrs=qrs, st=st, t=t, pr=0.0, qrs_end=width)
 
 
 # --- rhythms ---------------------------------------------------------------------------------------------------------
@@ -437,7 +452,7 @@ class Condition:
     beat : (patient, severity, territory) -> Beat
     rhythm : (patient, seed, severity, pr, samples) -> Rhythm
     severity : range that simulated patients are drawn from, within 0 (just meets the criteria) and 1 (marked)
-    skew : severities are drawn as u^skew, u uniform: above 1, mild cases are more frequent, as they are in patients
+    spread : (a, b) of the beta distribution over that range; (1, 1) is uniform, (1, 4) makes mild cases frequent
     territories : choice of ischaemic walls, or none
     """
 
@@ -446,7 +461,7 @@ class Condition:
     beat: Callable[..., Beat] = normal_beat
     rhythm: Callable[..., Rhythm] = sinus_rhythm
     severity: tuple[float, float] = (0.1, 1.0)
-    skew: float = 1.0
+    spread: tuple[float, float] = (1.0, 1.0)
     territories: tuple[str, ...] = ()
 
 
@@ -461,7 +476,7 @@ CONDITIONS = {
         "PR above 200 ms, every P conducted (Kusumoto et al. 2019)",
         beat=av_block_beat,
         severity=(0.0, 1.0),
-        skew=2.0,
+        spread=(1.0, 6.0),
     ),
     "LBBB": Condition(
         "left bundle branch block",

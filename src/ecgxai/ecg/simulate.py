@@ -34,7 +34,8 @@ def _heart(condition: str, patient: Patient, seed: int, severity: float, territo
         signal += patient.lead_matrix @ rhythm.fibrillation
     own_beats = ~np.isnan(rhythm.qrs) & ~rhythm.ectopic
     has_p = ~np.isnan(rhythm.p)
-    spans.append(_lay(signal, "P", own.p, rhythm.p, has_p, np.ones(len(has_p)), 0.0, patient, 0))
+    spans.append(_lay(signal, "P", own.p, rhythm.p, has_p, None, 0.0, patient, 0))
+    _lay(signal, "", own.ta, rhythm.p, has_p, None, 0.0, patient, 0)
     groups = [(own, own_beats)]
     if rhythm.ectopic.any():
         groups.append((ectopic_beat(patient), rhythm.ectopic))
@@ -232,7 +233,7 @@ class _Simulation:
 
 def _simulate(condition, seed, severity, territory, noise, changes, samples) -> _Simulation:
     row, rng = CONDITIONS[condition], np.random.default_rng([seed, 3])
-    (low, high), share, wall = row.severity, rng.random() ** row.skew, int(rng.integers(3))
+    (low, high), share, wall = row.severity, rng.beta(*row.spread), int(rng.integers(3))
     drawn = low + (high - low) * share
     severity = float(drawn if severity is None else severity)
     if row.territories and territory is None:
