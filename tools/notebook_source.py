@@ -55,6 +55,7 @@ def read(source: Path) -> nbformat.NotebookNode:
     notebook = jupytext.read(source, fmt={"extension": ".py", "format_name": "percent"})
     notebook.metadata = nbformat.from_dict(METADATA)
     notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.cells = [cell for cell in notebook.cells if cell.source]
     ids = set()
     for index, cell in enumerate(notebook.cells):
         # `# %% a title` names the cell, and with it its id and its figures' files, whatever is inserted before it.
