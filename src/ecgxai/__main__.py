@@ -51,12 +51,41 @@ def _download(arguments: argparse.Namespace) -> int:
     return int(any(result.status == "failed" for result in results))
 
 
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="AVB, ISCH, LBBB or RBBB")
+    parser.add_argument("--record", required=True, metavar="PATH", help="a WFDB record, or a name of the course's list")
+    parser.add_argument("--out", default="plots", metavar="DIR", help="folder for the figures (default: plots)")
+    parser.add_argument("--weights", default="auto", help="published, embedded or auto (default)")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="methods (default: those of the course)")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the 4-s window (default: 0)")
+    parser.add_argument("--target", type=int, default=1, help="explained class: 1 pathology (default), 0 no finding")
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from ecgxai import load_ecg, load_ecg_model, load_record, records
+    from ecgxai.comparison import COMPARISON, compare
+
+    try:
+        model = load_ecg_model(arguments.model, arguments.weights)
+        load = load_record if arguments.record in records() else load_ecg
+        ecg = load(arguments.record)
+        if ecg.fs != 500:
+            ecg = ecg.resample(500)
+        ecg = ecg.preprocess().window(round(arguments.start * 500))
+        paths = compare(model, ecg, arguments.out, arguments.methods or COMPARISON, arguments.target)
+    except (ValueError, OSError) as error:
+        return _usage_error(error)
+    print(f"{len(paths)} figures in {paths[-1].parent}")
+    return 0
+
+
 def _usage_error(message: object) -> int:
     print(f"ecgxai: {message}", file=sys.stderr)
     return 2
 
 
 COMMANDS = {
+    "compare": Command("explain a recording by many methods: one figure each and a grid", _compare_arguments, _compare),
     "download": Command("fetch the real models, recordings and photographs", _download_arguments, _download),
 }
 

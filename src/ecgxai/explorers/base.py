@@ -1,0 +1,105 @@
+"""What all explorers share: controls, a picture, a line for messages, and a static twin for pages without a kernel."""
+
+import math
+from base64 import b64encode
+from html import escape
+
+import ipywidgets as widgets
+
+from ecgxai.attribution.registry import Parameter
+
+LABEL = {"description_width": "110px"}
+WIDE = widgets.Layout(width="320px")
+
+
+class Explorer:
+    """Controls beside a picture. A subclass fills ``controls`` and implements ``draw``.
+
+    The picture is drawn anew whenever a control changes. An error is shown in the explorer and the last good picture
+    stays. In a notebook the same output holds the live view and a PNG of the present state, which is what GitHub, print
+    and an untrusted page show.
+    """
+
+    alt = "explorer"
+
+    def __init__(self, controls: dict[str, widgets.Widget]):
+        self.controls = controls
+        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
+        self.message = widgets.HTML()
+        for control in controls.values():
+            control.observe(self._changed, "value")
+        self.view = widgets.VBox([self.panel(), self.message, self.picture])
+        self.refresh()
+
+    def panel(self) -> widgets.Widget:
+        """Return the controls as laid out above the picture."""
+        row = widgets.Layout(flex_flow="row wrap", grid_gap="2px 16px")
+        return widgets.HBox(list(self.controls.values()), layout=row)
+
+    def values(self) -> dict:
+        """Return the present value of every control."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def draw(self, **values):
+        """Return the figure for these values of the controls, and a line to print above it (HTML)."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Draw the picture for the present values; an error goes to the message line."""
+        try:
+            figure, line = self.draw(**self.values())
+            self.picture.value = figure._repr_png_()[0]
+            self.message.value = line
+        except Exception as error:
+            self.error = error
+            self.message.value = f"<b style='color:#a33b00'>{escape(str(error) or type(error).__name__)}</b>"
+        else:
+            self.error = None
+
+    def _changed(self, change) -> None:
+        self.refresh()
+
+    def _repr_mimebundle_(self, include=None, exclude=None, **options):
+        live = self.view._repr_mimebundle_(include=include, exclude=exclude, **options)
+        live = live[0] if isinstance(live, tuple) else live
+        png = b64encode(self.picture.value).decode()
+        return {**live, "image/png": png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+
+
+def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | None:
+    """Return a control for a method's parameter, made from its row in the registry.
+
+    Numbers become sliders, logarithmic where the row says so; None where there is nothing to slide: a parameter whose
+    default is found from the input.
+    """
+    default = parameter.image_default if images and parameter.image_default is not None else parameter.default
+    shared = {"description": parameter.name, "style": LABEL, "layout": WIDE, "continuous_update": False}
+    if default is None:
+        return None
+    if parameter.kind == "choice":
+        shared.pop("continuous_update")
+        return widgets.Dropdown(options=parameter.choices, value=default, **shared)
+    if parameter.kind == "bool":
+        shared.pop("continuous_update")
+        return widgets.Checkbox(value=default, indent=True, **shared)
+    if parameter.name == "seed":
+        return widgets.BoundedIntText(value=default, min=0, max=9999, **shared)
+    if parameter.scale == "log":
+        return _log_slider(parameter, default, shared)
+    kind = widgets.IntSlider if parameter.kind == "int" else widgets.FloatSlider
+    step = 1 if parameter.kind == "int" else (parameter.high - parameter.low) / 100
+    return kind(value=default, min=parameter.low, max=parameter.high, step=step, **shared)
+
+
+def _log_slider(parameter: Parameter, default: float, shared: dict) -> widgets.SelectionSlider:
+    """Return a slider over 1, 2, 5, 10 ... within the parameter's range; the default is among the stops."""
+    low = parameter.low or parameter.high * 1e-6
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(parameter.high)) + 1)
+    stops = {digit * 10.0**decade for decade in decades for digit in (1, 2, 5)} | {
+        float(default),
+        float(parameter.high),
+    }
+    stops = sorted(stop for stop in stops if low <= stop <= parameter.high)
+    if parameter.kind == "int":
+        stops = sorted({round(stop) for stop in stops if stop >= 1})
+    return widgets.SelectionSlider(options=[(f"{stop:g}", stop) for stop in stops], value=default, **shared)
