@@ -1,0 +1,21 @@
+"""Pictures: ECGs on paper, relevance on ECGs, comparison grids, tables."""
+
+from ecgxai.plotting.grid import plot_grid
+from ecgxai.plotting.paper import plot_ecg
+from ecgxai.plotting.relevance import pool_signed_max
+from ecgxai.plotting.save import save_figure
+from ecgxai.plotting.style import number, percent, relevance_rgba, signed_percent
+from ecgxai.plotting.tables import plot_lead_bars, plot_matrix
+
+__all__ = [
+    "number",
+    "percent",
+    "plot_ecg",
+    "plot_grid",
+    "plot_lead_bars",
+    "plot_matrix",
+    "pool_signed_max",
+    "relevance_rgba",
+    "save_figure",
+    "signed_percent",
+]
