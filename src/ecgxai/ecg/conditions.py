@@ -40,12 +40,12 @@ class Patient:
     turn : rotation of the heart about the body's long axis, degrees, positive to the back (clockwise)
     p_gain, qrs_gain, t_gain : amplitudes, 1 = average
     t_turn : frontal turn of T, degrees, beside half of the turn of QRS
-    st : ST elevation as a fraction of the T vector
+    st_share : ST elevation as a fraction of the T vector
     u_wave : mV
     respiration : breaths per second
     respiration_turn : degrees that a breath turns the heart
     lead_matrix : (8, 3), Dower's matrix as this body bends it: displaced electrodes, thick or thin chest wall
-    local : (3, MOST_PHASES, 8) per wave, phase and lead: what a single vector does not explain, as a fraction of its size
+    local : (3, MOST_PHASES, 8) per wave, phase and lead: what no single vector explains, as a fraction of its size
     shape : (3, MOST_PHASES, 6) standard normal draws that vary width, timing and direction of each phase
     notches : (2, 5) QRS notches: position (fraction of QRS), half width (ms), x, y, z (mV)
     """
@@ -62,7 +62,7 @@ class Patient:
     qrs_gain: float = 1.0
     t_gain: float = 1.0
     t_turn: float = 0.0
-    st: float = 0.08
+    st_share: float = 0.08
     u_wave: float = 0.0
     respiration: float = 0.25
     respiration_turn: float = 0.0
@@ -85,6 +85,11 @@ class Patient:
     def frontal_turn(self) -> float:
         """Degrees that bring the average heart's QRS to this patient's axis."""
         return frontal_rotation(_varied(NORMAL_QRS, self, 1).area(), self.axis)
+
+    @cached_property
+    def beat(self) -> "Beat":
+        """The patient's own beat."""
+        return _own_beat(self)
 
 
 def draw_patient(seed: int) -> Patient:
@@ -110,7 +115,7 @@ def draw_patient(seed: int) -> Patient:
         qrs_gain=factor(0.22),
         t_gain=factor(0.25),
         t_turn=normal(0, 10, -25, 25),
-        st=normal(0.08, 0.05, -0.02, 0.2),
+        st_share=normal(0.08, 0.05, -0.02, 0.2),
         u_wave=float(rng.uniform(0, 0.03)),
         respiration=float(rng.uniform(0.17, 0.35)),
         respiration_turn=float(rng.uniform(0.5, 5)),
@@ -120,7 +125,7 @@ def draw_patient(seed: int) -> Patient:
         notches=np.column_stack([rng.uniform(0.2, 0.85, 2), rng.uniform(7, 13, 2), rng.normal(0, 0.035, (2, 3))]),
     )
     # A healthy heart stays below the voltage criterion of hypertrophy.
-    return replace(patient, qrs_gain=patient.qrs_gain * min(1.0, 3.3 / sokolow_lyon(patient, normal_beat(patient).qrs)))
+    return replace(patient, qrs_gain=patient.qrs_gain * min(1.0, 3.3 / sokolow_lyon(patient, patient.beat.qrs)))
 
 
 def sokolow_lyon(patient: Patient, qrs: Phases) -> float:
@@ -159,9 +164,9 @@ NORMAL_QRS = np.array(
 LEFT_BLOCK_QRS = np.array(
     [
         [0.12, 0.12, 0.12, 0.20, 0.12, 0.10, -0.12],  # septum, from right to left: no q in I, V5, V6
-        [0.34, 0.46, 0.30, 0.30, 0.85, 0.40, 0.95],  # left ventricle, from cell to cell: one slow plateau
-        [0.56, 0.68, 0.30, 0.32, 0.75, 0.05, 0.85],
-        [0.51, 0.51, 0.15, 0.15, -0.40, -0.10, -0.28],  # with a notch between septum and free wall
+        [0.32, 0.42, 0.30, 0.23, 1.05, 0.46, 1.10],  # left ventricle, from cell to cell: one slow plateau
+        [0.58, 0.68, 0.23, 0.32, 0.95, 0.08, 1.02],
+        [0.50, 0.50, 0.12, 0.12, -0.26, -0.06, -0.16],  # with a notch between septum and free wall
     ]
 )
 # T: a main wave on a shallow ramp; fractions of 100 ms before its end, share of the T vector in the last column.
@@ -190,15 +195,15 @@ def _varied(rows: np.ndarray, patient: Patient, wave: int) -> Phases:
     """Give each phase of a table the patient's own width, timing and direction; times stay fractions of the wave."""
     draws = patient.shape[wave, : len(rows)]
     time, vector = rows[:, :4].copy(), rows[:, 4:7].copy()
-    time[:, 2:] *= np.exp(0.07 * draws[:, :1])
-    time[:, :2] += 0.02 * draws[:, 1:2]
+    time[:, 2:] *= np.exp(0.06 * draws[:, :1])
+    time[:, :2] += 0.012 * draws[:, 1:2]
     vector += 0.10 * draws[:, 2:5] * np.linalg.norm(vector, axis=1, keepdims=True)
     return Phases(time, vector)
 
 
 def _notched(wave: Phases, patient: Patient, width: float) -> Phases:
-    """Add the patient's notches to a QRS of the given width (ms)."""
-    centre, half = patient.notches[:, 0] * width, patient.notches[:, 1]
+    """Add the patient's notches to a QRS of the given width (ms); where conduction is slow, they are broad."""
+    centre, half = patient.notches[:, 0] * width, patient.notches[:, 1] * width / patient.qrs
     return wave + Phases(np.column_stack([centre, centre, half, half]), patient.qrs_gain * patient.notches[:, 2:])
 
 
@@ -249,13 +254,17 @@ def _u_wave(patient: Patient, qt: float) -> Phases:
 
 
 def normal_beat(patient: Patient, severity: float = 0.0, territory: str = "") -> Beat:
-    """Build the patient's own beat."""
+    """Return the patient's own beat: for the conditions that change the rhythm alone."""
+    return patient.beat
+
+
+def _own_beat(patient: Patient) -> Beat:
     p, t = _p_wave(patient), _t_vector(patient)
     return Beat(
         p=p,
         ta=_ta_wave(p, patient),
         qrs=_ventricles(NORMAL_QRS, patient, patient.qrs, patient.frontal_turn),
-        st=_st_segment(patient.st * t, patient.qrs, patient.qt) + _u_wave(patient, patient.qt),
+        st=_st_segment(patient.st_share * t, patient.qrs, patient.qt) + _u_wave(patient, patient.qt),
         t=_t_wave(t, patient, patient.qt),
         pr=patient.pr,
         qrs_end=patient.qrs,
@@ -268,7 +277,7 @@ def av_block_beat(patient: Patient, severity: float, territory: str = "") -> Bea
     P stays behind the T wave's peak: at a fast rate PR grows less.
     """
     pr = max(208.0, min(208 + 192 * severity, patient.rr - 0.85 * patient.qt))
-    return replace(normal_beat(patient), pr=pr)
+    return replace(patient.beat, pr=pr)
 
 
 def left_block_beat(patient: Patient, severity: float, territory: str = "") -> Beat:
@@ -279,15 +288,16 @@ def left_block_beat(patient: Patient, severity: float, territory: str = "") -> B
     """
     width = 125 + 45 * severity
     rows = LEFT_BLOCK_QRS.copy()
-    rows[3, 4:] *= max(0.0, 1 + 0.8 * patient.shape[1, 6, 0])  # from slurred to deeply notched
+    rows[:, 4:] *= patient.qrs_gain**-0.4  # voltages vary less than with normal conduction
+    rows[3, 4:] *= np.exp(0.6 * patient.shape[1, 6, 0])  # from slurred to deeply notched
     qrs = _ventricles(rows, patient, width, 0.6 * patient.frontal_turn)
     qt = patient.qt + 0.6 * (width - patient.qrs)
-    main = qrs.vector[1] + qrs.vector[2]
-    t = -0.24 * np.sqrt(patient.t_gain) * main + 0.25 * _t_vector(patient)
+    main = qrs.vector[1:3].mean(0)
+    t = -0.32 * np.sqrt(patient.t_gain) * main + 0.25 * _t_vector(patient)
     return replace(
-        normal_beat(patient),
+        patient.beat,
         qrs=qrs,
-        st=_st_segment(-0.09 * main, width, qt, 50) + _u_wave(patient, qt),
+        st=_st_segment(-0.12 * main, width, qt, 50) + _u_wave(patient, qt),
         t=_t_wave(t, patient, qt),
         qrs_end=width,
     )
@@ -299,7 +309,7 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
     QRS 122-165 ms, its first half the patient's own; then slowly to the right and forward: rSR' in V1, a broad S in I
     and V6; ST and T in V1, V2 against the R' (Surawicz et al. 2009).
     """
-    normal, width = normal_beat(patient), 122 + 43 * severity
+    normal, width = patient.beat, 122 + 43 * severity
     late, draws = 0.38 * patient.qrs, patient.shape[1, 6]
     terminal = patient.qrs_gain * np.exp(0.15 * draws[0]) * (np.array([-0.30, 0.05, -0.78]) + 0.07 * draws[1:4])
     # The base fires together with the late right ventricle: a part of its forces cancels.
@@ -311,7 +321,7 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
     return replace(
         normal,
         qrs=qrs,
-        st=_st_segment(patient.st * t - 0.04 * terminal, width, qt, 25) + _u_wave(patient, qt),
+        st=_st_segment(patient.st_share * t - 0.04 * terminal, width, qt, 25) + _u_wave(patient, qt),
         t=_t_wave(t, patient, qt),
         qrs_end=width,
     )
@@ -343,7 +353,7 @@ def ischaemic_beat(patient: Patient, severity: float, territory: str = "lateral"
     # T loses amplitude everywhere; its part towards the territory flattens, then turns.
     t = (0.8 - 0.4 * severity) * (t - height * facing) + (0.35 - 1.25 * severity) * max(height, 0.25) * facing
     st = _st_segment((0.12 + 0.23 * severity) * away, patient.qrs, patient.qt, 60)
-    return replace(normal_beat(patient), st=st + _u_wave(patient, patient.qt), t=_t_wave(t, patient, patient.qt))
+    return replace(patient.beat, st=st + _u_wave(patient, patient.qt), t=_t_wave(t, patient, patient.qt))
 
 
 def hypertrophied_beat(patient: Patient, severity: float, territory: str = "") -> Beat:
@@ -351,7 +361,7 @@ def hypertrophied_beat(patient: Patient, severity: float, territory: str = "") -
 
     QRS is an eighth wider; with severity ST and T turn against it (Hancock et al. 2009).
     """
-    normal, qt = normal_beat(patient), patient.qt
+    normal, qt = patient.beat, patient.qt
     gain = max(1.2, (3.8 + 1.7 * severity) / sokolow_lyon(patient, normal.qrs))
     qrs = Phases(normal.qrs.time * 1.125, normal.qrs.vector * gain)
     strain = -0.14 * severity * qrs.vector[2]
@@ -367,8 +377,8 @@ def ectopic_beat(patient: Patient) -> Beat:
     qrs = phases(LEFT_BLOCK_QRS[1:] * np.r_[np.full(4, width), np.full(3, 1.1 * patient.qrs_gain)])
     qrs = qrs.turned(60 * draws[1], 180 * (draws[2] > 0) + 25 * draws[3])
     qrs = qrs.fitted(0, width, EDGE["QRS"], patient.lead_matrix)
-    main, qt = qrs.vector[:2].sum(0), 400 + 0.5 * (width - 90)
-    st, t = _st_segment(-0.09 * main, width, qt, 50), _t_wave(-0.26 * main, patient, qt)
+    main, qt = qrs.vector[:2].mean(0), 400 + 0.5 * (width - 90)
+    st, t = _st_segment(-0.12 * main, width, qt, 50), _t_wave(-0.35 * main, patient, qt)
     return Beat(p=phases([]), ta=phases([]), qrs=qrs, st=st, t=t, pr=0.0, qrs_end=width)
 
 
@@ -408,7 +418,7 @@ def sinus_rhythm(patient: Patient, seed: int, severity: float, pr: float, sample
 
 
 def wenckebach(patient: Patient, seed: int, severity: float, pr: float, samples: int) -> Rhythm:
-    """Second-degree AV block, Mobitz type I: PR grows from beat to beat, by less each time, until one P is not conducted."""
+    """Second-degree AV block, Mobitz type I: PR grows, by less each time, until one P is not conducted."""
     sinus, rng = sinus_rhythm(patient, seed, severity, pr, samples), np.random.default_rng([seed, 1])
     group = int(rng.integers(3, 6))
     place = (np.arange(len(sinus.qrs)) + rng.integers(group)) % group
@@ -480,7 +490,7 @@ CONDITIONS = {
     ),
     "LBBB": Condition(
         "left bundle branch block",
-        "QRS from 120 ms; broad notched R, late peak, no q in I, V5, V6; rS or QS in V1; ST-T opposite (Surawicz et al. 2009)",
+        "QRS from 120 ms; broad notched R without q in I, V5, V6; rS or QS in V1; ST-T opposite (Surawicz et al. 2009)",
         beat=left_block_beat,
     ),
     "RBBB": Condition(
@@ -490,7 +500,7 @@ CONDITIONS = {
     ),
     "ISCH": Condition(
         "ischaemia",
-        "horizontal or downsloping ST depression from 0.05 mV in two contiguous leads, T inversion (Thygesen et al. 2018)",
+        "flat or downsloping ST depression from 0.05 mV in two contiguous leads, T inversion (Thygesen et al. 2018)",
         beat=ischaemic_beat,
         territories=tuple(ST_VECTORS),
     ),
@@ -501,7 +511,7 @@ CONDITIONS = {
     ),
     "AF": Condition(
         "atrial fibrillation",
-        "no P, irregular fibrillatory waves, irregularly irregular RR (January et al., Circulation 130 (2014) e199-e267)",
+        "no P, fibrillatory waves, irregularly irregular RR (January et al., Circulation 130 (2014) e199-e267)",
         rhythm=fibrillation,
     ),
     "PVC": Condition(

@@ -93,7 +93,7 @@ class Phases:
         return replace(self, vector=self.vector @ rotation(frontal, horizontal).T)
 
     def area(self) -> np.ndarray:
-        """Return the integral of the heart vector over time, (3,) in mV ms. A flank has the area 16/35 of its length."""
+        """Return the heart vector's integral over time, (3,) in mV ms; a flank's area is 16/35 of its length."""
         start, end, rise, fall = self.time.T
         return (end - start + 16 / 35 * (rise + fall)) @ self.vector
 
@@ -119,18 +119,20 @@ def phases(rows) -> Phases:
     return Phases(rows[:, :4], rows[:, 4:])
 
 
-def rotation(frontal: float, horizontal: float = 0.0) -> np.ndarray:
-    """Return the matrix (3, 3) that turns a heart vector (x, y, z).
+def rotation(frontal, horizontal=0.0) -> np.ndarray:
+    """Return the matrix (..., 3, 3) that turns a heart vector (x, y, z).
 
     Parameters
     ----------
-    frontal : degrees about the z axis, from left to feet, applied first
-    horizontal : degrees about the y axis, from left to back
+    frontal : degrees about the z axis, from left to feet, applied first; a number or an array (...)
+    horizontal : degrees about the y axis, from left to back; likewise
     """
-    a, b = np.radians(frontal), np.radians(horizontal)
-    about_z = np.array([[np.cos(a), -np.sin(a), 0], [np.sin(a), np.cos(a), 0], [0, 0, 1]])
-    about_y = np.array([[np.cos(b), 0, -np.sin(b)], [0, 1, 0], [np.sin(b), 0, np.cos(b)]])
-    return about_y @ about_z
+    a, b = np.broadcast_arrays(np.radians(frontal), np.radians(horizontal))
+    matrix = np.zeros((*a.shape, 3, 3))
+    matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 0, 2] = np.cos(a) * np.cos(b), -np.sin(a) * np.cos(b), -np.sin(b)
+    matrix[..., 1, 0], matrix[..., 1, 1] = np.sin(a), np.cos(a)
+    matrix[..., 2, 0], matrix[..., 2, 1], matrix[..., 2, 2] = np.cos(a) * np.sin(b), -np.sin(a) * np.sin(b), np.cos(b)
+    return matrix
 
 
 def electrical_axis(lead_i: float, lead_avf: float) -> float:

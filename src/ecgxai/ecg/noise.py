@@ -8,6 +8,7 @@ tremor of the left arm is seen in I, III, aVL and, a third of it, in each chest 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import irfft, next_fast_len, rfftfreq
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -106,39 +107,43 @@ def electrode_noise(noise: Noise, seed: int, samples: int, fs: float) -> np.ndar
     return total
 
 
-def _coloured(rng, samples: int, fs: float, shape) -> np.ndarray:
-    """Return Gaussian noise (9, T) of unit variance whose amplitude spectrum is ``shape(f)``, f in Hz."""
-    n = 1 << (samples - 1).bit_length()  # a power of two, longer than asked: no wrap-around from end to start
-    gain = shape(np.fft.rfftfreq(n, 1 / fs))
-    white = rng.standard_normal((9, 2, len(gain)))
-    wave = np.fft.irfft((white[:, 0] + 1j * white[:, 1]) * gain, n)[:, :samples]
-    return wave * (n / 2 / np.sqrt(np.sum(gain**2)))
+def _coloured(rng, samples: int, fs: float, highest: float, shape) -> np.ndarray:
+    """Return Gaussian noise (9, T) of unit variance with the amplitude spectrum ``shape(f)`` below ``highest`` Hz."""
+    n = next_fast_len(samples + int(fs))  # a second longer than asked: no wrap-around from end to start
+    frequency = rfftfreq(n, 1 / fs)
+    frequency = frequency[(frequency > 0) & (frequency < highest)]
+    gain = shape(frequency)
+    spectrum = np.zeros((9, n // 2 + 1), complex)
+    spectrum[:, 1 : len(gain) + 1] = rng.standard_normal((9, 2 * len(gain))).view(complex) * gain
+    return irfft(spectrum, n)[:, :samples] * (n / 2 / np.sqrt(np.sum(gain**2)))
 
 
 def _baseline(rng, samples, fs, noise):
-    """Breathing (0.15-0.4 Hz, every electrode with its own share) and drift of the skin potential, falling with f^1.3."""
+    """Breathing (0.15-0.4 Hz, each electrode with its own share) and skin potentials, a spectrum that falls with f^1.3."""
     time = np.arange(samples) / fs
     rate, phase = rng.uniform(0.15, 0.4), rng.uniform(0, 2 * np.pi)
     breath = np.sin(2 * np.pi * rate * time + phase) + 0.25 * np.sin(4 * np.pi * rate * time + 2 * phase + 0.6)
     share = rng.normal(0, 0.02, (9, 1)) * rng.lognormal(0, 0.5)
-    drift = _coloured(rng, samples, fs, lambda f: np.where(f > 0, np.maximum(f, 0.05) ** -1.3, 0.0) * (f < 40))
+    drift = _coloured(rng, samples, fs, 40, lambda f: np.maximum(f, 0.05) ** -1.3)
     level = np.r_[rng.lognormal(np.log(0.022), 0.6, 3), rng.lognormal(np.log(0.030), 0.9, 6)]
     return share * breath + level[:, None] * drift
 
 
 def _muscle(rng, samples, fs, noise):
-    """Tremor with most power at 10-80 Hz; each electrode's level swells and fades. Limbs tremble more than the chest."""
-    tremor = _coloured(rng, samples, fs, lambda f: (f / 8) ** 2 / (1 + (f / 8) ** 2) / (1 + (f / 60) ** 2) * (f < 200))
-    swell = _coloured(rng, samples, fs, lambda f: 1.0 * (f < 1.0))
+    """Tremor, most of it at 10-80 Hz, that swells and fades at each electrode; limbs tremble more than the chest."""
+    tremor = _coloured(rng, samples, fs, 200, lambda f: (f / 8) ** 2 / (1 + (f / 8) ** 2) / (1 + (f / 60) ** 2))
+    swell = _coloured(rng, samples, fs, 1, np.ones_like)
     level = np.r_[rng.lognormal(np.log(0.008), 0.6, 3), rng.lognormal(np.log(0.0025), 0.8, 6)]
-    return level[:, None] * tremor * np.exp(0.3 * swell) + 0.0006 * rng.standard_normal((9, samples))
+    return level[:, None] * tremor * np.exp(0.3 * swell)
 
 
 def _hum(rng, samples, fs, noise):
+    """Mains at one frequency, a little off its nominal value; level and phase differ between electrodes."""
     time = np.arange(samples) / fs
-    phase = 2 * np.pi * noise.mains * (1 + rng.normal(0, 2e-4)) * time + rng.uniform(0, 2 * np.pi)
-    level = np.abs(rng.normal(0, 0.0025, (9, 1))) * rng.lognormal(0, 0.6)
-    return level * (np.sin(phase + rng.normal(0, 0.3, (9, 1))) + 0.15 * np.sin(3 * phase))
+    angle = 2 * np.pi * noise.mains * (1 + rng.normal(0, 2e-4)) * time + rng.uniform(0, 2 * np.pi)
+    level, phase = np.abs(rng.normal(0, 0.0025, 9)) * rng.lognormal(0, 0.6), rng.normal(0, 0.3, 9)
+    main = np.outer(level * np.cos(phase), np.sin(angle)) + np.outer(level * np.sin(phase), np.cos(angle))
+    return main + np.outer(0.15 * level, np.sin(3 * angle))
 
 
 def _motion(rng, samples, fs, noise):
