@@ -67,14 +67,14 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(BIN)/python -c 'import importlib.metadata as m; print("torch==" + m.version("torch").split("+")[0])' > $(VENV)/torch.txt
 	@sed '/^torch==/d' requirements.txt > $(VENV)/requirements.txt
 	$(BIN)/python -m pip install -q -r $(VENV)/requirements.txt -r requirements-dev.txt -c constraints.txt -c $(VENV)/torch.txt
-	$(BIN)/python -m pip install -q -e . --no-deps
+	$(BIN)/python -m pip install -q -e . --no-deps --no-build-isolation
 	@touch $@
 
 # After a change of requirements: in a new virtual environment, `pip install -r requirements.txt -r requirements-dev.txt`,
 # then `make constraints VENV=that_environment` writes what came with them.
 constraints:
-	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable \
-		| grep -v -i -E '^(torch|torchvision|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
+	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
+		| grep -v -i -E '^(pip|torch|torchvision|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 clean:
