@@ -29,7 +29,10 @@ class Explorer:
         for control in controls.values():
             control.observe(self._changed, "value")
         self.view = widgets.VBox([self.panel(), self.message, self.picture])
+        self.error: Exception | None = None
         self.refresh()
+        if self.error:
+            raise self.error
 
     def panel(self) -> widgets.Widget:
         """Return the controls as laid out above the picture."""

@@ -1,0 +1,242 @@
+# %% [markdown]
+# # 06 Reading an ECG
+#
+# A network sees an ECG as an array of 12 by some thousand numbers. This notebook is about what these numbers are, before
+# anything is explained.
+#
+# **You will be able to**
+#
+# - load a WFDB record and check its leads, unit and sampling rate,
+# - derive the limb leads and test a recording with Einthoven's law,
+# - say how one moving vector makes twelve leads,
+# - name what each filter removes, and what it distorts,
+# - find P, QRS and T, and measure PR, QRS and QT.
+#
+# **Before:** notebook 00. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
+
+# %% imports
+import matplotlib.pyplot as plt
+import numpy as np
+
+import ecgxai
+from ecgxai.ecg.delineation import delineate
+from ecgxai.ecg.filters import STEPS, frequency_response
+from ecgxai.ecg.heart_vector import DOWER
+from ecgxai.ecg.leads import LEADS, derive_limb_leads, einthoven_residual
+from ecgxai.explorers import HeartVector
+from ecgxai.plotting import plot_ecg
+
+# %% [markdown]
+# ## 1 A record is more than an array
+#
+# A WFDB record is a header (`.hea`, text) and a signal file (`.dat` or `.mat`). The header holds what the array cannot:
+# sampling rate, unit, gain, the order of the leads. Real recordings are used where they have been downloaded, simulated
+# ones where not.
+
+# %% records
+for name, info in ecgxai.records().items():
+    print(f"{name:14s} {info.origin:28s} {info.title}")
+
+# %% header
+name, info = next((name, info) for name, info in ecgxai.records("NORM").items() if info.path.suffix == ".hea")
+print(info.path.name)
+print("\n".join(info.path.read_text().splitlines()[:4]))
+
+# %% [markdown]
+# The first line reads: name, 12 signals, 500 samples a second, 5000 samples. Each further line is one lead; `1000.0(0)/mV` means
+# that 1000 steps of the converter are one millivolt. `load_ecg` uses all of it, brings the leads into the standard order,
+# converts to mV, and reports what looks wrong.
+
+# %% load
+ecg = ecgxai.load_ecg(info.path)
+print(ecg)
+print("notes:", *(ecg.notes or ["none"]))
+plot_ecg(ecg, columns=4, rhythm="II", title="A printed ECG: 2.5 s of each lead, 10 s of lead II")
+
+# %% [markdown]
+# **ECG paper.** Paper runs at 25 mm/s and 1 mV is 10 mm high. A small square (1 mm) is 40 ms and 0.1 mV, a large one (5 mm)
+# 200 ms and 0.5 mV [1]. The step on the left is the calibration pulse: 1 mV for 200 ms.
+#
+# **Think first.** Count the large squares between two R peaks. The heart rate in beats per minute is 300 divided by that
+# number. Why 300?
+
+# %% [markdown]
+# ## 2 Twelve leads, eight of them independent
+#
+# Lead I is the voltage between left and right arm, II between left leg and right arm, III between left leg and left arm. A
+# voltage around a closed loop is zero, which is Einthoven's law:
+#
+# $$\mathrm{II} = \mathrm{I} + \mathrm{III}$$
+#
+# Goldberger's augmented leads follow from the same three electrodes:
+#
+# $$\mathrm{aVR} = -\tfrac{\mathrm{I} + \mathrm{II}}{2}, \qquad \mathrm{aVL} = \mathrm{I} - \tfrac{\mathrm{II}}{2}, \qquad
+# \mathrm{aVF} = \mathrm{II} - \tfrac{\mathrm{I}}{2}$$
+
+# %% einthoven
+derived = derive_limb_leads(ecg.lead("I"), ecg.lead("II"))
+for lead, values in derived.items():
+    print(f"{lead:4s} largest deviation from what is recorded: {np.abs(values - ecg.lead(lead)).max() * 1000:.1f} µV")
+print(f"largest of all: {einthoven_residual(ecg) * 1000:.1f} µV")
+
+# %% [markdown]
+# A few microvolts are rounding. A large deviation means that leads were swapped, mislabelled, or filtered one by one. Swap
+# two leads and the test answers:
+
+# %% swapped
+swapped = ecg.signal.copy()
+swapped[[0, 1]] = swapped[[1, 0]]
+print(f"I and II swapped: {einthoven_residual(ecgxai.ECG(swapped, fs=ecg.fs)) * 1000:.0f} µV")
+
+# %% [markdown]
+# For a relevance map this matters: four of the six limb leads repeat what the other two say. A network may use any of the
+# six, and a map that favours aVF over II and III need not mean that aVF holds anything special.
+
+# %% [markdown]
+# ## 3 One vector, twelve views
+#
+# The heart's electrical activity at one moment is summed up well by a single vector $\mathbf{v}(t)$ in three dimensions. A lead
+# is, to a good approximation, its projection [2]:
+#
+# $$\text{lead}_i(t) = \mathbf{d}_i \cdot \mathbf{v}(t)$$
+#
+# Dower's matrix holds the $\mathbf{d}_i$ of the eight independent leads, along $x$ (to the left), $y$ (to the feet) and $z$ (to the
+# back) [3]:
+
+# %% dower
+for lead, row in zip(("I", "II", *LEADS[6:]), DOWER, strict=True):
+    print(f"{lead:3s}" + "".join(f"{value:8.3f}" for value in row))
+
+# %% [markdown]
+# Move the vector. The axis turns the QRS loop in the frontal plane; PR shifts the P wave; QRS width stretches the loop in
+# time; the ST level adds a constant vector between QRS and T. Then choose a bundle branch block and see what changes in
+# V1 and V6.
+
+# %% heart vector
+HeartVector()
+
+# %% [markdown]
+# ## 4 Filters, and what they distort
+#
+# The published models were trained behind one filter chain, so every recording must pass through the same one, over its
+# whole length and in the same order.
+
+# %% filter chain
+for step in STEPS:
+    print(f"{step.name:7s} {step.title}\n        does:     {step.does}\n        distorts: {step.distorts}\n")
+
+# %% [markdown]
+# The gain of a filter at each frequency says what it takes. Each filter runs forwards and backwards (zero phase), so its
+# gain applies twice.
+
+# %% responses
+frequencies = np.geomspace(0.05, 200, 600)
+fig, axis = plt.subplots(figsize=(8, 3.4), layout="constrained")
+for step in STEPS:
+    if step.coefficients is not None:
+        axis.semilogx(frequencies, frequency_response(step, frequencies), label=f"{step.name}: {step.title}")
+axis.axvspan(0.5, 40, color="0.92", zorder=0, label="0.5 to 40 Hz: most of an ECG")
+axis.axvline(50, color="grey", linewidth=0.8, linestyle=":")
+axis.text(51, 0.05, "50 Hz", fontsize=8, color="grey")
+axis.set(xlabel="frequency (Hz)", ylabel="gain, both passes", ylim=(-0.03, 1.08))
+axis.legend(frameon=False, fontsize=8, loc="center left")
+plt.show()
+
+# %% [markdown]
+# Two traps are built in. The **mains notch** is a flat line at 1: with $Q = 0.05$ at 500 Hz its formula yields the identity, so it
+# removes nothing. The **baseline filter**, named after its 0.05 Hz, is 1 Hz wide and takes half the amplitude at 1 Hz. The ST
+# segment lives there. Guidelines ask for a low-frequency cut-off of at most 0.05 Hz, or 0.67 Hz for zero-phase filters [1].
+#
+# What it does to an ST elevation, known exactly because the recording is simulated without noise:
+
+# %% st distortion
+ischaemic = ecgxai.simulate_ecg("ISCH", seed=3, severity=1.0, noise=False)
+filtered = ischaemic.preprocess()
+lead = LEADS[int(np.abs(ischaemic.signal - ischaemic.counterfactual.signal).max(1).argmax())]
+fig, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
+part = slice(1000, 2000)
+axis.plot(ischaemic.time[part], ischaemic.lead(lead)[part], color="0.6", label="as recorded")
+axis.plot(filtered.time[part], filtered.lead(lead)[part], color="black", label="after the published chain")
+axis.set(xlabel="time (s)", ylabel=f"lead {lead} (mV)")
+axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+plt.show()
+
+# %% [markdown]
+# The deviation of the ST segment shrinks and the line before P and after T bends the other way. A network trained behind
+# this filter has learned on what is left of ST.
+
+# %% before and after
+plot_ecg(ecg, leads=["I", "II", "V1", "V5"], columns=2, stop=4, title="Before")
+
+# %% after
+plot_ecg(ecg.preprocess(), leads=["I", "II", "V1", "V5"], columns=2, stop=4, title="After the published chain")
+
+# %% [markdown]
+# ## 5 P, QRS, T
+#
+# *Delineation* finds onset, peak and end of each wave. From them follow the intervals that the criteria of most findings are
+# written in: PR (onset of P to onset of QRS, at most 200 ms [5]), QRS (below 120 ms [4]) and QT.
+
+# %% delineate
+found = delineate(ecg.preprocess())
+first = ecg.preprocess().window(0, 2000)
+plot_ecg(
+    first,
+    leads=["II", "V2"],
+    columns=1,
+    waves=[wave for wave in found.of("P") + found.of("QRS") + found.of("T") if wave.offset <= 2000],
+    title="P, QRS and T, found in all leads together",
+)
+
+# %% intervals
+for interval, milliseconds in found.intervals().items():
+    print(f"{interval:4s}{milliseconds:6.0f} ms")
+print(f"rate {60000 / found.intervals()['RR']:.0f} beats per minute")
+for failure in found.failed:
+    print(f"beat {failure.beat}, {failure.kind}: {failure.reason}")
+
+# %% [markdown]
+# How good is it? On a simulated recording the truth is known. Here is a first-degree AV block: PR longer than 200 ms [5].
+
+# %% check delineation
+blocked = ecgxai.simulate_ecg("AVB", seed=5)
+measured = delineate(blocked).intervals()
+starts = {kind: {w.beat: w.onset for w in blocked.waves if w.kind == kind} for kind in ("P", "QRS")}
+true_pr = np.median([starts["QRS"][beat] - onset for beat, onset in starts["P"].items() if beat in starts["QRS"]]) * 2
+print(f"PR measured {measured['PR']:.0f} ms, true {true_pr:.0f} ms")
+plot_ecg(
+    blocked,
+    leads=["II", "V1"],
+    columns=1,
+    stop=4,
+    waves=[w for w in blocked.waves if w.offset <= 2000],
+    title="A simulated first-degree AV block with its true waves",
+)
+
+# %% [markdown]
+# ## Exercises
+#
+# 1. **Compute.** Write aVR, aVL and aVF as functions of I and III instead of I and II, and check them on the recording.
+# 2. **Predict, then look.** In `HeartVector`, which axis makes lead I flat? Where is the QRS of aVF then?
+# 3. **Find the bug.** A colleague filters each 4-s window on its own instead of the whole recording. Compare both on
+#    `ecg.window(0, 2000)`. Where do they differ most, and why?
+# 4. **Measure.** Delineate three recordings of `ecgxai.records()` and compare their PR and QRS with their titles.
+
+# %% [markdown]
+# ## Take away
+#
+# - Signal, sampling rate, unit and lead names belong together; check them before anything else.
+# - Eight of twelve leads are independent. Einthoven's law detects swaps and separate filtering.
+# - A filter is part of the model: what it removes, the network never sees; what it adds, the network may learn.
+#
+# ## References
+#
+# 1. Kligfield et al. 2007, Recommendations for the standardization and interpretation of the electrocardiogram, part I,
+#    [doi:10.1161/CIRCULATIONAHA.106.180200](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)
+# 2. Malmivuo, Plonsey 1995, Bioelectromagnetism, chapters 11 and 15, Oxford University Press
+# 3. Dower, Machado, Osborne 1980, On deriving the electrocardiogram from vectorcardiographic leads, Clinical Cardiology 3,
+#    87-95
+# 4. Surawicz et al. 2009, Recommendations, part III, QRS duration,
+#    [doi:10.1161/CIRCULATIONAHA.108.191095](https://doi.org/10.1161/CIRCULATIONAHA.108.191095)
+# 5. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay, PR interval,
+#    [doi:10.1161/CIR.0000000000000628](https://doi.org/10.1161/CIR.0000000000000628)

@@ -1,0 +1,53 @@
+"""Move the heart vector and watch the twelve leads."""
+
+import ipywidgets as widgets
+
+from ecgxai.ecg.leads import LEADS
+from ecgxai.ecg.simulate import heart_beat
+from ecgxai.explorers.base import LABEL, WIDE, Explorer
+from ecgxai.plotting.heart import plot_heartbeat
+
+CONDITIONS = {
+    "normal": "NORM",
+    "left bundle branch block": "LBBB",
+    "right bundle branch block": "RBBB",
+    "ischaemia, lateral": "ISCH",
+}
+
+
+class HeartVector(Explorer):
+    """One beat of an average heart: its axis, PR interval, QRS width and ST level against the twelve leads."""
+
+    alt = "Loops of the heart vector and the twelve leads of one beat"
+
+    def __init__(self):
+        def slider(name, value, low, high, step):
+            return widgets.FloatSlider(
+                description=name, value=value, min=low, max=high, step=step, style=LABEL, layout=WIDE
+            )
+
+        super().__init__(
+            {
+                "condition": widgets.Dropdown(
+                    description="heart", options=list(CONDITIONS.items()), value="NORM", style=LABEL, layout=WIDE
+                ),
+                "axis": slider("axis (°)", 45, -90, 180, 5),
+                "pr": slider("PR (ms)", 160, 100, 360, 10),
+                "qrs": slider("QRS (ms)", 92, 70, 120, 2),
+                "st_level": slider("ST level (mV)", 0, -0.3, 0.3, 0.02),
+                "st_wall": widgets.Dropdown(
+                    description="ST seen in", options=("anterior", "lateral", "inferior"), value="anterior",
+                    style=LABEL, layout=WIDE,
+                ),
+            }
+        )  # fmt: skip
+
+    def draw(self, condition, axis, pr, qrs, st_level, st_wall):
+        """Return the figure for these settings, and a line that says what the leads show."""
+        beat = heart_beat(condition, st_level=st_level, st_wall=st_wall, axis=axis, pr=pr, qrs=qrs)
+        qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
+        net = beat.leads[:, qrs_wave.onset : qrs_wave.offset].sum(1)
+        shown = " and ".join(
+            f"{lead} {'upright' if net[LEADS.index(lead)] > 0 else 'inverted'}" for lead in ("I", "aVF")
+        )
+        return plot_heartbeat(beat, "One heartbeat, seen from twelve sides"), f"QRS on balance: {shown}"

@@ -1,0 +1,194 @@
+"""Published weights: what is converted, what is refused, and what load_ecg_model finds."""
+
+import json
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from ecgxai import load_ecg_model
+from ecgxai.models.ecg_net import ECGNet
+from ecgxai.models.weights import (
+    KERAS_ARCHITECTURE,
+    KERAS_LAYERS,
+    WeightsError,
+    convert_keras,
+    load_safetensors,
+    save_safetensors,
+)
+
+
+@pytest.fixture
+def keras(tmp_path):
+    """A model.json and a weights.h5 of the published form with random weights, and the arrays by path."""
+    rng = np.random.default_rng(0)
+    layers = []
+    for kind in KERAS_ARCHITECTURE:
+        config = {"name": kind.lower(), "activation": "elu", "kernel_size": [3], "strides": [1], "padding": "same"}
+        layers.append({"class_name": kind, "config": config})
+    (tmp_path / "model.json").write_text(json.dumps({"config": {"layers": layers}}))
+    arrays = {}
+    with h5py.File(tmp_path / "weights.h5", "w") as file:
+        for layer, module in KERAS_LAYERS.items():
+            weight = dict(ECGNet().named_parameters())[f"{module}.weight"]
+            arrays[f"{layer}/kernel"] = rng.normal(0, 0.1, tuple(weight.shape)[::-1])
+            arrays[f"{layer}/bias"] = rng.normal(0, 0.1, weight.shape[0])
+            for part in ("kernel", "bias"):
+                file[f"{layer}/{layer}/{part}:0"] = arrays[f"{layer}/{part}"].astype(np.float32)
+    return tmp_path, arrays
+
+
+def keras_forward(x, arrays):
+    """The published network in numpy, in Keras's layout (T, channels): what the port must compute."""
+
+    def elu(z):
+        return np.where(z > 0, z, np.expm1(np.minimum(z, 0)))
+
+    for layer in [name for name in KERAS_LAYERS if name.startswith("conv")]:
+        padded = np.pad(x, ((1, 1), (0, 0)))
+        x = elu(sum(padded[i : i + len(x)] @ arrays[f"{layer}/kernel"][i] for i in range(3)) + arrays[f"{layer}/bias"])
+        x = x[: len(x) // 2 * 2].reshape(len(x) // 2, 2, -1).max(1)
+    x = x.mean(0)
+    for layer in ("dense", "dense_1", "dense_2"):
+        x = elu(x @ arrays[f"{layer}/kernel"] + arrays[f"{layer}/bias"])
+    return x @ arrays["dense_3/kernel"] + arrays["dense_3/bias"]
+
+
+def test_conversion_computes_what_keras_computes(keras):
+    folder, arrays = keras
+    model = convert_keras(folder / "model.json", folder / "weights.h5").eval()
+    x = np.random.default_rng(1).normal(size=(101, 12))
+    with torch.no_grad():
+        logits = model(torch.tensor(x.T, dtype=torch.float32))
+    np.testing.assert_allclose(logits.numpy(), keras_forward(x, arrays), atol=1e-5)
+
+
+def test_the_published_architecture():
+    model = ECGNet()
+    assert sum(weight.numel() for weight in model.parameters()) == 64_386
+    assert model(torch.zeros(3, 12, 2000)).shape == (3, 2)
+    assert model(torch.zeros(12, 2000)).shape == (2,)
+
+
+@pytest.mark.parametrize(("shape", "message"), [((1, 2000, 12), "leads before time"), ((12, 20), "at least 32")])
+def test_input_of_another_form_is_refused(shape, message):
+    with pytest.raises(ValueError, match=message):
+        ECGNet()(torch.zeros(shape))
+
+
+def rewrite(path, layer, values):
+    with h5py.File(path, "a") as file:
+        del file[layer]
+        if values is not None:
+            file[layer] = values
+
+
+@pytest.mark.parametrize(
+    ("layer", "values", "message"),
+    [
+        ("conv1d_2/conv1d_2/kernel:0", None, "no array 'conv1d_2/conv1d_2/kernel:0'"),
+        ("dense_1", None, "no layer 'dense_1'"),
+        (
+            "conv1d/conv1d/kernel:0",
+            np.zeros((3, 8, 64)),
+            "'block1.conv.weight' has shape (64, 8, 3); expected (64, 12, 3)",
+        ),
+        ("dense/dense/bias:0", np.full(64, np.nan), "'dense1.linear.bias' holds NaN"),
+    ],
+)
+def test_wrong_arrays_are_named(keras, layer, values, message):
+    folder, _ = keras
+    rewrite(folder / "weights.h5", layer, values)
+    with pytest.raises(WeightsError) as error:
+        convert_keras(folder / "model.json", folder / "weights.h5")
+    assert message in str(error.value)
+
+
+def test_a_truncated_file_is_refused(keras):
+    folder, _ = keras
+    data = (folder / "weights.h5").read_bytes()
+    (folder / "weights.h5").write_bytes(data[: len(data) // 2])
+    with pytest.raises(WeightsError, match="not a readable HDF5 file"):
+        convert_keras(folder / "model.json", folder / "weights.h5")
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (lambda layers: layers.pop(7), "layer 7 is "),
+        (lambda layers: layers[2]["config"].update(activation="relu"), "is 'relu'; expected 'elu'"),
+        (lambda layers: layers[1]["config"].update(kernel_size=[5]), "is not of size 3"),
+        (lambda layers: layers.append({"class_name": "Dense", "config": {}}), "the published architecture has the end"),
+    ],
+)
+def test_another_architecture_is_refused(keras, edit, message):
+    folder, _ = keras
+    structure = json.loads((folder / "model.json").read_text())
+    edit(structure["config"]["layers"])
+    (folder / "model.json").write_text(json.dumps(structure))
+    with pytest.raises(WeightsError, match=message):
+        convert_keras(folder / "model.json", folder / "weights.h5")
+
+
+def test_a_structure_that_is_not_json_is_refused(keras):
+    folder, _ = keras
+    (folder / "model.json").write_text("<html>404</html>")
+    with pytest.raises(WeightsError, match="not a Keras model description"):
+        convert_keras(folder / "model.json", folder / "weights.h5")
+
+
+def test_safetensors_round_trip(tmp_path):
+    model, again = ECGNet(), ECGNet()
+    save_safetensors(model, tmp_path / "w.safetensors", seed="1")
+    assert load_safetensors(again, tmp_path / "w.safetensors") == {"seed": "1"}
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+    assert [path.name for path in tmp_path.iterdir()] == ["w.safetensors"]
+
+
+def test_a_damaged_safetensors_file_is_refused(tmp_path):
+    save_safetensors(ECGNet(), tmp_path / "w.safetensors")
+    data = (tmp_path / "w.safetensors").read_bytes()
+    (tmp_path / "w.safetensors").write_bytes(data[:1000])
+    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+        load_safetensors(ECGNet(), tmp_path / "w.safetensors")
+
+
+class TestLoading:
+    @pytest.fixture
+    def published(self, keras, data_dir):
+        folder = data_dir / "ecg_models" / "LBBB"
+        folder.mkdir(parents=True)
+        for name in ("model.json", "weights.h5"):
+            shutil.copy(keras[0] / name, folder / name)
+        return folder
+
+    def test_published_weights_are_converted_once_and_said(self, published, capsys):
+        model = load_ecg_model("LBBB")
+        assert (model.pathology, model.source, model.training) == ("LBBB", "published", False)
+        assert capsys.readouterr().out == "LBBB model: published weights\n"
+        assert (published / "weights.safetensors").is_file()
+        again = load_ecg_model("LBBB", "published")
+        assert capsys.readouterr().out == ""
+        x = torch.ones(12, 64)
+        assert torch.equal(model(x), again(x))
+
+    def test_a_new_download_is_converted_again(self, published):
+        before = load_ecg_model("LBBB", "published")(torch.ones(12, 64))
+        with h5py.File(published / "weights.h5", "a") as file:
+            file["dense_3/dense_3/bias:0"][...] = 5.0
+        assert not torch.equal(load_ecg_model("LBBB", "published")(torch.ones(12, 64)), before)
+
+    def test_auto_falls_back_on_the_embedded_weights_and_says_so(self, data_dir, capsys):
+        assert load_ecg_model("RBBB").source == "embedded"
+        assert capsys.readouterr().out == "RBBB model: embedded weights\n"
+
+    def test_missing_published_weights_name_the_command(self, data_dir):
+        with pytest.raises(WeightsError, match="python -m ecgxai download ecg-models"):
+            load_ecg_model("AVB", "published")
+
+    @pytest.mark.parametrize("arguments", [("LAFB",), ("LBBB", "imagenet")])
+    def test_unknown_names(self, arguments):
+        with pytest.raises(ValueError, match="expected"):
+            load_ecg_model(*arguments)
