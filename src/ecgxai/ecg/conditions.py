@@ -122,7 +122,7 @@ def draw_patient(seed: int) -> Patient:
         lead_matrix=_draw_lead_matrix(rng),
         local=rng.normal(0, 0.05, (3, MOST_PHASES, 8)) * np.r_[0.3, 0.3, 1, 1, 1, 1, 1, 1],
         shape=rng.standard_normal((3, MOST_PHASES, 6)).clip(-2.5, 2.5),
-        notches=np.column_stack([rng.uniform(0.2, 0.85, 2), rng.uniform(7, 13, 2), rng.normal(0, 0.035, (2, 3))]),
+        notches=np.column_stack([rng.uniform(0.2, 0.85, 2), rng.uniform(7, 13, 2), rng.normal(0, 0.03, (2, 3))]),
     )
     # A healthy heart stays below the voltage criterion of hypertrophy.
     return replace(patient, qrs_gain=patient.qrs_gain * min(1.0, 3.3 / sokolow_lyon(patient, patient.beat.qrs)))
@@ -164,9 +164,9 @@ NORMAL_QRS = np.array(
 LEFT_BLOCK_QRS = np.array(
     [
         [0.12, 0.12, 0.12, 0.20, 0.12, 0.10, -0.12],  # septum, from right to left: no q in I, V5, V6
-        [0.32, 0.42, 0.30, 0.23, 1.05, 0.46, 1.10],  # left ventricle, from cell to cell: one slow plateau
-        [0.58, 0.68, 0.23, 0.32, 0.95, 0.08, 1.02],
-        [0.50, 0.50, 0.12, 0.12, -0.26, -0.06, -0.16],  # with a notch between septum and free wall
+        [0.37, 0.42, 0.35, 0.23, 0.82, 0.42, 0.98],  # left ventricle, from cell to cell: one slow plateau
+        [0.62, 0.71, 0.23, 0.29, 1.00, 0.07, 0.92],
+        [0.52, 0.52, 0.12, 0.12, -0.18, -0.05, -0.12],  # with a notch between septum and free wall
     ]
 )
 # T: a main wave on a shallow ramp; fractions of 100 ms before its end, share of the T vector in the last column.
@@ -293,7 +293,7 @@ def left_block_beat(patient: Patient, severity: float, territory: str = "") -> B
     qrs = _ventricles(rows, patient, width, 0.6 * patient.frontal_turn)
     qt = patient.qt + 0.6 * (width - patient.qrs)
     main = qrs.vector[1:3].mean(0)
-    t = -0.32 * np.sqrt(patient.t_gain) * main + 0.25 * _t_vector(patient)
+    t = -0.34 * np.sqrt(patient.t_gain) * main + 0.25 * _t_vector(patient)
     return replace(
         patient.beat,
         qrs=qrs,
@@ -313,7 +313,7 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
     late, draws = 0.38 * patient.qrs, patient.shape[1, 6]
     terminal = patient.qrs_gain * np.exp(0.15 * draws[0]) * (np.array([-0.30, 0.05, -0.78]) + 0.07 * draws[1:4])
     # The base fires together with the late right ventricle: a part of its forces cancels.
-    own = replace(normal.qrs, vector=normal.qrs.vector * np.r_[1, 1, 1, 0.5, np.ones(len(patient.notches))][:, None])
+    own = replace(normal.qrs, vector=normal.qrs.vector * np.r_[1, 1, 1, 0.3, np.ones(len(patient.notches))][:, None])
     middle = late + 0.48 * (width - late)
     qrs = own + phases([[middle - 5, middle + 5, middle - late - 5, 1.10 * (width - middle), *terminal]])
     qt = patient.qt + 0.6 * (width - patient.qrs)
@@ -335,7 +335,7 @@ def _one_millivolt(vector) -> np.ndarray:
 
 ST_VECTORS = {
     "anterior": _one_millivolt([-0.35, -0.05, 0.62]),  # depression in V2-V5
-    "lateral": _one_millivolt([-0.90, 0.25, -0.35]),  # I, aVL, V5, V6
+    "lateral": _one_millivolt([-0.90, -0.05, 0.00]),  # I, aVL, V5, V6
     "inferior": _one_millivolt([-0.15, -0.95, -0.10]),  # II, III, aVF
 }
 """Subendocardial ischaemia points away from the wall: 1 mV of ST depression in the deepest lead of each territory."""
@@ -351,7 +351,7 @@ def ischaemic_beat(patient: Patient, severity: float, territory: str = "lateral"
     facing = -away / np.linalg.norm(away)
     height = t @ facing
     # T loses amplitude everywhere; its part towards the territory flattens, then turns.
-    t = (0.8 - 0.4 * severity) * (t - height * facing) + (0.35 - 1.25 * severity) * max(height, 0.25) * facing
+    t = (0.8 - 0.4 * severity) * (t - height * facing) + (0.35 - 1.45 * severity) * max(height, 0.25) * facing
     st = _st_segment((0.12 + 0.23 * severity) * away, patient.qrs, patient.qt, 60)
     return replace(patient.beat, st=st + _u_wave(patient, patient.qt), t=_t_wave(t, patient, patient.qt))
 

@@ -119,7 +119,7 @@ def _coloured(rng, samples: int, fs: float, highest: float, shape) -> np.ndarray
 
 
 def _baseline(rng, samples, fs, noise):
-    """Breathing (0.15-0.4 Hz, each electrode with its own share) and skin potentials, a spectrum that falls with f^1.3."""
+    """Breathing at 0.15-0.4 Hz, each electrode with its share, and skin potentials, a spectrum falling with f^1.3."""
     time = np.arange(samples) / fs
     rate, phase = rng.uniform(0.15, 0.4), rng.uniform(0, 2 * np.pi)
     breath = np.sin(2 * np.pi * rate * time + phase) + 0.25 * np.sin(4 * np.pi * rate * time + 2 * phase + 0.6)
