@@ -9,7 +9,7 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 def checkout() -> Path | None:
-    """Return the root of the course's git checkout that this package runs from, or None when it is installed elsewhere."""
+    """Return the root of the checkout that this package runs from, or None when it is installed elsewhere."""
     root = Path(__file__).resolve().parents[2]
     return root if (root / "notebooks").is_dir() and (root / "pyproject.toml").is_file() else None
 

@@ -1,5 +1,6 @@
 """Find, verify, convert and load weights."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -94,10 +95,8 @@ def _load_published(name: str, folder: Path) -> ECGNet:
         load_safetensors(model, converted)
         return model
     convert_keras(structure, keras, model)
-    try:
+    with contextlib.suppress(OSError):  # a read-only data folder: the model is converted anew each time
         save_safetensors(model, converted)
-    except OSError:  # a read-only data folder: the model is loaded all the same, converted anew each time
-        pass
     return model
 
 
@@ -116,8 +115,8 @@ def _load_embedded(name: str) -> ECGNet:
 def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | None = None) -> ECGNet:
     """Copy published Keras 2 weights into an ECGNet; no TensorFlow needed.
 
-    Keras stores a Conv1D kernel as (k, in, out) and a Dense kernel as (in, out); PyTorch wants (out, in, k) and (out, in):
-    both are the reversed axes.
+    Keras stores a Conv1D kernel as (k, in, out) and a Dense kernel as (in, out). PyTorch wants (out, in, k) and
+    (out, in): both are the reversed axes.
 
     Parameters
     ----------
@@ -134,7 +133,7 @@ def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | No
     state = {}
     try:
         with h5py.File(weights) as file:
-            root = file["model_weights"] if "model_weights" in file else file
+            root = file.get("model_weights", file)
             for layer, module in KERAS_LAYERS.items():
                 if layer not in root:
                     raise WeightsError(f"{weights}: no layer {layer!r}; expected the layers {', '.join(KERAS_LAYERS)}.")
