@@ -31,7 +31,7 @@ course: $(STAMP) data
 	$(NOTEBOOKS) run $(NB)
 
 lab: $(STAMP)
-	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks/00_start_here.ipynb
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=$(CURDIR) notebooks/00_start_here.ipynb
 
 test: $(STAMP) lint data
 	$(NOTEBOOKS) check
