@@ -22,9 +22,9 @@ import ecgxai
 from ecgxai.ecg.filters import preprocess
 from ecgxai.ecg.simulate import simulate_batch
 from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.training import calibrate, calibration_error, fit, logits, probabilities, reliability
+from ecgxai.models.training import calibrate, calibration_error, fit, probabilities
 from ecgxai.models.weights import ECG_MODELS
-from ecgxai.plotting import percent, plot_ecg, plot_matrix
+from ecgxai.plotting import plot_matrix
 
 # %% [markdown]
 # ## 1 The network
@@ -173,11 +173,9 @@ plt.show()
 
 # %% test
 correct = (probabilities(student, x_test) > 0.5) == y_test
-print(
-    f"new patients: {correct.mean():.1%} right, calibration error {calibration_error(probabilities(student, x_test), y_test):.3f}"
-)
-real = {name: info for name, info in ecgxai.records("RBBB").items()}
-for name, info in real.items():
+error = calibration_error(probabilities(student, x_test), y_test)
+print(f"new patients: {correct.mean():.1%} right, calibration error {error:.3f}")
+for name, info in ecgxai.records("RBBB").items():
     ecg = ecgxai.load_record(name).preprocess().window()
     print(f"p(RBBB) = {float(student.probability(ecg.tensor())):.3f}  {info.title} [{info.origin}]")
 
