@@ -1,0 +1,70 @@
+"""Simulate the recordings that come with the course: ``python training/gallery.py``.
+
+WFDB records of 10 s with the waves as annotations, in ``src/ecgxai/assets/gallery``. Seeds from 3,000,000 on: no model
+was trained or tested on these patients.
+"""
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ecgxai.ecg.conditions import CONDITIONS
+from ecgxai.ecg.simulate import SimulatedECG, simulate_ecg
+from ecgxai.paths import ASSETS
+
+FIRST_SEED = 3_000_000
+MILD, MARKED = 0.25, 0.8
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One recording: its file name, and what the simulator is asked for."""
+
+    name: str
+    condition: str
+    severity: float | None = None
+    territory: str | None = None
+
+    @property
+    def title(self) -> str:
+        degree = {MILD: "mild", MARKED: "marked"}.get(self.severity)
+        return f"{self.name}: " + ", ".join(filter(None, (CONDITIONS[self.condition].title, self.territory, degree)))
+
+
+GALLERY = (
+    Entry("sim-norm-1", "NORM"),
+    Entry("sim-norm-2", "NORM"),
+    Entry("sim-norm-3", "NORM"),
+    Entry("sim-avb-1", "AVB", MILD),
+    Entry("sim-avb-2", "AVB", MARKED),
+    Entry("sim-lbbb-1", "LBBB", MILD),
+    Entry("sim-lbbb-2", "LBBB", MARKED),
+    Entry("sim-rbbb-1", "RBBB", MILD),
+    Entry("sim-rbbb-2", "RBBB", MARKED),
+    Entry("sim-isch-1", "ISCH", MILD, "lateral"),
+    Entry("sim-isch-2", "ISCH", MARKED, "anterior"),
+    Entry("sim-isch-3", "ISCH", MARKED, "inferior"),
+    Entry("sim-lvh-1", "LVH", MARKED),
+    Entry("sim-af-1", "AF", MARKED),
+    Entry("sim-pvc-1", "PVC", MARKED),
+    Entry("sim-avb2-1", "AVB2", MARKED),
+)
+
+
+def simulated(entry: Entry) -> SimulatedECG:
+    """Simulate one entry; its seed is its place in the gallery."""
+    seed = FIRST_SEED + GALLERY.index(entry)
+    ecg = simulate_ecg(entry.condition, seed, severity=entry.severity, territory=entry.territory)
+    return replace(ecg, metadata={**ecg.metadata, "title": entry.title})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("--out", type=Path, default=ASSETS / "gallery")
+    folder = parser.parse_args().out
+    for entry in GALLERY:
+        print(simulated(entry).save(folder, entry.name))
+
+
+if __name__ == "__main__":
+    main()
