@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ecgxai.ecg.heart_vector import DOWER, Phases, frontal_rotation, phases, rotation
+from ecgxai.ecg.heart_vector import DOWER, Phases, frontal_rotation, phases, rotation, twelve_leads
 
 FS = 500.0
 EDGE = {"P": 0.03, "QRS": 0.02, "T": 0.05}
@@ -328,9 +328,9 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
 
 
 def _one_millivolt(vector) -> np.ndarray:
-    """Scale a vector so that its largest deflection in any of Dower's leads is 1 mV."""
+    """Scale a vector so that its largest deflection in any of the twelve leads is 1 mV."""
     vector = np.asarray(vector, float)
-    return vector / np.abs(DOWER @ vector).max()
+    return vector / np.abs(twelve_leads(DOWER @ vector[:, None])).max()
 
 
 ST_VECTORS = {

@@ -561,7 +561,8 @@ def heart_beat(
 
     Parameters
     ----------
-    condition, severity, territory : as for :func:`simulate_ecg`; a condition's rhythm does not show in one beat
+    condition, severity : as for :func:`simulate_ecg`; a condition's rhythm does not show in one beat
+    territory : the ischaemic wall, "lateral" by default
     st_level : mV that ST is raised (negative: lowered) in the lead that shows it most
     st_wall : "anterior", "lateral" or "inferior": the leads that show it
     patient : fields of :class:`~ecgxai.ecg.conditions.Patient`, above all ``axis`` (degrees), ``pr``, ``qrs`` (ms),
@@ -576,7 +577,7 @@ def heart_beat(
         raise ValueError(f"st_wall is {st_wall!r}; expected one of {', '.join(ST_VECTORS)}.")
     someone = replace(Patient(), **patient)
     row = CONDITIONS[condition]
-    beat = row.beat(someone, severity, territory or (row.territories[0] if row.territories else ""))
+    beat = row.beat(someone, severity, territory or "lateral")
     step = 1000 / FS
     time = np.arange(-np.ceil((beat.pr + 60) / step), np.ceil((someone.qt + 240) / step)) * step
     waves = {"P": (beat.p, -beat.pr), "QRS": (beat.qrs, 0.0), "T": (beat.t, 0.0)}
