@@ -22,8 +22,10 @@ FS = 500.0
 EDGE = {"P": 0.03, "QRS": 0.02, "T": 0.05}
 """A wave lasts as long as it exceeds this fraction of its largest deflection in any lead."""
 
-WAVES = ("P", "QRS", "T")
 MOST_PHASES = 8
+
+RANGES = {"rate": (20, 250), "pr": (80, 400), "p_width": (40, 200), "qrs": (40, 200), "qtc": (250, 600)}
+"""What a patient can be given; healthy adults are drawn from narrower ranges."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +72,11 @@ class Patient:
     local: np.ndarray = field(default_factory=lambda: np.zeros((3, MOST_PHASES, 8)), repr=False)
     shape: np.ndarray = field(default_factory=lambda: np.zeros((3, MOST_PHASES, 6)), repr=False)
     notches: np.ndarray = field(default_factory=lambda: np.zeros((0, 5)), repr=False)
+
+    def __post_init__(self):
+        for name, (low, high) in RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(f"patient's {name} is {getattr(self, name)}; expected {low} to {high}.")
 
     @property
     def rr(self) -> float:

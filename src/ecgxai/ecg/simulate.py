@@ -369,7 +369,9 @@ def _checked(condition, severity, territory, noise, patient, seconds) -> tuple[N
         raise ValueError(f"no patient parameter {', '.join(map(repr, sorted(unknown)))}; expected some of {known}.")
     if not seconds >= 2:
         raise ValueError(f"seconds is {seconds}; expected 2 or more.")
-    if not isinstance(noise, Noise):
+    if not isinstance(noise, bool | Noise):
+        raise ValueError(f"noise is {noise!r}; expected True, False, or a Noise such as Noise(muscle=2, hum=0).")
+    if isinstance(noise, bool):
         noise = Noise() if noise else CLEAN
     return noise, dict(patient or {}), round(seconds * FS)
 
