@@ -1,19 +1,108 @@
 # %% [markdown]
-# # Start here
+# # 00 Start here
 #
-# **From Saliency to Semantics** explains what a neural network sees in an image and in a 12-lead ECG, and how far
-# such an explanation can be trusted. The course teaches; it never diagnoses.
+# **From Saliency to Semantics** is a course about one question: *why* did the network say so? It begins with photographs and
+# AlexNet and ends with twelve-lead electrocardiograms, where an explanation can be checked lead by lead and wave by wave.
+#
+# **You will be able to**
+#
+# - check that everything is installed and see which data are in use,
+# - use an explorer: controls above, picture below,
+# - find your way through the course.
+#
+# **Before:** some Python. No cardiology. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 
 # %% [markdown]
-# ## Is everything installed?
+# ## 1 Is everything there?
 #
 # Each line names a package of the course and its version.
 
 # %% packages
 from importlib.metadata import version
 
-import ecgxai
+import torch
 
-print(f"ecgxai {ecgxai.__version__}")
-for package in ("torch", "captum", "zennit", "signxai2", "wfdb", "matplotlib", "ipywidgets"):
-    print(package, version(package).split("+")[0])
+import ecgxai
+from ecgxai.explorers import ECGExplorer
+from ecgxai.plotting import plot_ecg
+
+for package in ("ecgxai", "torch", "numpy", "captum", "zennit", "signxai2", "wfdb", "matplotlib", "ipywidgets"):
+    print(f"{package:12s}{version(package).split('+')[0]}")
+
+# %% [markdown]
+# ## 2 Which data are in use?
+#
+# The course runs without any download: it brings four small networks, trained on simulated ECGs, and a gallery of simulated
+# recordings. They are labelled so. The published networks and real recordings replace them once they are there. In a terminal,
+# in the folder of the course:
+#
+# ```
+# .venv/bin/python -m ecgxai download ecg-models ecgs
+# ```
+#
+# Run this notebook again afterwards, and the lines below change.
+
+# %% models
+models = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+
+# %% recordings
+recordings = ecgxai.records()
+print(f"{len(recordings)} recordings:")
+for name, info in recordings.items():
+    print(f"  {name:16s}{info.title}  [{info.origin}]")
+
+# %% [markdown]
+# ## 3 From recording to heatmap, in five lines
+#
+# Load a recording, filter it as the networks expect, cut out 4 s, explain, draw.
+
+# %% first heatmap
+name = next(iter(ecgxai.records("RBBB")))
+ecg = ecgxai.load_record(name).preprocess().window()
+model = models["RBBB"]
+relevance = ecgxai.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
+plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.tensor())):.2f}: LRP-ε")
+
+# %% [markdown]
+# Each thin line is one lead of the ECG: the voltage between electrodes on the skin, over time. Orange marks the samples that
+# speak **for** a right bundle branch block in the eyes of this network, blue those that speak **against** it. Whether the network is
+# right to look there is what the course is about.
+
+# %% [markdown]
+# ## 4 An explorer
+#
+# The same with controls. Change the recording, the method, its parameters; the picture follows. Above it stand the probability
+# and the line of code that makes the same map. On a page without a running kernel you see a still picture instead.
+
+# %% explorer
+ECGExplorer(model="RBBB")
+
+# %% [markdown]
+# ## 5 The way through the course
+#
+# | notebook | after it, you can |
+# |---|---|
+# | **00 Start here** | check the environment, use the explorers |
+# | 01 Inside AlexNet *(in preparation)* | read filters and feature maps, synthesise what a class looks like |
+# | 02 Gradients and saliency *(in preparation)* | use the gradient family and occlusion, and say when each misleads |
+# | 03 Layer-wise relevance *(in preparation)* | build LRP by hand, choose its rules, read conservation |
+# | 04 SIGN *(in preparation)* | explain the bias of "times input" and what SIGN changes |
+# | 05 Can you trust it? *(in preparation)* | test an explanation |
+# | [06 Reading an ECG](06_reading_an_ecg.ipynb) | load, check, filter and delineate a recording |
+# | [07 ECG models](07_ecg_models.ipynb) | run, port and train the networks |
+# | [08 Lead-wise attribution](08_lead_wise_attribution.ipynb) | explain twelve leads with every method, and read the maps |
+# | 09 From saliency to semantics *(in preparation)* | turn a map into statements that a cardiologist can check |
+# | 10 Your own ECG *(in preparation)* | bring a recording and explain it |
+#
+# Go on with [06 Reading an ECG](06_reading_an_ecg.ipynb).
+
+# %% [markdown]
+# ## If something fails
+#
+# - *ModuleNotFoundError*: the kernel is not the course's. Start JupyterLab with `make lab` in the course's folder.
+# - *WeightsError*, *RecordError*: the message names the file and what to do about it.
+# - An explorer shows an orange line above its picture: that is the error; the picture below is the last good one.
+
+# %% all good
+assert relevance.shape == torch.Size([12, 2000])
+print("All good.")
