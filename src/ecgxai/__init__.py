@@ -17,6 +17,7 @@ _PUBLIC = {
     "load_record": "ecgxai.ecg.records",
     "simulate_ecg": "ecgxai.ecg.simulate",
     "load_ecg_model": "ecgxai.models.weights",
+    "load_alexnet": "ecgxai.models.alexnet",
     "attribute": "ecgxai.attribution",
     "METHODS": "ecgxai.attribution",
 }

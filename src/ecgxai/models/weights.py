@@ -146,7 +146,7 @@ def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | No
         raise WeightsError(
             f"{weights}: not a readable HDF5 file ({error}). Delete it and download it again."
         ) from error
-    _fill(model, state, weights)
+    fill_weights(model, state, weights)
     return model
 
 
@@ -198,11 +198,12 @@ def load_safetensors(model: torch.nn.Module, path: str | Path) -> dict[str, str]
             metadata = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: not a readable safetensors file ({error}).") from error
-    _fill(model, state, path)
+    fill_weights(model, state, path)
     return metadata
 
 
-def _fill(model: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path) -> None:
+def fill_weights(model: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path) -> None:
+    """Copy weights that were read from ``path`` into a model; a WeightsError says which of them is wrong, and how."""
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, shape in expected.items():
         if name not in state:

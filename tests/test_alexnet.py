@@ -1,0 +1,245 @@
+"""AlexNet: torchvision's names and shapes, ImageNet's preprocessing, and checkpoints good and bad."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import ecgxai
+from ecgxai.models import alexnet
+from ecgxai.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image, top_classes
+from ecgxai.models.weights import WeightsError, save_safetensors
+
+# The arrays of torchvision's alexnet-owt-7be5be79.pth, in their order.
+CHECKPOINT = {
+    "features.0.weight": (64, 3, 11, 11),
+    "features.0.bias": (64,),
+    "features.3.weight": (192, 64, 5, 5),
+    "features.3.bias": (192,),
+    "features.6.weight": (384, 192, 3, 3),
+    "features.6.bias": (384,),
+    "features.8.weight": (256, 384, 3, 3),
+    "features.8.bias": (256,),
+    "features.10.weight": (256, 256, 3, 3),
+    "features.10.bias": (256,),
+    "classifier.1.weight": (4096, 9216),
+    "classifier.1.bias": (4096,),
+    "classifier.4.weight": (4096, 4096),
+    "classifier.4.bias": (4096,),
+    "classifier.6.weight": (1000, 4096),
+    "classifier.6.bias": (1000,),
+}
+
+
+@pytest.fixture(scope="module")
+def full() -> AlexNet:
+    return AlexNet().eval()
+
+
+@pytest.fixture
+def small() -> AlexNet:
+    torch.manual_seed(0)
+    return AlexNet(("cat", "dog", "sailing boat"), width=0.125).eval()
+
+
+def test_names_and_shapes_are_the_checkpoints(full):
+    state = full.state_dict()
+    assert {name: tuple(tensor.shape) for name, tensor in state.items()} == CHECKPOINT
+    assert list(state) == list(CHECKPOINT)
+    assert sum(p.numel() for p in full.parameters()) == 61_100_840  # as torchvision documents
+
+
+def test_same_logits_as_torchvision(full):
+    """With the same weights, torchvision's network and ours give the same numbers."""
+    from torchvision.models import alexnet as torchvision_alexnet
+
+    theirs = torchvision_alexnet().eval()
+    theirs.load_state_dict(full.state_dict(), strict=True)
+    x = torch.randn(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(full(x), theirs(x), atol=1e-6)
+
+
+def test_class_names_are_torchvisions():
+    from torchvision.models import AlexNet_Weights
+
+    assert list(imagenet_classes()) == AlexNet_Weights.IMAGENET1K_V1.meta["categories"]
+    assert "Soumith Chintala" in (alexnet.ASSETS / "alexnet" / "LICENSE-torchvision.txt").read_text()
+
+
+def test_preprocessing_is_torchvisions():
+    from torchvision.models import AlexNet_Weights
+
+    rng = np.random.default_rng(0)
+    coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), np.uint8))
+    for size in ((640, 480), (300, 500), (256, 256), (101, 90)):
+        picture = coarse.resize(size, Image.Resampling.BICUBIC)
+        expected = AlexNet_Weights.IMAGENET1K_V1.transforms()(picture)
+        assert preprocess(picture).shape == (3, 224, 224)
+        assert (preprocess(picture) - expected).abs().mean() < 1e-6, size
+        assert torch.equal(preprocess(np.array(picture)), preprocess(picture))
+
+
+def test_a_picture_of_the_right_size_is_only_normalised_and_comes_back_as_it_was():
+    picture = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
+    x = preprocess(picture)
+    assert x[0, 5, 7] == pytest.approx((picture[5, 7, 0] / 255 - 0.485) / 0.229, abs=1e-5)
+    assert x[2, 5, 7] == pytest.approx((picture[5, 7, 2] / 255 - 0.406) / 0.225, abs=1e-5)
+    assert np.array_equal(to_image(x), picture)
+
+
+def test_a_picture_thousands_of_times_longer_than_wide_takes_no_memory_to_speak_of():
+    assert preprocess(Image.new("RGB", (60_000, 3))).shape == (3, 224, 224)
+
+
+@pytest.mark.parametrize("picture", [np.zeros((224, 224), np.uint8), np.zeros((224, 224, 3))])
+def test_arrays_that_are_no_picture_are_refused(picture):
+    with pytest.raises(ValueError, match=r"expected \(H, W, 3\) of uint8"):
+        preprocess(picture)
+
+
+def test_no_module_works_in_place_or_twice(small):
+    calls = []
+    for name, module in small.named_modules():
+        if not list(module.children()):
+            assert not getattr(module, "inplace", False), name
+            module.register_forward_hook(lambda *_, name=name: calls.append(name))
+    small(torch.zeros(1, 3, 224, 224))
+    assert len(calls) == len(set(calls)) == 13 + 1 + 1 + 7
+
+
+def test_the_reduced_network_has_the_same_layers(full, small):
+    kinds = [[type(module) for module in model.modules()] for model in (full, small)]
+    assert kinds[0] == kinds[1]
+    assert list(small.state_dict()) == list(CHECKPOINT)
+    assert small.features[0].weight.shape == (8, 3, 11, 11)  # 64 / 8
+    assert small.classifier[4].weight.shape == (64, 64)  # 4096 / 8²
+
+
+def test_logits_with_and_without_a_batch(small):
+    x = torch.randn(4, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        assert small(x).shape == (4, 3)
+        assert torch.allclose(small(x[1]), small(x)[1], atol=1e-5)
+        assert small(x[:, :, :100, :63]).shape == (4, 3)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [((1, 1, 224, 224), "colours first"), ((224, 224, 3), "colours first"), ((1, 3, 62, 224), "at least 63 x 63")],
+)
+def test_inputs_that_do_not_fit_are_refused(small, shape, message):
+    with pytest.raises(ValueError, match=message):
+        small(torch.zeros(shape))
+
+
+@pytest.mark.parametrize("width", [0, -1, 1.5])
+def test_impossible_widths_are_refused(width):
+    with pytest.raises(ValueError, match="more than 0, at most 1"):
+        AlexNet(("a",), width)
+
+
+def test_top_classes_are_sorted_probabilities(small):
+    x = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(2))
+    top = top_classes(small, x)
+    assert {name for name, _ in top} == {"cat", "dog", "sailing boat"}
+    assert sum(p for _, p in top) == pytest.approx(1, abs=1e-6)
+    assert top == sorted(top, key=lambda row: -row[1])
+    assert top_classes(small, x[None], 1) == top[:1]
+    with pytest.raises(ValueError, match="expected one picture"):
+        top_classes(small, torch.zeros(2, 3, 224, 224))
+
+
+# Weights ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> bytes:
+    """A file with torchvision's names and shapes; an array is one stored number throughout, which keeps it small."""
+    path = tmp_path_factory.mktemp("alexnet") / "checkpoint.pth"
+    torch.save({name: torch.tensor(i / 100).expand(s) for i, (name, s) in enumerate(CHECKPOINT.items())}, path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def place(data_dir):
+    """Put a file where the download would have put it."""
+    path = data_dir / "alexnet" / "alexnet-owt-7be5be79.pth"
+    path.parent.mkdir()
+    return path
+
+
+def test_a_downloaded_checkpoint_is_loaded_and_preferred(place, checkpoint, capsys):
+    place.write_bytes(checkpoint)
+    model = ecgxai.load_alexnet()
+    assert capsys.readouterr().out == "AlexNet: imagenet weights, 1000 classes\n"
+    assert not model.training
+    assert model.class_names[281] == "tabby"  # a fact of ImageNet's order
+    for i, (name, shape) in enumerate(CHECKPOINT.items()):
+        assert torch.equal(model.state_dict()[name], torch.full(shape, i / 100))
+
+
+@pytest.mark.parametrize("kept", [0, 10, 0.5, 0.999])
+def test_a_truncated_checkpoint_is_refused(place, checkpoint, kept):
+    place.write_bytes(checkpoint[: int(kept if kept >= 1 else kept * len(checkpoint))])
+    for weights in ("imagenet", "auto"):
+        with pytest.raises(WeightsError, match=r"alexnet-owt-7be5be79.pth: not a readable .* download it again"):
+            load_alexnet(weights)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ([1, 2], r"holds no table of weights \(a list\)"),
+        ({"features.0.weight": torch.zeros(64, 3, 11, 11)}, "no weights for 'features.0.bias'"),
+        ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, r"has shape \(64, 3, 3, 3\); expected \(64, 3, 11, 11\)"),
+    ],
+)
+def test_another_networks_checkpoint_is_refused(place, content, message):
+    torch.save(content, place)
+    with pytest.raises(WeightsError, match=message):
+        load_alexnet("imagenet")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (print, ("this ran code from a weight file",))
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(place, capsys):
+    torch.save({"features.0.weight": Bomb()}, place)
+    with pytest.raises(WeightsError, match="not a readable PyTorch checkpoint"):
+        load_alexnet("imagenet")
+    assert "ran code" not in capsys.readouterr().out
+
+
+def test_weights_that_are_not_there(data_dir):
+    with pytest.raises(WeightsError, match="python -m ecgxai download alexnet"):
+        load_alexnet("imagenet")
+    with pytest.raises(ValueError, match="weights is 'resnet'; expected"):
+        load_alexnet("resnet")
+
+
+def test_a_small_network_in_half_precision_says_itself_what_it_is(small, tmp_path):
+    path = tmp_path / "small.safetensors"
+    x = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(3))
+    before = small(x).detach()
+    save_safetensors(small.half(), path, classes="cat, dog, sailing boat", width="0.125")
+    model = load_small(path, "test").eval()
+    assert model.class_names == ("cat", "dog", "sailing boat")
+    assert model.source == "test"
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert torch.allclose(model(x), before, atol=2e-3)
+
+
+def test_a_file_that_is_no_small_network_is_refused(small, tmp_path):
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(b"not a weight file")
+    with pytest.raises(WeightsError, match="not an AlexNet saved by"):
+        load_small(path, "test")
+    save_safetensors(small, path)  # says neither classes nor width
+    with pytest.raises(WeightsError, match="not an AlexNet saved by"):
+        load_small(path, "test")
+    save_safetensors(small, path, classes="cat, dog", width="0.125")
+    with pytest.raises(WeightsError, match=r"'classifier.6.weight' has shape \(3, 64\); expected \(2, 64\)"):
+        load_small(path, "test")
