@@ -200,7 +200,7 @@ for pathology in ("AVB", "ISCH", "LBBB", "RBBB"):
     axis.plot(alphas, network.probability(path), label=pathology)
 axis.axhline(0.5, color="grey", linewidth=0.8, linestyle="--")
 axis.set(xlabel="α, from the flat line (0) to the recording (1)", ylabel="p(pathology)", ylim=(-0.03, 1.03))
-axis.legend(title="model and recording", frameon=False, loc="center right")
+axis.legend(title="model and recording", frameon=False, loc="lower right")
 plt.show()
 
 # %% [markdown]
@@ -222,8 +222,8 @@ plot_grid(
 )
 
 # %% [markdown]
-# Completeness tells them apart: the sum of the correct map is the difference of the two logits, and the flawed one misses
-# it as soon as the class changes on the way. On the published models and recordings the two maps correlate by -0.87 (AV
+# Completeness tells them apart: the sum of the correct map is the difference of the two logits, up to the error of 50 steps,
+# and the flawed one misses it as soon as the class changes on the way. On the published models and recordings the two maps correlate by -0.87 (AV
 # block, 03509) and -0.53 (LBBB, 14493): they say the opposite. The course's tests reproduce the published maps with
 # `reselect_target=True`, and nothing else.
 
@@ -278,7 +278,7 @@ for method in (
 # ## Exercises
 #
 # 1. **Predict, then look.** Will the map of the RBBB model on a right bundle branch block favour V1 or V6? Write down why
-#    (notebook 06 names the criteria), then use the explorer.
+#    (`HeartVector` in notebook 06 shows what changes), then use the explorer.
 # 2. **Write code.** Compute the share of $|R|$ that lies in V1 to V6 for three methods of your choice.
 # 3. **Find the bug.** A colleague shows a Grad-CAM of a 12-lead ECG and concludes that aVR is as important as V1. What is
 #    wrong?
