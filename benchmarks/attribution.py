@@ -3,7 +3,7 @@
     python benchmarks/attribution.py            all methods; writes benchmarks/attribution.json
 
 Each round times every method once, in turn, so that a noisy neighbour slows all of them; the ratio is taken within a
-round and the median over the rounds is reported. The network is the published architecture; its weights do not matter here.
+round and the median over the rounds is reported. The network is the published architecture; its weights do not matter.
 """
 
 import argparse

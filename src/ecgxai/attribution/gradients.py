@@ -178,15 +178,14 @@ def deeplift(model, x, target, *, baseline, seed=0) -> Tensor:
 
 def deepshap(model, x, target, *, samples, background, seed) -> Tensor:
     """DeepLIFT averaged over a background of baselines: approximate Shapley values (Lundberg & Lee 2017), by captum."""
-    pick(model(x[:1]).expand(len(x), -1), target)
+    pick(model(x[:1]).expand(len(x), -1), target)  # refuses a class that the network does not have
     reference = background_like(x, background, samples, seed)
     explainer = DeepLiftShap(model)
-    rows = [slice(i, i + 1) for i in range(len(x))]
-    maps = []
-    for _ in track([1] * len(x), len(x)):
-        row = rows[len(maps)]
-        maps.append(_captum_deeplift(explainer, x[row], target[row], reference[:, row.start].contiguous()))
-    return torch.cat(maps)
+
+    def one(row: slice) -> Tensor:
+        return _captum_deeplift(explainer, x[row], target[row], reference[:, row.start].contiguous())
+
+    return in_chunks(one, len(x), size=1)
 
 
 def guided_backprop(model, x, target) -> Tensor:

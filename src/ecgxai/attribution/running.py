@@ -79,10 +79,10 @@ def chunks(samples: int, batch: int) -> Iterator[int]:
         yield min(size, samples - start)
 
 
-def in_chunks(function: Callable[[slice], Tensor], batch: int) -> Tensor:
-    """Concatenate ``function(slice)`` over slices of a batch of at most CHUNK samples."""
-    starts = range(0, batch, CHUNK)
-    counts = track([min(CHUNK, batch - start) for start in starts], batch)
+def in_chunks(function: Callable[[slice], Tensor], batch: int, size: int = CHUNK) -> Tensor:
+    """Concatenate ``function(slice)`` over slices of a batch of at most ``size`` samples."""
+    starts = range(0, batch, size)
+    counts = track([min(size, batch - start) for start in starts], batch)
     return torch.cat([function(slice(start, start + count)) for start, count in zip(starts, counts, strict=True)])
 
 
