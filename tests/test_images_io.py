@@ -214,7 +214,7 @@ def test_a_file_too_big_to_be_a_photograph_is_not_even_read(tmp_path):
 
 
 def test_photographs_of_installed_packages_are_at_hand_with_their_licence(data_dir):
-    """scikit-learn and matplotlib, on which the package depends, bring two; the sizes are those that both projects document."""
+    """scikit-learn and matplotlib, on which the package depends, bring two, of sizes that both projects document."""
     found = photographs()
     assert found["china"].licence == "CC BY 2.0"
     assert "danielbuechele" in found["china"].credit
