@@ -8,6 +8,7 @@ both agree. Best of several rounds, so that a noisy neighbour does not count.
 
 import argparse
 import json
+import os
 import platform
 import time
 from pathlib import Path
@@ -27,7 +28,7 @@ def heart_in_loops(condition: str, seed: int) -> np.ndarray:
     beat = row.beat(patient, 0.5, "lateral")
     rhythm = row.rhythm(patient, seed, 0.5, beat.pr, SAMPLES)
     signal, time_ms = np.zeros((8, SAMPLES)), np.arange(SAMPLES) * 1000 / FS
-    for layer in _layers(beat, rhythm, patient):
+    for layer in _layers(beat, rhythm, patient, SAMPLES):
         stretches = np.broadcast_to(layer.stretch, layer.beats.shape)
         for onset, stretch, amplitudes in zip(layer.onset, stretches, _amplitudes(layer, patient), strict=True):
             for (start, end, rise, fall), amplitude in zip(layer.wave.time, amplitudes, strict=True):
@@ -56,7 +57,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=100, help="records a round")
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     options = parser.parse_args()
-    result = {"numpy": np.__version__, "python": platform.python_version(), "seconds for 1000 records of 10 s": {}}
+    result = {"numpy": np.__version__, "python": platform.python_version()}
+    result |= {"load of the machine": round(os.getloadavg()[0], 1), "cores": os.cpu_count()}
+    result["seconds for 1000 records of 10 s"] = {}
     for condition in CONDITIONS:
         spent = best(lambda name=condition: simulate_batch(name, range(options.records)), options.rounds)
         result["seconds for 1000 records of 10 s"][condition] = round(spent * 1000 / options.records, 1)

@@ -390,7 +390,7 @@ def _heart(condition: str, patient: Patient, seed: int, severity: float, territo
     signal = np.zeros((8, samples))
     if rhythm.fibrillation is not None:
         signal += patient.lead_matrix @ rhythm.fibrillation
-    spans = [_lay(signal, layer, patient) for layer in _layers(own, rhythm, patient) if len(layer.beats)]
+    spans = [_lay(signal, layer, patient) for layer in _layers(own, rhythm, patient, samples) if len(layer.beats)]
     return signal, np.concatenate(spans)
 
 
@@ -410,16 +410,20 @@ class _Layer:
     pivot: float = 0.0
 
 
-def _layers(own: Beat, rhythm: Rhythm, patient: Patient) -> Iterator[_Layer]:
-    """Yield the layers that make up a record."""
-    beats = np.flatnonzero(~np.isnan(rhythm.p))
+def _layers(own: Beat, rhythm: Rhythm, patient: Patient, samples: int) -> Iterator[_Layer]:
+    """Yield the layers that make up a record: of the beats that reach into it, and their neighbours."""
+
+    def near(onset):  # a beat ends within 900 ms
+        return (onset > -900) & (onset < samples / FS * 1000 + 500)  # false for NaN: no such wave
+
+    beats = np.flatnonzero(near(rhythm.p))
     yield _Layer("p", own.p, 0, beats, rhythm.p[beats])
     yield _Layer("", own.ta, 0, beats, rhythm.p[beats])
     kinds = [("N", own, ~rhythm.ectopic)]
     if rhythm.ectopic.any():
         kinds.append(("V", ectopic_beat(patient), rhythm.ectopic))
     for symbol, beat, chosen in kinds:
-        beats = np.flatnonzero(chosen & ~np.isnan(rhythm.qrs))
+        beats = np.flatnonzero(chosen & near(rhythm.qrs))
         stretch = np.clip(rhythm.rr[beats] / patient.rr, 0.5, 1.6) ** (1 / 3)  # QT follows the rate, beat by beat
         yield _Layer(symbol, beat.qrs, 1, beats, rhythm.qrs[beats])
         yield _Layer("", beat.st, 2, beats, rhythm.qrs[beats], stretch, beat.qrs_end)
@@ -489,7 +493,7 @@ def _whole(spans: np.ndarray, samples: int) -> np.ndarray:
 
 def _close_gaps(mask: np.ndarray, gap: int) -> np.ndarray:
     """Fill runs of fewer than ``gap`` False samples that lie between True ones, row by row."""
-    index = np.arange(mask.shape[-1])
+    index = np.arange(mask.shape[-1], dtype=np.int32)
     before = np.maximum.accumulate(np.where(mask, index, -gap - 1), axis=-1)
     after = np.minimum.accumulate(np.where(mask, index, index[-1] + gap + 1)[..., ::-1], axis=-1)[..., ::-1]
     return mask | (after - before <= gap)
