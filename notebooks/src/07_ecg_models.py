@@ -33,16 +33,16 @@ from ecgxai.plotting import plot_matrix
 # something happened. Three dense layers and an output layer turn 64 numbers into two logits [1].
 
 # %% architecture
-model = ECGNet()
+network = ECGNet()
 shapes = {}
-for layer, module in model.named_children():
+for layer, module in network.named_children():
     module.register_forward_hook(lambda m, args, out, layer=layer: shapes.update({layer: tuple(out.shape[1:])}))
-model.eval()(torch.zeros(1, 12, 2000))
+network.eval()(torch.zeros(1, 12, 2000))
 
 for layer, shape in shapes.items():
-    parameters = sum(weight.numel() for weight in getattr(model, layer).parameters())
+    parameters = sum(weight.numel() for weight in getattr(network, layer).parameters())
     print(f"{layer:8s} -> {shape!s:12s} {parameters:6,} parameters")
-print(f"{'total':24s}{sum(weight.numel() for weight in model.parameters()):7,}")
+print(f"{'total':24s}{sum(weight.numel() for weight in network.parameters()):7,}")
 
 # %% [markdown]
 # **What does one unit see?** A unit of block $l$ sees $r_l$ input samples. A convolution of size 3 adds $2 s$ samples, a
@@ -201,9 +201,38 @@ import json
 
 from ecgxai.paths import ASSETS
 
-report = json.loads((ASSETS / "ecg_models" / "report.json").read_text())
-for name, row in report["models"].items():
-    print(f"{name:5s}", ", ".join(f"{key} {value:.3f}" for key, value in row["test"].items()))
+report = json.loads((ASSETS / "ecg_models" / "report.json").read_text())["models"]
+print("model  test patients  AUC    calibration error")
+for name, row in report.items():
+    test = row["test"]
+    print(f"{name:6s} {test['patients']:13d}  {test['auc']:.3f}  {test['calibration_error']:.3f}")
+
+# %% [markdown]
+# The simulator allows a test that no real data set does. Each simulated patient exists twice, with the finding and without.
+# Replace only the samples that carry the finding by those of the healthy twin, and a network that has learned the right
+# thing must change its mind. Replace as many other samples, and it must not.
+
+# %% swap test
+for name, row in report.items():
+    swap = row["test"]["swap"]
+    print(f"{name:6s}decision turns for {swap['cause']:4.0%} (the cause swapped), {swap['elsewhere']:4.0%} (elsewhere)")
+
+# %% curves
+fig, axes = plt.subplots(1, 4, figsize=(10, 2.6), sharey=True, layout="constrained")
+for axis, (name, row) in zip(axes, report.items(), strict=True):
+    epochs = [epoch["number"] for epoch in row["history"]]
+    axis.semilogy(epochs, [max(epoch["loss"], 1e-4) for epoch in row["history"]], "o-", markersize=3, label="training")
+    axis.semilogy(
+        epochs,
+        [max(epoch["validation_loss"], 1e-4) for epoch in row["history"]],
+        "s-",
+        markersize=3,
+        label="validation",
+    )
+    axis.set(title=name, xlabel="epoch")
+axes[0].set_ylabel("cross-entropy")
+axes[0].legend(frameon=False)
+plt.show()
 
 # %% [markdown]
 # These numbers hold for simulated patients, drawn from the distribution that the network was trained on. On real
