@@ -222,7 +222,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ASSETS / "ecg_models", help="folder of the weights and report.json")
     parser.add_argument("--reports", type=Path, default=REPORTS, help="folder of the figures")
     parser.add_argument("--scale", type=float, default=1.0, help="share of the patients and windows: 0.05 for a trial")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="more are faster, and add up in another order")
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     started = time.monotonic()

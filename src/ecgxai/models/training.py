@@ -193,15 +193,19 @@ def calibrate(model: nn.Module, x: np.ndarray, y: np.ndarray) -> float:
     """Divide the last layer by the temperature that minimises the cross-entropy on x, y; return the temperature.
 
     Temperature scaling (Guo et al., ICML 2017, section 4.2) makes over-confident probabilities honest and changes no
-    decision. It is folded into the weights of ``model.output``: the network stays the published architecture.
+    decision. It is folded into the weights of ``model.output``: the network stays the published architecture. Targets
+    are Platt's (1999), (n1 + 1) / (n1 + 2) and 1 / (n0 + 2) instead of 1 and 0: n patients without an error do not
+    prove that none will come, and certainty would have no finite temperature.
 
     Parameters
     ----------
     x, y : validation data, as for :func:`fit`
     """
-    out, labels = torch.from_numpy(logits(model, x)), torch.from_numpy(np.asarray(y, np.int64))
+    out, y = torch.from_numpy(logits(model, x)), np.asarray(y)
+    target = np.where(y == 1, (np.sum(y == 1) + 1) / (np.sum(y == 1) + 2), 1 / (np.sum(y == 0) + 2))
+    target = torch.from_numpy(np.stack([1 - target, target], axis=1)).float()
     temperatures = torch.logspace(-2, 2, 801)
-    losses = torch.stack([functional.cross_entropy(out / t, labels) for t in temperatures])
+    losses = torch.stack([functional.cross_entropy(out / t, target) for t in temperatures])
     temperature = float(temperatures[losses.argmin()])
     with torch.no_grad():
         model.output.weight /= temperature
