@@ -83,7 +83,7 @@ for name, info in ecgxai.records().items():
     ecg = ecgxai.load_record(name).preprocess().window()
     table.append([float(network.probability(ecg.tensor())) for network in models.values()])
     rows.append(info.title if len(info.title) < 60 else info.title[:57] + "...")
-plot_matrix(np.array(table), rows, list(models), title="Probability of each finding")
+plot_matrix(np.array(table), rows, list(models), title="Probability of each finding", write="{:.2f}".format)
 
 # %% [markdown]
 # Read it row by row. The networks were trained one by one: nothing makes the four probabilities of a row add up to 1, and
@@ -183,7 +183,8 @@ for condition in ("ISCH", "NORM"):
 
 # %% [markdown]
 # **Calibration.** A network may rank patients well and still exaggerate. Of all patients with $p \approx 0.8$, 80 % should have the
-# finding. Dividing the logits by one number, the *temperature*, can repair some of it without changing a single decision [2].
+# finding. Dividing the logits by one number, the *temperature*, can repair some of it without changing a single decision [2]. The
+# inner points below rest on few patients each.
 
 # %% calibrate
 fig, axis = plt.subplots(figsize=(4.4, 3.6), layout="constrained")

@@ -271,8 +271,8 @@ for method in (
     print(f"  {float(positive[mask].sum() / positive.sum()):4.0%}  {title_of(method)}")
 
 # %% [markdown]
-# The random map lands at the share of the area, as it must. Everything above it has found something. One recording is an
-# anecdote; a later notebook measures this over many patients.
+# The random map lands at the share of the area, as it must. What lies above it has found something; what lies below it points
+# elsewhere. One recording is an anecdote; a later notebook will measure this over many patients.
 
 # %% [markdown]
 # ## Exercises
