@@ -8,8 +8,16 @@ import ipywidgets as widgets
 
 from ecgxai.attribution.registry import Parameter
 
-LABEL = {"description_width": "110px"}
-WIDE = widgets.Layout(width="320px")
+LABEL = {"description_width": "84px"}
+FIELD = widgets.Layout(width="auto")  # as wide as its cell of the grid
+TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
+
+
+def grid(controls) -> widgets.GridBox:
+    """Return controls in as many equal columns as the page has room for."""
+    columns = "repeat(auto-fill, minmax(250px, 1fr))"
+    shape = {"grid_template_columns": columns, "grid_gap": "0 8px", "align_items": "center", "margin": "0 0 6px 0"}
+    return widgets.GridBox(list(controls), layout=widgets.Layout(**shape))
 
 
 class Explorer:
@@ -28,7 +36,8 @@ class Explorer:
         self.message = widgets.HTML()
         for control in controls.values():
             control.observe(self._changed, "value")
-        self.view = widgets.VBox([self.panel(), self.message, self.picture])
+        page = widgets.Layout(max_width="1140px")  # the picture's width, so that controls end where it ends
+        self.view = widgets.VBox([self.panel(), self.message, self.picture], layout=page)
         self.error: Exception | None = None
         self.refresh()
         if self.error:
@@ -36,8 +45,11 @@ class Explorer:
 
     def panel(self) -> widgets.Widget:
         """Return the controls as laid out above the picture."""
-        row = widgets.Layout(flex_flow="row wrap", grid_gap="2px 16px")
-        return widgets.HBox(list(self.controls.values()), layout=row)
+        return grid(self.controls.values())
+
+    def say(self, line: str) -> None:
+        """Show a line of HTML above the picture, at once."""
+        self.message.value = f"<div style='line-height: 1.5; padding: 4px 0'>{line}</div>"
 
     def values(self) -> dict:
         """Return the present value of every control."""
@@ -52,10 +64,10 @@ class Explorer:
         try:
             figure, line = self.draw(**self.values())
             self.picture.value = figure._repr_png_()[0]
-            self.message.value = line
+            self.say(line)
         except Exception as error:
             self.error = error
-            self.message.value = f"<b style='color:#a33b00'>{escape(str(error) or type(error).__name__)}</b>"
+            self.say(f"<b style='color: #a33b00'>{escape(str(error) or type(error).__name__)}</b>")
         else:
             self.error = None
 
@@ -76,7 +88,8 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     default is found from the input.
     """
     default = parameter.image_default if images and parameter.image_default is not None else parameter.default
-    shared = {"description": parameter.name, "style": LABEL, "layout": WIDE, "continuous_update": False}
+    shared = {"description": parameter.name, "style": LABEL, "layout": FIELD, "continuous_update": False}
+    shared[TOOLTIP] = parameter.help
     if default is None:
         return None
     if parameter.kind == "choice":
@@ -90,7 +103,7 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     if parameter.scale == "log":
         return _log_slider(parameter, default, shared)
     kind = widgets.IntSlider if parameter.kind == "int" else widgets.FloatSlider
-    step = 1 if parameter.kind == "int" else (parameter.high - parameter.low) / 100
+    step = 1 if parameter.kind == "int" else 10.0 ** round(math.log10((parameter.high - parameter.low) / 100))
     return kind(value=default, min=parameter.low, max=parameter.high, step=step, **shared)
 
 

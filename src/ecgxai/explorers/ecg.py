@@ -10,21 +10,23 @@ import torch
 from ecgxai.attribution import METHODS, MethodWarning, attribute, caveat
 from ecgxai.ecg.record import ECG
 from ecgxai.ecg.records import load_record, records
-from ecgxai.explorers.base import LABEL, WIDE, Explorer, control_for
+from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, grid
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
-from ecgxai.plotting import plot_ecg
+from ecgxai.plotting import number, plot_ecg
 
 SAMPLES = 2000
+CLASSES = {1: "pathology", 0: "no finding"}
+WHAT, HOW = ("model", "target", "start"), ("style", "threshold", "sign", "normalise")
 
 
 def _drop(description: str, options, value) -> widgets.Dropdown:
-    return widgets.Dropdown(description=description, options=options, value=value, style=LABEL, layout=WIDE)
+    return widgets.Dropdown(description=description, options=options, value=value, style=LABEL, layout=FIELD)
 
 
-def _slide(description: str, low: float, high: float, step: float, value: float) -> widgets.FloatSlider:
+def _slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:
     return widgets.FloatSlider(
-        description=description, min=low, max=high, step=step, value=value,
-        style=LABEL, layout=WIDE, continuous_update=False,
+        description=description, min=0.0, max=high, step=step, value=0.0, readout_format=readout_format,
+        style=LABEL, layout=FIELD, continuous_update=False,
     )  # fmt: skip
 
 
@@ -47,37 +49,47 @@ class ECGExplorer(Explorer):
         self.load_record = lru_cache(_prepared)
         self.relevance = lru_cache(maxsize=64)(self._relevance)
         self.parameters: dict[str, widgets.Widget] = {}
-        self.parameter_box = widgets.HBox(layout=widgets.Layout(flex_flow="row wrap", grid_gap="2px 16px"))
         record = record or next(iter(records(model)), next(iter(available)))
         controls = {
-            "record": _drop("record", [(info.title, name) for name, info in available.items()], record),
-            "model": _drop("model", [(f"{key}: {text}", key) for key, text in ECG_MODELS.items()], model),
-            "target": _drop("explained class", [("pathology", 1), ("no finding", 0)], 1),
-            "method": _drop("method", [(f"{row.family}: {row.title}", key) for key, row in METHODS.items()], method),
-            "start": _slide("window start (s)", 0.0, 6.0, 0.1, 0.0),
-            "threshold": _slide("threshold", 0.0, 0.95, 0.05, 0.0),
-            "sign": _drop("sign", ("both", "positive", "negative"), "both"),
-            "normalise": _drop("normalised per", ("record", "lead"), "record"),
+            "record": _drop("record", [(f"{i.title} [{i.origin}]", name) for name, i in available.items()], record),
+            "model": _drop("model", list(ECG_MODELS), model),
+            "target": _drop("explained", [(text, index) for index, text in CLASSES.items()], 1),
+            "start": _slide("start (s)", 6.0, 0.1, ".1f"),
+            "method": _drop("method", [(row.title, key) for key, row in METHODS.items()], method),
             "style": _drop("style", ("band", "halo", "bubbles"), "band"),
+            "threshold": _slide("threshold", 0.95, 0.05, ".0%"),
+            "sign": _drop("sign", ("both", "positive", "negative"), "both"),
+            "normalise": _drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
         }
+        self.method_box = grid([controls["method"]])
         self._offer_parameters(method)
+        self._offer_window(controls["start"], record)
         super().__init__(controls)
 
     def panel(self) -> widgets.Widget:
-        """Return the controls, the parameters of the chosen method below them."""
-        return widgets.VBox([super().panel(), self.parameter_box])
+        """Return what is explained, by which method with which parameters, and how it is drawn."""
+        what, how = (grid(self.controls[name] for name in names) for names in (WHAT, HOW))
+        return widgets.VBox([self.controls["record"], what, self.method_box, how])
 
     def _offer_parameters(self, method: str) -> None:
-        """Make the controls of a method's parameters from its row."""
+        """Put the controls of a method's parameters, made from its row, beside the choice of the method."""
         made = {parameter.name: control_for(parameter) for parameter in METHODS[method].parameters}
         self.parameters = {name: control for name, control in made.items() if control is not None}
         for control in self.parameters.values():
             control.observe(self._changed, "value")
-        self.parameter_box.children = list(self.parameters.values())
+        self.method_box.children = [self.method_box.children[0], *self.parameters.values()]
+
+    def _offer_window(self, start: widgets.FloatSlider, record: str) -> None:
+        """Let the window start as late as the recording allows."""
+        last = load_record(record).duration - SAMPLES / 500
+        start.disabled = last <= 0
+        start.max = last if last > 0 else 6.0
 
     def _changed(self, change) -> None:
         if change.owner is self.controls["method"]:
             self._offer_parameters(change.new)
+        if change.owner is self.controls["record"]:
+            self._offer_window(self.controls["start"], change.new)
         self.refresh()
 
     def settings(self) -> dict:
@@ -95,6 +107,8 @@ class ECGExplorer(Explorer):
         return f'attribute(model, ecg.tensor(), "{method}", target={target}{"".join(changed)})'
 
     def _relevance(self, record, model, target, method, start, settings) -> torch.Tensor:
+        # Some methods take seconds. The second line keeps the picture in its place.
+        self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
         x = self.load_record(record, start).tensor()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MethodWarning)  # said in the line above the picture
@@ -105,13 +119,17 @@ class ECGExplorer(Explorer):
         network, ecg = self.load_model(model), self.load_record(record, start)
         reason = caveat(method, network)
         relevance = self.relevance(record, model, target, method, start, tuple(sorted(self.settings().items())))
-        figure = plot_ecg(ecg, relevance, style=style, normalise=normalise, threshold=threshold, sign=sign)
         x = ecg.tensor()
         with torch.no_grad():
             logit = float(network(x)[target])
-        line = f"{model} ({network.source}): p = {float(network.probability(x)):.3f}, explained logit {logit:.2f}, "
-        line += f"sum of relevance {float(relevance.sum()):.2f}<br><code>{escape(self.code())}</code>"
-        self.alt = f"12-lead ECG {ecg.record_id} with the relevance of {METHODS[method].title} for the {model} model"
+        probability = f"p({model}) = {float(network.probability(x)):.3f}"
+        title = f"{METHODS[method].title} of the {model} network, explained: {CLASSES[target]}; {probability}"
+        show = {"style": style, "normalise": normalise, "threshold": threshold, "sign": sign}
+        figure = plot_ecg(ecg, relevance, title=title, **show)
+        line = f"{ECG_MODELS[model].capitalize()}, {network.source} network: {probability} · "
+        line += f"explained logit {number(logit)} · sum of relevance {number(float(relevance.sum()))}"
+        line += f"<br><code>{escape(self.code())}</code>"
+        self.alt = figure.alt
         return figure, line + (f"<br><b>Mind:</b> {escape(reason)}." if reason else "")
 
 

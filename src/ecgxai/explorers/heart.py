@@ -4,7 +4,7 @@ import ipywidgets as widgets
 
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.simulate import heart_beat
-from ecgxai.explorers.base import LABEL, WIDE, Explorer
+from ecgxai.explorers.base import FIELD, LABEL, Explorer
 from ecgxai.plotting.heart import plot_heartbeat
 
 CONDITIONS = {
@@ -21,23 +21,21 @@ class HeartVector(Explorer):
     alt = "Loops of the heart vector and the twelve leads of one beat"
 
     def __init__(self):
-        def slider(name, value, low, high, step):
-            return widgets.FloatSlider(
-                description=name, value=value, min=low, max=high, step=step, style=LABEL, layout=WIDE
-            )
+        def slider(name, value, low, high, step, kind=widgets.IntSlider):
+            return kind(description=name, value=value, min=low, max=high, step=step, style=LABEL, layout=FIELD)
 
         super().__init__(
             {
                 "condition": widgets.Dropdown(
-                    description="heart", options=list(CONDITIONS.items()), value="NORM", style=LABEL, layout=WIDE
+                    description="heart", options=list(CONDITIONS.items()), value="NORM", style=LABEL, layout=FIELD
                 ),
                 "axis": slider("axis (°)", 45, -90, 180, 5),
                 "pr": slider("PR (ms)", 160, 100, 360, 10),
                 "qrs": slider("QRS (ms)", 92, 70, 120, 2),
-                "st_level": slider("ST level (mV)", 0, -0.3, 0.3, 0.02),
+                "st_level": slider("ST (mV)", 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
                 "st_wall": widgets.Dropdown(
                     description="ST seen in", options=("anterior", "lateral", "inferior"), value="anterior",
-                    style=LABEL, layout=WIDE,
+                    style=LABEL, layout=FIELD,
                 ),
             }
         )  # fmt: skip

@@ -1,79 +1,87 @@
 """One heartbeat: the loop of the heart vector beside the twelve leads that look at it."""
 
 import numpy as np
-from matplotlib.ticker import MultipleLocator
+from matplotlib.patches import Circle, Rectangle
 
 from ecgxai.ecg.leads import LEADS
-from ecgxai.plotting.sheet import CourseFigure
-from ecgxai.plotting.style import FONT, GREY, INK, LABEL, PAPER_PLAIN, TEXT, TITLE
+from ecgxai.plotting.paper import draw_paper
+from ecgxai.plotting.sheet import CourseFigure, Sheet, text_width
+from ecgxai.plotting.style import GREY, INK, LABEL, PAPER_PALE, PAPER_PLAIN, SMALL, TEXT, TITLE
 
 # Okabe and Ito (2008), darkened for thin lines on white.
 WAVE_COLOURS = {"P": "#0072b2", "QRS": INK, "T": "#c25700"}
 
+WIDTH, HEIGHT, PAPER = 225.0, 99.0, 50.0  # of the sheet, mm, and where its ECG paper begins
+SPEED, GAIN = 50.0, 10.0  # of the leads, mm/s and mm/mV; at twice the usual speed a QRS complex is wide enough to read
+BASES = (81.5, 50.0, 18.5)  # of the three rows of leads, mm
+COLUMN, BEFORE, AFTER = 43.5, 380, 480  # pitch of the columns in mm; the time that they show, ms around QRS onset
+REACH, LOOP_GAIN = 20.0, 14.0  # of the loops, mm and mm/mV
+
 
 def plot_heartbeat(beat, title: str | None = None) -> CourseFigure:
     """Draw one beat: its loops in the frontal and the horizontal plane, and the twelve leads on ECG paper.
+
+    All scales are fixed, so that beats compare.
 
     Parameters
     ----------
     beat : :class:`ecgxai.ecg.simulate.Heartbeat`: ``time`` (T,) in ms, ``vector`` (3, T) and ``leads`` (12, T) in mV
     title : heading
     """
-    figure = CourseFigure(figsize=(10, 5.6), dpi=110)
-    grid = figure.add_gridspec(
-        2, 2, width_ratios=(1, 2.5), left=0.06, right=0.99, bottom=0.09, top=0.9, wspace=0.1, hspace=0.4
-    )
+    sheet = Sheet(WIDTH, HEIGHT, 2 + 5 * bool(title), 5)
+    sheet.text(0, HEIGHT + 6, title or "", TITLE, weight="bold", va="top")
+    draw_paper(sheet, PAPER_PLAIN)
+    sheet.axes.add_patch(Rectangle((-1, -1), PAPER + 0.9, HEIGHT + 2, facecolor="white", zorder=1.5))
     x, y, z = beat.vector
-    _loop(figure.add_subplot(grid[0, 0]), beat, x, y, "frontal plane", ("head", "feet"))
-    _loop(figure.add_subplot(grid[1, 0]), beat, x, z, "horizontal plane", ("back", "chest"), up=True)
-    _leads(figure, grid[:, 1], beat)
-    if title:
-        figure.text(0.01, 0.99, title, va="top", fontsize=TITLE, fontweight="bold", family=FONT)
-    figure.alt = "One heartbeat: loops of the heart vector in two planes, and the twelve leads. " + (title or "")
-    return figure
-
-
-def _spans(beat):
-    """Yield kind and slice of each wave, drawn one over the other."""
-    for wave in beat.waves:
-        yield wave.kind, slice(wave.onset, wave.offset)
-
-
-def _loop(axes, beat, across, down, name, ends, up=False) -> None:
-    """Draw the heart vector's tip as seen in one plane: from the front, or from above with the chest below (``up``)."""
-    limit = max(1.1, 1.15 * float(np.abs(np.stack([across, down])).max()))
-    axes.axhline(0, color=GREY, linewidth=0.6)
-    axes.axvline(0, color=GREY, linewidth=0.6)
-    for kind, span in _spans(beat):
-        axes.plot(across[span], down[span], color=WAVE_COLOURS[kind], linewidth=1.6, label=kind)
-    axes.set(xlim=(-limit, limit), ylim=(-limit, limit) if up else (limit, -limit), aspect="equal")
-    axes.set_title(name, fontsize=LABEL, family=FONT)
-    axes.tick_params(labelsize=TEXT, length=2)
-    axes.xaxis.set_major_locator(MultipleLocator(1))
-    axes.yaxis.set_major_locator(MultipleLocator(1))
-    axes.set_xlabel("right  ←  mV  →  left", fontsize=TEXT, family=FONT, labelpad=1)
-    axes.set_ylabel(f"{ends[1]}  ←  mV  →  {ends[0]}", fontsize=TEXT, family=FONT, labelpad=1)
-    axes.legend(fontsize=TEXT, frameon=False, loc="upper left", handlelength=1, borderaxespad=0.1, labelspacing=0.2)
-
-
-def _leads(figure, place, beat) -> None:
-    """Draw the leads in the usual 3 x 4 order, all on one scale, on paper of 1 and 5 mm."""
-    inner = place.subgridspec(3, 4, wspace=0.06, hspace=0.12)
-    top = max(1.2, float(beat.leads.max()) + 0.2)
-    bottom = min(-1.2, float(beat.leads.min()) - 0.2)
+    _loop(sheet, 0.75 * HEIGHT, beat, x, -y, "from\nthe front", ("head", "feet (aVF)"))
+    _loop(sheet, 0.25 * HEIGHT, beat, x, z, "from\nabove", ("back", "chest (V2)"))
+    shown = (beat.time >= -BEFORE) & (beat.time <= AFTER)
     for index, lead in enumerate(LEADS):
-        axes = figure.add_subplot(inner[index % 3, index // 3])
-        axes.plot(beat.time, beat.leads[index], color=GREY, linewidth=1.0)
-        for kind, span in _spans(beat):
-            axes.plot(beat.time[span], beat.leads[index][span], color=WAVE_COLOURS[kind], linewidth=1.6)
-        axes.set(xlim=(beat.time[0], beat.time[-1]), ylim=(bottom, top), xticks=[], yticks=[])
-        axes.set_facecolor(PAPER_PLAIN["sheet"])
-        for step, colour, width in ((40, PAPER_PLAIN["fine"], 0.4), (200, PAPER_PLAIN["coarse"], 0.6)):
-            for at in np.arange(np.ceil(beat.time[0] / step) * step, beat.time[-1], step):
-                axes.axvline(at, color=colour, linewidth=width, zorder=0)
-            for at in np.arange(np.ceil(bottom / (step / 400)) * step / 400, top, step / 400):
-                axes.axhline(at, color=colour, linewidth=width, zorder=0)
-        axes.text(0.04, 0.95, lead, transform=axes.transAxes, va="top", fontsize=LABEL, fontweight="bold", family=FONT)
-        for side in axes.spines.values():
-            side.set_color(PAPER_PLAIN["coarse"])
-    figure.text(0.99, 0.025, "one large square: 0.2 s and 0.5 mV", ha="right", fontsize=TEXT, color=GREY, family=FONT)
+        left, base = PAPER + 1 + index // 3 * COLUMN, BASES[index % 3]
+        across = left + (beat.time + BEFORE) / 1000 * SPEED
+        _waves(sheet, beat, across, np.where(shown, base + beat.leads[index] * GAIN, np.nan))
+        sheet.text(left + 1, base + 5, lead, LABEL, weight="bold")
+    _foot(sheet)
+    sheet.figure.alt = "One heartbeat: loops of the heart vector in two planes, and the twelve leads. " + (title or "")
+    return sheet.figure
+
+
+def _waves(sheet, beat, across, up) -> None:
+    """Draw a line in grey, and over it each wave in its colour."""
+    sheet.lines([np.column_stack([across, up])], 0.25, GREY, 4)
+    for wave in beat.waves:
+        span = slice(wave.onset, wave.offset)
+        line = np.column_stack([across[span], up[span]])
+        sheet.lines([line], 0.4, WAVE_COLOURS[wave.kind], 5, capstyle="round", gid=wave.kind)
+
+
+def _loop(sheet, middle, beat, across, up, name, ends) -> None:
+    """Draw the way of the heart vector's tip in one plane, and name its four directions, with the leads that lie there.
+
+    ``ends`` : what is at the top and at the bottom; the heart's left is on the right, as on all pictures of patients.
+    """
+    centre = PAPER / 2 - 0.5
+    for millivolt in (0.5, 1.0):
+        ring = {"radius": millivolt * LOOP_GAIN, "facecolor": "none", "edgecolor": PAPER_PALE["coarse"]}
+        sheet.axes.add_patch(Circle((centre, middle), linewidth=sheet.points(0.15), zorder=2, **ring))
+    level = [(centre - REACH, middle), (centre + REACH, middle)]
+    upright = [(centre, middle - REACH), (centre, middle + REACH)]
+    sheet.lines([level, upright], 0.15, GREY, 2)
+    _waves(sheet, beat, centre + across * LOOP_GAIN, middle + up * LOOP_GAIN)
+    sheet.text(0, middle + REACH + 3, name, TEXT, va="top", weight="bold")
+    corner = 0.7071 * LOOP_GAIN + 0.3  # of the ring of 1 mV, below on the heart's right, where a loop seldom goes
+    sheet.text(centre - corner, middle - corner, "1 mV", SMALL, ha="right", va="top", color=GREY)
+    words = {"size": TEXT, "ha": "center", "va": "center", "color": GREY}
+    sheet.text(centre, middle + REACH + 1.8, ends[0], **words)
+    sheet.text(centre, middle - REACH - 1.8, ends[1], **words)
+    sheet.text(centre - REACH - 1.8, middle, "right", rotation=90, **words)
+    sheet.text(centre + REACH + 1.8, middle, "left (I, V6)", rotation=270, **words)
+
+
+def _foot(sheet) -> None:
+    """Name the colours and the scale below the paper."""
+    x = PAPER
+    for kind, colour in WAVE_COLOURS.items():
+        sheet.text(x, -1.5, kind, TEXT, va="top", color=colour, weight="bold")
+        x += text_width(kind, TEXT, "bold") + 3
+    sheet.text(WIDTH, -1.5, f"{SPEED:g} mm/s  ·  {GAIN:g} mm/mV", TEXT, va="top", ha="right", color=GREY)
