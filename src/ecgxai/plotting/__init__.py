@@ -1,6 +1,7 @@
 """Pictures: ECGs on paper, relevance on ECGs, comparison grids, tables."""
 
 from ecgxai.plotting.grid import plot_grid
+from ecgxai.plotting.heart import plot_heartbeat
 from ecgxai.plotting.paper import plot_ecg
 from ecgxai.plotting.relevance import pool_signed_max
 from ecgxai.plotting.save import save_figure
@@ -12,6 +13,7 @@ __all__ = [
     "percent",
     "plot_ecg",
     "plot_grid",
+    "plot_heartbeat",
     "plot_lead_bars",
     "plot_matrix",
     "pool_signed_max",
