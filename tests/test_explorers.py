@@ -95,12 +95,20 @@ def test_a_parameter_slider_changes_the_map(explorer):
 def test_the_printed_code_makes_the_map_that_is_shown(explorer):
     explorer.controls["method"].value = "lrp_alpha_beta"
     explorer.parameters["alpha"].value = 2.0
-    ecg, model = _prepared(explorer.controls["record"].value, 0.0), load_ecg_model("LBBB", verbose=False)
+    ecg, model = _prepared(explorer.controls["record"].value).window(0, 2000), load_ecg_model("LBBB", verbose=False)
     shown = explorer.relevance(
         explorer.controls["record"].value, "LBBB", 1, "lrp_alpha_beta", 0.0, tuple(sorted(explorer.settings().items()))
     )
     again = eval(explorer.code(), {"attribute": attribute, "model": model, "ecg": ecg})
     assert np.array_equal(again, shown)
+
+
+def test_the_window_is_cut_out_of_the_filtered_recording(explorer):
+    explorer.controls["start"].value = 3.5
+    network = load_ecg_model("LBBB", verbose=False)
+    p = float(network.probability(load_record("sim-lbbb-1").preprocess().window(1750, 2000).tensor()))
+    assert f"p(LBBB) = {p:.3f}" in explorer.message.value
+    assert "3.5–7.5 s" in explorer.alt
 
 
 def test_a_degenerate_method_says_why(explorer):

@@ -14,7 +14,7 @@ from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, grid
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
 from ecgxai.plotting import number, plot_ecg
 
-SAMPLES = 2000
+FS, SAMPLES = 500, 2000  # Hz, and the length of the networks' window
 CLASSES = {1: "pathology", 0: "no finding"}
 WHAT, HOW = ("model", "target", "start"), ("style", "threshold", "sign", "normalise")
 
@@ -81,7 +81,7 @@ class ECGExplorer(Explorer):
 
     def _offer_window(self, start: widgets.FloatSlider, record: str) -> None:
         """Let the window start as late as the recording allows."""
-        last = load_record(record).duration - SAMPLES / 500
+        last = load_record(record).duration - SAMPLES / FS
         start.disabled = last <= 0
         start.max = last if last > 0 else 6.0
 
@@ -106,35 +106,44 @@ class ECGExplorer(Explorer):
         target, method = self.controls["target"].value, self.controls["method"].value
         return f'attribute(model, ecg.tensor(), "{method}", target={target}{"".join(changed)})'
 
+    def _window(self, record: str, start: float) -> tuple[ECG, int]:
+        """Return a recording, filtered, and the sample at which the window starts: as late as the recording allows."""
+        ecg = self.load_record(record)
+        return ecg, min(round(start * ecg.fs), max(ecg.samples - SAMPLES, 0))
+
     def _relevance(self, record, model, target, method, start, settings) -> torch.Tensor:
         # Some methods take seconds. The second line keeps the picture in its place.
         self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
-        x = self.load_record(record, start).tensor()
+        ecg, first = self._window(record, start)
+        x = ecg.window(first, SAMPLES).tensor()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MethodWarning)  # said in the line above the picture
             return attribute(self.load_model(model), x, method, target=target, progress=False, **dict(settings))
 
     def draw(self, record, model, target, method, start, threshold, sign, normalise, style):
         """Return the figure and a line with the probability, the call, and what the method cannot do here."""
-        network, ecg = self.load_model(model), self.load_record(record, start)
-        reason = caveat(method, network)
+        network = self.load_model(model)
+        ecg, first = self._window(record, start)
+        last = first + SAMPLES
         relevance = self.relevance(record, model, target, method, start, tuple(sorted(self.settings().items())))
-        x = ecg.tensor()
+        x = ecg.window(first, SAMPLES).tensor()
         with torch.no_grad():
             logit = float(network(x)[target])
         probability = f"p({model}) = {float(network.probability(x)):.3f}"
         title = f"{METHODS[method].title} of the {model} network, explained: {CLASSES[target]}; {probability}"
         show = {"style": style, "normalise": normalise, "threshold": threshold, "sign": sign}
-        figure = plot_ecg(ecg, relevance, title=title, **show)
+        whole = torch.zeros(ecg.signal.shape)  # so that the time axis is the recording's
+        whole[:, first:last] = relevance
+        figure = plot_ecg(ecg, whole, title=title, start=first / ecg.fs, stop=last / ecg.fs, **show)
         line = f"{ECG_MODELS[model].capitalize()}, {network.source} network: {probability} · "
         line += f"explained logit {number(logit)} · sum of relevance {number(float(relevance.sum()))}"
         line += f"<br><code>{escape(self.code())}</code>"
+        reason = caveat(method, network)
         self.alt = figure.alt
         return figure, line + (f"<br><b>Mind:</b> {escape(reason)}." if reason else "")
 
 
-def _prepared(name: str, start: float) -> ECG:
-    """Load a recording, filter it and cut the model's window out of it, as late as the recording allows."""
+def _prepared(name: str) -> ECG:
+    """Load a recording and filter it as the networks expect, over its whole length."""
     ecg = load_record(name)
-    ecg = (ecg if ecg.fs == 500 else ecg.resample(500)).preprocess()
-    return ecg.window(min(round(start * 500), max(ecg.samples - SAMPLES, 0)), SAMPLES)
+    return (ecg if ecg.fs == FS else ecg.resample(FS)).preprocess()
