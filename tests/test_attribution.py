@@ -264,6 +264,36 @@ def test_integrated_gradients_is_captums():
     torch.testing.assert_close(ours, peer.float(), rtol=1e-2, atol=1e-4)
 
 
+class AroundTheFirstLayer(nn.Module):
+    """The input reaches the output beside the first layer too: walking behind that layer alone would be wrong."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.relu, self.dense = nn.Conv1d(12, 12, 3, padding=1), nn.ReLU(), nn.Linear(12, 2)
+
+    def forward(self, x):
+        return self.dense((self.relu(self.conv(x)) + torch.tanh(x)).mean(-1))
+
+
+class FlattenedFirst(nn.Module):
+    """The first layer does not see the input as it is."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.dense = nn.Conv1d(6, 4, 3), nn.Linear(4, 2)
+
+    def forward(self, x):
+        return self.dense(torch.relu(self.conv(x[:, ::2] * 2)).mean(-1))
+
+
+@pytest.mark.parametrize("make", [AroundTheFirstLayer, FlattenedFirst])
+def test_integrated_gradients_on_networks_whose_input_takes_another_way(make):
+    model, x = seeded(make), ecg_batch()
+    peer = captum.attr.IntegratedGradients(model).attribute(x, target=1, n_steps=200, method="riemann_trapezoid")
+    ours = explain(model, x, "integrated_gradients", target=1, steps=200)
+    torch.testing.assert_close(ours, peer.float(), rtol=1e-2, atol=1e-4)
+
+
 def test_gradient_x_input_is_captums():
     model, x = seeded(ReluECG), ecg_batch()
     peer = captum.attr.InputXGradient(model).attribute(x.clone().requires_grad_(), target=1)

@@ -5,12 +5,13 @@ x.
 """
 
 import warnings
+from collections.abc import Callable
 
 import torch
 from captum.attr import DeepLift, DeepLiftShap
 from torch import Tensor, nn
 
-from ecgxai.attribution.running import chunks, in_chunks, rectifiers_only, track
+from ecgxai.attribution.running import chunks, first_weighted, in_chunks, rectifiers_only, replaced, track
 
 
 def explained_logit(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
@@ -92,6 +93,36 @@ def baseline_like(x: Tensor, baseline: str | Tensor, seed: int = 0) -> Tensor:
     return mean + spread * normal(x.shape[1:], torch.Generator().manual_seed(seed), x)
 
 
+def linear_entry(model: nn.Module, x: Tensor, target: Tensor) -> tuple[Callable, Callable]:
+    """Return the network's first layer and the network behind it: together they are the network.
+
+    A convolution or dense layer maps a straight path of inputs to a straight path, so a path method may walk behind it
+    and go through it once. Where the input does not enter through that layer alone (checked by comparing one gradient),
+    the identity and the whole network are returned.
+    """
+    layer = first_weighted(model)
+
+    def behind(z: Tensor) -> Tensor:
+        with replaced(layer, z):
+            return model(x[:1].expand(len(z), *x.shape[1:]))
+
+    direct = gradient(model, x[:1], target[:1])
+    try:
+        inside = gradient(behind, layer(x[:1]), target[:1])
+        agrees = torch.allclose(
+            pull_back(layer, x[:1], inside), direct, rtol=1e-3, atol=1e-3 * float(direct.abs().max())
+        )
+    except RuntimeError:  # shapes do not fit, or the output does not depend on the layer
+        agrees = False
+    return (layer, behind) if agrees else (lambda z: z, model)
+
+
+def pull_back(layer: Callable, x: Tensor, relevance: Tensor) -> Tensor:
+    """Hand a gradient with respect to a layer's output on to its input x."""
+    x = x.detach().requires_grad_()
+    return torch.autograd.grad(layer(x), x, relevance)[0]
+
+
 def integrated_gradients(model, x, target, *, steps, baseline, reselect_target=False, seed=0) -> Tensor:
     """Gradient averaged along the path from a baseline, times the difference (Sundararajan et al. 2017, eq. 1).
 
@@ -99,23 +130,24 @@ def integrated_gradients(model, x, target, *, steps, baseline, reselect_target=F
     arg-max class of every point instead of one fixed class: a flaw of a published implementation, kept to be studied.
     """
     start = baseline_like(x, baseline, seed)
-    difference = x - start
+    entry, network = linear_entry(model, x, target)
+    with torch.no_grad():
+        first, difference = entry(start), entry(x) - entry(start)
     alphas = torch.linspace(0, 1, steps, device=x.device)
     weights = torch.full_like(alphas, 1 / (steps - 1))
     weights[[0, -1]] /= 2
-    total, done = torch.zeros_like(x), 0
+    total, done = torch.zeros_like(difference), 0
     for count in track(chunks(steps, len(x)), steps):
         part = slice(done, done + count)
-        alpha = alphas[part].view(-1, *[1] * x.ndim)
-        path = (start + alpha * difference).flatten(0, 1)
+        path = (first + alphas[part].view(-1, *[1] * difference.ndim) * difference).flatten(0, 1)
         classes = target.repeat(count)
         if reselect_target:
             with torch.no_grad():
-                classes = model(path).argmax(1)
-        grads = gradient(model, path, classes).view(count, *x.shape)
+                classes = network(path).argmax(1)
+        grads = gradient(network, path, classes).view(count, *difference.shape)
         total += torch.tensordot(weights[part], grads, dims=1)
         done += count
-    return total * difference
+    return pull_back(entry, x, total) * (x - start)
 
 
 def background_like(x: Tensor, background: str | Tensor, samples: int, seed: int) -> Tensor:
