@@ -144,7 +144,8 @@ def test_an_error_is_shown_and_the_last_good_picture_stays(explorer, monkeypatch
 
 def test_the_page_without_a_kernel_gets_a_picture(explorer):
     data, metadata = explorer._repr_mimebundle_()
-    assert "application/vnd.jupyter.widget-view+json" in data
+    view = data["application/vnd.jupyter.widget-view+json"]
+    assert view == explorer.view._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
     assert "image/png" in data
     assert "LBBB" in metadata["image/png"]["alt"]
 
@@ -160,10 +161,12 @@ def test_heart_vector_follows_every_control():
 
 
 def test_axis_turns_the_limb_leads():
-    """At +90 degrees aVF is upright; at -60 it is inverted and I upright (hexaxial system)."""
+    """A lead at right angles to the axis is balanced: I at +90 degrees, aVF at 0 (hexaxial system)."""
     explorer = HeartVector()
     explorer.controls["axis"].value = 90
-    assert "aVF upright" in explorer.message.value
+    assert "I as much up as down and aVF upright" in explorer.message.value
+    explorer.controls["axis"].value = 0
+    assert "I upright and aVF as much up as down" in explorer.message.value
     explorer.controls["axis"].value = -60
     assert "I upright and aVF inverted" in explorer.message.value
 

@@ -75,10 +75,11 @@ class Explorer:
         self.refresh()
 
     def _repr_mimebundle_(self, include=None, exclude=None, **options):
-        live = self.view._repr_mimebundle_(include=include, exclude=exclude, **options)
-        live = live[0] if isinstance(live, tuple) else live
+        # Written out, for a widget of ipywidgets 7 has no such method.
+        live = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
         png = b64encode(self.picture.value).decode()
-        return {**live, "image/png": png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        bundle = {"application/vnd.jupyter.widget-view+json": live, "image/png": png, "text/plain": self.alt}
+        return bundle, {"image/png": {"alt": self.alt}}
 
 
 def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | None:

@@ -1,6 +1,7 @@
 """Move the heart vector and watch the twelve leads."""
 
 import ipywidgets as widgets
+import numpy as np
 
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.simulate import heart_beat
@@ -44,8 +45,11 @@ class HeartVector(Explorer):
         """Return the figure for these settings, and a line that says what the leads show."""
         beat = heart_beat(condition, st_level=st_level, st_wall=st_wall, axis=axis, pr=pr, qrs=qrs)
         qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
-        net = beat.leads[:, qrs_wave.onset : qrs_wave.offset].sum(1)
-        shown = " and ".join(
-            f"{lead} {'upright' if net[LEADS.index(lead)] > 0 else 'inverted'}" for lead in ("I", "aVF")
-        )
+        qrs_complex = beat.leads[:, qrs_wave.onset : qrs_wave.offset]
+        balance = qrs_complex.sum(1) / np.abs(qrs_complex).sum(1)  # from -1, all below the line, to +1, all above
+        shown = " and ".join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
         return plot_heartbeat(beat, "One heartbeat, seen from twelve sides"), f"QRS on balance: {shown}"
+
+
+def _in_words(balance: float) -> str:
+    return "as much up as down" if abs(balance) < 0.2 else "upright" if balance > 0 else "inverted"
