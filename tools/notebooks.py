@@ -21,6 +21,16 @@ from notebook_source import SourceError, sources, variants
 
 CELL_TIMEOUT = 300.0
 
+# nbconvert's own template takes no alternative text from an output's metadata.
+WITH_ALT = """{% extends 'lab/index.html.j2' %}
+{% block data_png scoped %}
+<div class="jp-RenderedImage jp-OutputArea-output">
+<img src="data:image/png;base64,{{ output.data['image/png'] }}"
+alt="{{ output | get_metadata('alt', 'image/png') | escape }}" />
+</div>
+{% endblock data_png %}
+"""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return the exit status."""
@@ -56,9 +66,10 @@ def build(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Execute the sources with whatever data the learner has; write HTML and figures."""
+    from jinja2 import DictLoader
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter()
+    exporter = HTMLExporter(extra_loaders=[DictLoader({"with_alt.j2": WITH_ALT})], template_file="with_alt.j2")
 
     def finish(path, notebook, execution):
         html, _ = exporter.from_notebook_node(notebook, {"metadata": {"name": Path(path).stem}})

@@ -19,6 +19,7 @@
 
 # %% packages
 from importlib.metadata import version
+from textwrap import shorten
 
 import torch
 
@@ -48,8 +49,8 @@ models = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", 
 # %% recordings
 recordings = ecgxai.records()
 print(f"{len(recordings)} recordings:")
-for name, info in recordings.items():
-    print(f"  {name:16s}{info.title}  [{info.origin}]")
+for info in recordings.values():
+    print(" ", shorten(f"{info.title} [{info.origin}]", 100, placeholder=" ..."))
 
 # %% [markdown]
 # ## 3 From recording to heatmap, in five lines
@@ -75,7 +76,7 @@ plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.
 # and the line of code that makes the same map. On a page without a running kernel you see a still picture instead.
 
 # %% explorer
-ECGExplorer(model="RBBB")
+ECGExplorer(model="RBBB", method="integrated_gradients")
 
 # %% [markdown]
 # ## 5 The way through the course
@@ -101,6 +102,7 @@ ECGExplorer(model="RBBB")
 #
 # - *ModuleNotFoundError*: the kernel is not the course's. Start JupyterLab with `make lab` in the course's folder.
 # - *WeightsError*, *RecordError*: the message names the file and what to do about it.
+# - *Error displaying widget*: the kernel that drew it is gone; run the cell again.
 # - An explorer shows an orange line above its picture: that is the error; the picture below is the last good one.
 
 # %% all good

@@ -15,6 +15,8 @@
 # **Before:** notebook 00. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 
 # %% imports
+from textwrap import fill, shorten
+
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -34,8 +36,8 @@ from ecgxai.plotting import plot_ecg
 # ones where not.
 
 # %% records
-for name, info in ecgxai.records().items():
-    print(f"{name:14s} {info.origin:28s} {info.title}")
+for info in ecgxai.records().values():
+    print(shorten(f"{info.title} [{info.origin}]", 100, placeholder=" ..."))
 
 # %% header
 name, info = next((name, info) for name, info in ecgxai.records("NORM").items() if info.path.suffix == ".hea")
@@ -123,7 +125,9 @@ HeartVector()
 
 # %% filter chain
 for step in STEPS:
-    print(f"{step.name:7s} {step.title}\n        does:     {step.does}\n        distorts: {step.distorts}\n")
+    print(f"{step.name}: {step.title}")
+    print(fill(f"does: {step.does}", 96, initial_indent="  ", subsequent_indent="    "))
+    print(fill(f"distorts: {step.distorts}", 96, initial_indent="  ", subsequent_indent="    "), end="\n\n")
 
 # %% [markdown]
 # The gain of a filter at each frequency says what it takes. Each filter runs forwards and backwards (zero phase), so its
@@ -137,7 +141,8 @@ for step in STEPS:
         axis.semilogx(frequencies, frequency_response(step, frequencies), label=f"{step.name}: {step.title}")
 axis.axvspan(0.5, 40, color="0.92", zorder=0, label="0.5 to 40 Hz: most of an ECG")
 axis.axvline(50, color="grey", linewidth=0.8, linestyle=":")
-axis.text(51, 0.05, "50 Hz", fontsize=8, color="grey")
+axis.text(53, 0.9, "50 Hz", fontsize=8, color="grey")
+axis.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
 axis.set(xlabel="frequency (Hz)", ylabel="gain, both passes", ylim=(-0.03, 1.08))
 axis.legend(frameon=False, fontsize=8, loc="center left")
 plt.show()
@@ -180,10 +185,13 @@ plot_ecg(ecg.preprocess(), leads=["I", "II", "V1", "V5"], columns=2, stop=4, tit
 # %% delineate
 found = delineate(ecg)
 plot_ecg(
-    ecg.window(0, 2000),
+    ecg,
     leads=["II", "V2"],
     columns=1,
-    waves=[wave for wave in found.of("P") + found.of("QRS") + found.of("T") if wave.offset <= 2000],
+    start=1.0,
+    stop=3.5,
+    speed=50,
+    waves=found.of("P") + found.of("QRS") + found.of("T"),
     title="P, QRS and T, found in all leads together",
 )
 
@@ -210,8 +218,10 @@ plot_ecg(
     blocked,
     leads=["II", "V1"],
     columns=1,
-    stop=4,
-    waves=[w for w in blocked.waves if w.offset <= 2000],
+    start=1.0,
+    stop=3.5,
+    speed=50,
+    waves=blocked.waves,
     title="A simulated first-degree AV block with its true waves",
 )
 
@@ -219,7 +229,8 @@ plot_ecg(
 # ## Exercises
 #
 # 1. **Compute.** Write aVR, aVL and aVF as functions of I and III instead of I and II, and check them on the recording.
-# 2. **Predict, then look.** In `HeartVector`, which axis makes lead I flat? Where is the QRS of aVF then?
+# 2. **Predict, then look.** In `HeartVector`, which axis makes the QRS of lead I balance? The line above the picture
+#    says when. Where does aVF point then?
 # 3. **Find the bug.** A colleague filters each 4-s window on its own instead of the whole recording. Compare both on
 #    `ecg.window(0, 2000)`. Where do they differ most, and why?
 # 4. **Measure.** Delineate three recordings of `ecgxai.records()` and compare their PR and QRS with their titles.

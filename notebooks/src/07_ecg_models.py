@@ -14,6 +14,8 @@
 # **Before:** notebook 06. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 
 # %% imports
+from textwrap import shorten
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -82,7 +84,7 @@ table, rows = [], []
 for name, info in ecgxai.records().items():
     ecg = ecgxai.load_record(name).preprocess().window()
     table.append([float(network.probability(ecg.tensor())) for network in models.values()])
-    rows.append(info.title if len(info.title) < 60 else info.title[:57] + "...")
+    rows.append(shorten(info.title, 56, placeholder=" ..."))
 plot_matrix(np.array(table), rows, list(models), title="Probability of each finding", write="{:.2f}".format)
 
 # %% [markdown]
@@ -167,7 +169,7 @@ left.plot(epochs, [epoch.validation_loss for epoch in history], "s-", label="val
 left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
 left.legend(frameon=False)
 right.plot(epochs, [epoch.validation_auc for epoch in history], "s-", color="C1")
-right.set(xlabel="epoch", ylabel="area under the ROC curve", ylim=(0.45, 1.02))
+right.set(xlabel="epoch", ylabel="area under the ROC curve", ylim=(0.9, 1.005))
 plt.show()
 
 # %% test
@@ -202,7 +204,7 @@ show(before, "as trained")
 temperature = calibrate(student, x_valid, y_valid)
 show(probabilities(student, x_test), f"temperature {temperature:.2f}")
 axis.set(xlabel="predicted probability", ylabel="share with ischaemia", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-axis.legend(frameon=False, loc="upper left")
+axis.legend(frameon=False, loc="lower right", fontsize=8)
 plt.show()
 
 # %% [markdown]
@@ -246,7 +248,7 @@ for axis, (name, row) in zip(axes, report.items(), strict=True):
         label="validation",
     )
     axis.set(title=name, xlabel="epoch")
-axes[0].set_ylabel("cross-entropy")
+axes[0].set_ylabel("cross-entropy (at least 1e-4)")
 axes[0].legend(frameon=False)
 plt.show()
 

@@ -15,6 +15,7 @@
 
 # %% imports
 import warnings
+from textwrap import fill
 
 import matplotlib.pyplot as plt
 import torch
@@ -22,7 +23,7 @@ import torch
 import ecgxai
 from ecgxai.attribution import MethodWarning, caveat
 from ecgxai.comparison import COMPARISON, explain_all, title_of
-from ecgxai.plotting import plot_ecg, plot_grid, plot_lead_bars
+from ecgxai.plotting import number, plot_ecg, plot_grid, plot_lead_bars
 
 # %% [markdown]
 # ## 1 A recording and a network
@@ -89,11 +90,11 @@ plot_lead_bars(lrp, title="LRP-ε: share of the relevance by lead")
 # %% methods table
 for family in ("gradient", "cam", "perturbation", "LRP", "control"):
     names = [method for method, row in ecgxai.METHODS.items() if row.family == family]
-    print(f"{family:13s}{len(names):3d}  {', '.join(names)}")
+    print(fill(f"{family} ({len(names)}): {', '.join(names)}", 96, subsequent_indent="    "))
 
 # %% comparison
 maps = explain_all(model, ecg, COMPARISON)
-notes = {title_of(method): f"sum {float(relevance.sum()):.2f}" for method, relevance in maps.items()}
+notes = {title_of(method): f"sum {number(float(relevance.sum()))}" for method, relevance in maps.items()}
 logit = float(model(x)[1].detach())
 plot_grid(
     ecg,
@@ -108,7 +109,11 @@ plot_grid(
 # between the beats; the last row, a **random map**, is what no information looks like. All maps have been checked against
 # the authors' own software on real recordings; they differ because they ask different questions, not by mistake.
 #
-# The **sum** is a first test. LRP without bias terms would hand back exactly the logit. With biases a part of the
+# Thin single lines in the αβ rows are an artefact of their own: where a bias opposes the positive part, a denominator comes
+# near zero, and one sample gets most of the relevance.
+#
+# The **sum** is a first test, for the methods that share out the logit (a Grad-CAM is scaled to its maximum; its sum means
+# nothing). LRP without bias terms would hand back exactly the logit. With biases a part of the
 # relevance stays in them, and a large $\epsilon$ absorbs some more.
 
 # %% [markdown]
@@ -140,7 +145,7 @@ plot_ecg(ecg, lrp, normalise="lead", columns=4, stop=2, title="Normalised per le
 kept = (lrp.abs() >= 0.25 * lrp.abs().max()).float().mean()
 share = lrp.abs()[lrp.abs() >= 0.25 * lrp.abs().max()].sum() / lrp.abs().sum()
 print(f"{float(kept):.1%} of the samples stay; they hold {float(share):.0%} of the absolute relevance")
-plot_ecg(ecg, lrp, threshold=0.25, leads=["I", "V1", "V5", "V6"], title="Only what exceeds 25 % of the maximum")
+plot_ecg(ecg, lrp, threshold=0.25, columns=4, stop=2, title="Only what exceeds 25 % of the maximum, first 2 s")
 
 # %% [markdown]
 # **The method.** Some methods lose their meaning on some networks. `attribute` warns then, and `caveat` says why.
@@ -236,7 +241,7 @@ plot_grid(
 # %% explorer
 from ecgxai.explorers import ECGExplorer
 
-explorer = ECGExplorer(model="LBBB", method="lrp_epsilon")
+explorer = ECGExplorer(model="LBBB", method="lrp_epsilon_std_x")
 explorer
 
 # %% [markdown]

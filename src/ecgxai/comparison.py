@@ -39,9 +39,20 @@ COMPARISON = (
 )
 
 
+PARAMETERS = {"epsilon": "ε =", "factor": "factor", "mu": "μ ="}
+INPUT_RULES = {"sign": ("SIGN input",), "wsquare": ("w² input",), "flat": ("flat input",), "z": ("z input",)}
+
+
 def title_of(name: str) -> str:
-    """Return a method's title for a figure: the registry's, or the SIGN-XAI name as it is."""
-    return METHODS[name].title if name in METHODS else name
+    """Return a method's title for a figure, with the parameters that a SIGN-XAI name spells out."""
+    method, given = resolve(name)
+    if method == "lrp_alpha_beta" and "alpha" in given:
+        parts = [f"LRP-α{given['alpha']:g}β{given['beta']:g}"]
+    else:
+        parts = [METHODS[method].title, *(f"{PARAMETERS[key]} {given[key]:g}" for key in PARAMETERS if key in given)]
+    if "times" in given:
+        parts[0] += f" × {given['times'].replace('_', ' × ')}"
+    return ", ".join([*parts, *INPUT_RULES.get(given.get("input_rule"), ())])
 
 
 def explain_all(
@@ -74,7 +85,7 @@ def compare(model: ECGNet, ecg: ECG, out: Path, names: Iterable[str] = COMPARISO
     -------
     The paths of the figures; the grid comes last.
     """
-    from ecgxai.plotting import plot_ecg, plot_grid, save_figure
+    from ecgxai.plotting import number, plot_ecg, plot_grid, save_figure
 
     maps = explain_all(model, ecg, names, target)
     probability = float(model.probability(ecg.tensor()))
@@ -85,7 +96,7 @@ def compare(model: ECGNet, ecg: ECG, out: Path, names: Iterable[str] = COMPARISO
         figure = plot_ecg(ecg, relevance, title=f"{title_of(name)}. {about}")
         paths += save_figure(figure, folder / name)
     grid = {title_of(name): relevance for name, relevance in maps.items()}
-    notes = {title_of(name): f"sum {float(relevance.sum()):.2f}" for name, relevance in maps.items()}
+    notes = {title_of(name): f"sum {number(float(relevance.sum()))}" for name, relevance in maps.items()}
     with torch.no_grad():
         logit = float(model(ecg.tensor())[target])
     figure = plot_grid(ecg, grid, notes=notes, title=f"{about}, explained logit {logit:.2f}")

@@ -132,20 +132,21 @@ def integrated_gradients(model, x, target, *, steps, baseline, reselect_target=F
     start = baseline_like(x, baseline, seed)
     entry, network = linear_entry(model, x, target)
     with torch.no_grad():
-        first, difference = entry(start), entry(x) - entry(start)
+        first, last = entry(start), entry(x)
     alphas = torch.linspace(0, 1, steps, device=x.device)
-    weights = torch.full_like(alphas, 1 / (steps - 1))
-    weights[[0, -1]] /= 2
-    total, done = torch.zeros_like(difference), 0
+    weights = [1 / (steps - 1)] * steps
+    weights[0] = weights[-1] = weights[0] / 2
+    total, done = torch.zeros_like(first), 0
     for count in track(chunks(steps, len(x)), steps):
         part = slice(done, done + count)
-        path = (first + alphas[part].view(-1, *[1] * difference.ndim) * difference).flatten(0, 1)
+        path = torch.lerp(first, last, alphas[part].view(-1, *[1] * first.ndim)).flatten(0, 1)
         classes = target.repeat(count)
         if reselect_target:
             with torch.no_grad():
                 classes = network(path).argmax(1)
-        grads = gradient(network, path, classes).view(count, *difference.shape)
-        total += torch.tensordot(weights[part], grads, dims=1)
+        grads = gradient(network, path, classes).view(count, *first.shape)
+        for grad, weight in zip(grads, weights[part], strict=True):
+            total.add_(grad, alpha=weight)
         done += count
     return pull_back(entry, x, total) * (x - start)
 

@@ -63,7 +63,8 @@ class AlphaBeta(BasicHook):
     """R_j = alpha * (z+_jk / z+_k) R_k - beta * (z-_jk / z-_k) R_k, with alpha - beta = 1 (Bach et al. 2015, eq. 60).
 
     In the published convention the positive part is x+ w+ + x- w- and the negative part x- w+ + x+ w-, and each adds
-    the whole bias: b+ + b- enters both denominators. zennit splits the bias between the two instead.
+    the whole bias: b+ + b- enters both denominators. zennit splits the bias between the two instead. A denominator that
+    the bias opposes can come near zero; single samples then get very large relevance.
     """
 
     def __init__(self, alpha: float, beta: float):
