@@ -180,6 +180,12 @@ class TestLoading:
             file["dense_3/dense_3/bias:0"][...] = 5.0
         assert not torch.equal(load_ecg_model("LBBB", "published")(torch.ones(12, 64)), before)
 
+    def test_a_damaged_conversion_is_made_again(self, published):
+        x = torch.ones(12, 64)
+        before = load_ecg_model("LBBB", "published")(x)
+        (published / "weights.safetensors").write_bytes(b"half a file")
+        assert torch.equal(load_ecg_model("LBBB", "published")(x), before)
+
     def test_auto_falls_back_on_the_embedded_weights_and_says_so(self, data_dir, capsys):
         assert load_ecg_model("RBBB").source == "embedded"
         assert capsys.readouterr().out == "RBBB model: embedded weights\n"

@@ -1,6 +1,7 @@
 """Find, verify, convert and load weights."""
 
 import contextlib
+import hashlib
 import json
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def load_ecg_model(name: str, weights: str = "auto", *, verbose: bool = True) ->
 
 
 def _load_published(name: str, folder: Path) -> ECGNet:
-    """Load the converted weights, converting (again) when they are missing or older than the download."""
+    """Load the converted weights; convert when they are missing, damaged, or made from another download."""
     structure, keras = folder / "model.json", folder / "weights.h5"
     missing = [path.name for path in (structure, keras) if not path.exists()]
     if missing:
@@ -91,12 +92,13 @@ def _load_published(name: str, folder: Path) -> ECGNet:
         )
     converted = folder / "weights.safetensors"
     model = ECGNet(name, "published")
-    if converted.exists() and converted.stat().st_mtime >= keras.stat().st_mtime:
-        load_safetensors(model, converted)
-        return model
+    source = hashlib.sha256(structure.read_bytes() + keras.read_bytes()).hexdigest()
+    with contextlib.suppress(WeightsError):
+        if converted.exists() and load_safetensors(model, converted).get("source") == source:
+            return model
     convert_keras(structure, keras, model)
     with contextlib.suppress(OSError):  # a read-only data folder: the model is converted anew each time
-        save_safetensors(model, converted)
+        save_safetensors(model, converted, source=source)
     return model
 
 
