@@ -2,6 +2,7 @@
 
 from ecgxai.plotting.grid import plot_grid
 from ecgxai.plotting.heart import plot_heartbeat
+from ecgxai.plotting.images import plot_image, plot_image_grid
 from ecgxai.plotting.paper import plot_ecg
 from ecgxai.plotting.relevance import pool_signed_max
 from ecgxai.plotting.save import save_figure
@@ -14,6 +15,8 @@ __all__ = [
     "plot_ecg",
     "plot_grid",
     "plot_heartbeat",
+    "plot_image",
+    "plot_image_grid",
     "plot_lead_bars",
     "plot_matrix",
     "pool_signed_max",
