@@ -236,21 +236,21 @@ def maximise_activation(
     images: int = 1,
     steps: int = 48,
     rate: float = 0.25,
-    jitter: int = 16,
-    blur: float = 1.0,
+    jitter: int = 24,
+    blur: float = 0.7,
     total_variation: float = 0.1,
     decay: float = 0.08,
-    smooth: float = 1.3,
+    smooth: float = 1.5,
     grey: float = 2.0,
+    contrast: float = 0.6,
     seed: int = 0,
     keep: int = 6,
     progress: bool | Callable[[int, int], None] = True,
 ) -> Synthesis:
     """Synthesise inputs that a class or a channel responds to most, by gradient ascent from faint noise.
 
-    What is maximised is the class's logit, not its probability, which also grows by making other classes unlikely
-    (Simonyan et al. 2014, arXiv:1312.6034, section 2), or the mean of a channel over its places. The network and the
-    global random generators stay as they were; the same seed gives the same images.
+    What is maximised is a class's logit less ``contrast`` times the others', or the mean of a channel over its places.
+    The network and the global random generators stay as they were; the same seed gives the same images.
 
     Parameters
     ----------
@@ -270,6 +270,9 @@ def maximise_activation(
         doi:10.23915/distill.00007, "Preconditioning and parameterization"); 0 leaves them
     grey : how many times the mean over the colours is added to a step, since natural colours vary together (likewise);
         applies to inputs of three channels only
+    contrast : share of the log-sum-exp of all other logits that is taken from the class's; for classes only. At 0 it is
+        the plain logit of Simonyan et al. 2014 (arXiv:1312.6034, section 2), which also grows by what many classes
+        share; at 1 the log odds of the class
     seed : of the noise and of the jitter
     keep : length of the strip
     progress : True shows a bar after two seconds; False shows none; a function gets (done, total) and may cancel by
@@ -283,7 +286,11 @@ def maximise_activation(
     index = torch.as_tensor(target if layer is None else channel)
     _check(index, images, {"steps": (steps, 1), "keep": (keep, 2)})
     _check(index, images, {"jitter": (jitter, 0), "blur": (blur, 0), "total_variation": (total_variation, 0)})
-    _check(index, images, {"decay": (decay, 0), "smooth": (smooth, 0), "grey": (grey, 0), "rate": (rate, 0)})
+    _check(
+        index,
+        images,
+        {"decay": (decay, 0), "smooth": (smooth, 0), "grey": (grey, 0), "contrast": (contrast, 0), "rate": (rate, 0)},
+    )
     images = index.numel() if index.ndim else images
     shape = _shape(net, shape)
     random = torch.Generator().manual_seed(seed)
@@ -298,7 +305,7 @@ def maximise_activation(
     with LOCK, torch.inference_mode(False), torch.enable_grad(), borrowed(net), progress_to(progress):  # noqa: SIM117
         with Progress(images * steps) as told:
             for x, units in zip(start.split(CHUNK), index.split(CHUNK), strict=True):
-                score = _score(net, module, units)
+                score = _score(net, module, units, contrast)
                 parts.append(_ascend(score, x, shifts, spectrum, kept, told, **options))
     strips, activations = zip(*parts, strict=True)
     strip = torch.cat(strips, 1)
@@ -323,7 +330,7 @@ def _check(index: Tensor, images: int, limits: dict[str, tuple[float, float]]) -
             raise ValueError(f"{name} is {value}; expected at least {least}.")
 
 
-def _score(net: nn.Module, module: nn.Module, units: Tensor) -> Callable[[Tensor], Tensor]:
+def _score(net: nn.Module, module: nn.Module, units: Tensor, contrast: float) -> Callable[[Tensor], Tensor]:
     """Return a function from a batch (N, ...) to what is maximised in each sample, (N,)."""
 
     def score(x: Tensor) -> Tensor:
@@ -332,7 +339,10 @@ def _score(net: nn.Module, module: nn.Module, units: Tensor) -> Callable[[Tensor
         out = kept[-1].flatten(2).mean(2) if kept[-1].ndim > 2 else kept[-1]
         if int(units.min()) < 0 or int(units.max()) >= out.shape[1]:
             raise ValueError(f"target or channel is {units.tolist()}; expected 0 to {out.shape[1] - 1}.")
-        return out.gather(1, units[:, None])[:, 0]
+        own = out.gather(1, units[:, None])[:, 0]
+        if module is not net or not contrast or out.shape[1] == 1:
+            return own
+        return own - contrast * out.scatter(1, units[:, None], -torch.inf).logsumexp(1)
 
     return score
 
