@@ -102,7 +102,8 @@ CONTROLS = {
 
 
 def tool(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, str(ROOT / "tools" / "notebooks.py"), *map(str, arguments)]
+    patience = [] if "--timeout" in arguments or arguments[0] == "check" else ["--timeout", "60"]
+    command = [sys.executable, str(ROOT / "tools" / "notebooks.py"), *map(str, arguments), *patience]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
 
 
@@ -327,3 +328,30 @@ def imported(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             found.add(node.module.split(".")[0])
     return found
+
+
+def test_a_cell_that_takes_too_long_is_named(tmp_path):
+    write(tmp_path, {"01_slow": "# %%\nimport time\n\ntime.sleep(60)\n"})
+    result = tool("build", "--notebooks", tmp_path, "--timeout", "3")
+    assert result.returncode == 1
+    assert "A cell timed out" in result.stderr
+    assert "its answer was lost" not in result.stdout
+
+
+@pytest.mark.parametrize(("losses", "problems"), [(1, 0), (2, 1)])
+def test_a_lost_answer_is_said_and_the_notebook_runs_again_once(tmp_path, monkeypatch, capsys, losses, problems):
+    run, calls = notebook_run._execute_cells, []
+
+    def loses_answers(*arguments):
+        calls.append(1)
+        if len(calls) <= losses:
+            raise notebook_run.LostAnswer("cell 0: the kernel is idle, its answer was lost")
+        run(*arguments)
+
+    monkeypatch.setattr(notebook_run, "_execute_cells", loses_answers)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("print(6 * 7)")])
+    result = notebook_run.execute(notebook, tmp_path, 60)
+    assert len(calls) == 2
+    assert len(result.problems) == problems
+    assert "answer was lost" in capsys.readouterr().out
+    assert [output.text for output in notebook.cells[0].outputs] == ["42\n"] * (losses == 1)

@@ -5,6 +5,7 @@ asyncio task ends in the widget's Output area, on stderr, or nowhere in the page
 everything that the kernel publishes.
 """
 
+import copy
 import os
 import re
 import sys
@@ -44,6 +45,13 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 PROGRESS = re.compile(r"^(.*[:\s])?(\d+%\|.*\| *\S+/\S+|\d[\d.]*[a-zA-Z]+) \[\d+:\d\d.*\]\s*$|^\s*$")
 
 
+ATTEMPTS = 2
+
+
+class LostAnswer(Exception):
+    """The kernel has run a cell, and the message that says so never came: seen on an overloaded machine."""
+
+
 @dataclass
 class Execution:
     """How an execution went: wall-clock time, peak resident memory of the kernel and its children, what went wrong."""
@@ -72,7 +80,20 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, timeout: float, **env
     timeout : seconds that a cell, or the answer to one change of a control, may take
     environment : variables for the kernel, on top of the caller's own and of ENVIRONMENT
     """
-    result, start = Execution(), time.perf_counter()
+    source, start = copy.deepcopy(notebook.cells), time.perf_counter()
+    for _ in range(ATTEMPTS):
+        notebook.cells, result = copy.deepcopy(source), Execution()
+        try:
+            _execute_once(notebook, folder, timeout, environment, result)
+            break
+        except LostAnswer as lost:
+            print(f"({lost})", end=" ", flush=True)
+            result.problems.append(str(lost))
+    result.seconds = time.perf_counter() - start
+    return result
+
+
+def _execute_once(notebook, folder: Path, timeout: float, environment: dict[str, str], result: Execution) -> None:
     client = NotebookClient(
         notebook,
         timeout=timeout,
@@ -90,8 +111,6 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, timeout: float, **env
         except RuntimeError as error:  # jupyter_client's word for a kernel that does not start
             log.seek(0)
             result.problems.append(f"{error}\n{log.read()[-2000:]}".rstrip())
-    result.seconds = time.perf_counter() - start
-    return result
 
 
 def inherited() -> dict[str, str]:
@@ -109,11 +128,22 @@ def _execute_cells(client: NotebookClient, timeout: float, result: Execution) ->
                 result.problems.append(f"cell {index} ({cell.id}): the kernel died; did it run out of memory?")
                 return
             except (CellExecutionError, CellTimeoutError) as error:
+                if isinstance(error, CellTimeoutError) and idle(witness):
+                    raise LostAnswer(f"cell {index}: the kernel is idle, its answer was lost") from error
                 result.problems.append(f"cell {index} ({cell.id}):\n{ANSI.sub('', str(error)).strip()}")
                 return
             result.problems += [f"cell {index} ({cell.id}): {problem}" for problem in problems_in(heard(witness))]
         for change in changes(client.widget_state):
             result.problems += [f"{change.label}: {problem}" for problem in drive(witness, change, timeout)]
+
+
+def idle(client: BlockingKernelClient, patience: float = 5.0) -> bool:
+    """Say whether the kernel answers at once: it does unless a cell is running."""
+    try:
+        client.kernel_info(reply=True, timeout=patience)
+    except (Empty, TimeoutError):
+        return False
+    return True
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from notebook_rules import IMAGE, ROOT, clean, problems
 from notebook_run import Execution, execute
 from notebook_source import SourceError, sources, variants
 
-CELL_TIMEOUT = 300.0
+CELL_TIMEOUT = 180.0
 
 # nbconvert's own template takes no alternative text from an output's metadata.
 WITH_ALT = """{% extends 'lab/index.html.j2' %}
