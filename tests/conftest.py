@@ -6,7 +6,7 @@ from pathlib import Path
 import matplotlib
 import pytest
 
-import ecgxai.attribution  # noqa: F401  before any test imports zennit or signxai: it makes torchvision importable
+import ecgxai  # noqa: F401  before any test imports zennit or signxai: it makes torchvision importable
 
 matplotlib.use("Agg")
 

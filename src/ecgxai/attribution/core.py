@@ -80,7 +80,7 @@ def attribute(
 
 def _as_batch(model: nn.Module, x) -> tuple[Tensor, bool]:
     """Return x as a float batch (N, ...) and whether N was missing."""
-    x = x.tensor() if isinstance(x, ECG) else torch.as_tensor(np.asarray(x)) if isinstance(x, np.ndarray) else x
+    x = x.tensor() if isinstance(x, ECG) else torch.as_tensor(x) if isinstance(x, np.ndarray) else x
     if not isinstance(x, Tensor):
         raise ValueError(f"x is a {type(x).__name__}; expected a tensor, an array or an ECG.")
     dims = sample_dims(model)

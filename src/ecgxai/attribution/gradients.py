@@ -33,6 +33,12 @@ def pick(logits: Tensor, target: Tensor) -> Tensor:
     return logits.gather(1, target[:, None]).squeeze(1)
 
 
+def refuse_unknown_classes(model: nn.Module, x: Tensor, target: Tensor) -> None:
+    """Raise the ValueError of :func:`pick` before a library that would fail on such a class in words of its own."""
+    with torch.no_grad():
+        pick(model(x[:1]).expand(len(x), -1), target)
+
+
 def normal(shape, generator: torch.Generator, like: Tensor) -> Tensor:
     """Draw standard normal numbers on the CPU, so that every device gets the same ones."""
     return torch.randn(shape, generator=generator).to(like)
@@ -203,7 +209,7 @@ def _captum_deeplift(explainer, x, target, baselines) -> Tensor:
 
 def deeplift(model, x, target, *, baseline, seed=0) -> Tensor:
     """DeepLIFT with the rescale rule (Shrikumar et al. 2017, section 3.5.2), by captum."""
-    pick(model(x[:1]).expand(len(x), -1), target)  # refuses a class that the network does not have
+    refuse_unknown_classes(model, x, target)
     start = baseline_like(x, baseline, seed).contiguous()
     explainer = DeepLift(model)
     return in_chunks(lambda part: _captum_deeplift(explainer, x[part], target[part], start[part]), len(x))
@@ -211,7 +217,7 @@ def deeplift(model, x, target, *, baseline, seed=0) -> Tensor:
 
 def deepshap(model, x, target, *, samples, background, seed) -> Tensor:
     """DeepLIFT averaged over a background of baselines: approximate Shapley values (Lundberg & Lee 2017), by captum."""
-    pick(model(x[:1]).expand(len(x), -1), target)  # refuses a class that the network does not have
+    refuse_unknown_classes(model, x, target)
     reference = background_like(x, background, samples, seed)
     explainer = DeepLiftShap(model)
 

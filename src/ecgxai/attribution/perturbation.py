@@ -6,7 +6,7 @@ from captum.attr import KernelShap, Lime, Occlusion
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ecgxai.attribution.gradients import baseline_like, explained_logit, normal
+from ecgxai.attribution.gradients import baseline_like, explained_logit, normal, refuse_unknown_classes
 from ecgxai.attribution.running import CHUNK, chunks, counted, track
 
 
@@ -37,8 +37,7 @@ def occlusion(model: nn.Module, x, target, *, window, stride, leads="each", base
     steps = [min(stride, length) for length in size]
     channels = 1 if leads == "each" and x.ndim == 3 else x.shape[1]
     places = [-(-(length - w) // s) + 1 for length, w, s in zip(x.shape[2:], size, steps, strict=True)]
-    with torch.no_grad():
-        explained_logit(model, x, target)  # refuses a class that the network does not have
+    refuse_unknown_classes(model, x, target)
     total = len(x) * (1 + x.shape[1] // channels * int(torch.tensor(places).prod()))
     with counted(model, total) as forward:
         return Occlusion(forward).attribute(
@@ -56,8 +55,7 @@ def _by_features(explainer, model, x, target, *, samples, segment, baseline, see
 
     A feature's value is shared out evenly among its samples, so that sums over leads or waves mean something.
     """
-    with torch.no_grad():
-        explained_logit(model, x, target)  # refuses a class that the network does not have
+    refuse_unknown_classes(model, x, target)
     start = baseline_like(x, baseline, seed)
     mask = features(x, segment)
     sizes = torch.bincount(mask.flatten())[mask]
