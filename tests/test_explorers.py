@@ -70,13 +70,13 @@ def test_every_record_and_model_can_be_chosen(explorer):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_shows_its_own_controls_and_map(explorer, name, monkeypatch):
-    def quick(parameter):
-        control = control_for(parameter)
+    def quick(parameter, images=False):
+        control = control_for(parameter, images)
         if parameter.name in QUICK:
             control.value = QUICK[parameter.name]
         return control
 
-    monkeypatch.setattr("ecgxai.explorers.ecg.control_for", quick)
+    monkeypatch.setattr("ecgxai.explorers.base.control_for", quick)
     before = explorer.picture.value
     explorer.controls["method"].value = name
     assert explorer.error is None

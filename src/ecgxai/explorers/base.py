@@ -2,11 +2,13 @@
 
 import math
 from base64 import b64encode
+from contextlib import contextmanager
+from dataclasses import replace
 from html import escape
 
 import ipywidgets as widgets
 
-from ecgxai.attribution.registry import Parameter
+from ecgxai.attribution.registry import METHODS, Parameter
 
 LABEL = {"description_width": "84px"}
 FIELD = widgets.Layout(width="auto")  # as wide as its cell of the grid
@@ -20,6 +22,19 @@ def grid(controls) -> widgets.GridBox:
     return widgets.GridBox(list(controls), layout=widgets.Layout(**shape))
 
 
+def drop(description: str, options, value) -> widgets.Dropdown:
+    """Return a choice among options, words or (label, value)."""
+    return widgets.Dropdown(description=description, options=options, value=value, style=LABEL, layout=FIELD)
+
+
+def slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:
+    """Return a slider from 0, where it stands, to ``high``."""
+    return widgets.FloatSlider(
+        description=description, min=0.0, max=high, step=step, value=0.0, readout_format=readout_format,
+        style=LABEL, layout=FIELD, continuous_update=False,
+    )  # fmt: skip
+
+
 class Explorer:
     """Controls beside a picture. A subclass fills ``controls`` and implements ``draw``.
 
@@ -29,6 +44,7 @@ class Explorer:
     """
 
     alt = "explorer"
+    quiet = False  # whether controls are being set by the explorer itself
 
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.controls = controls
@@ -72,7 +88,17 @@ class Explorer:
             self.error = None
 
     def _changed(self, change) -> None:
-        self.refresh()
+        if not self.quiet:
+            self.refresh()
+
+    @contextmanager
+    def quietly(self):
+        """Set controls without drawing."""
+        before, self.quiet = self.quiet, True
+        try:
+            yield
+        finally:
+            self.quiet = before
 
     def _repr_mimebundle_(self, include=None, exclude=None, **options):
         # Written out, for a widget of ipywidgets 7 has no such method.
@@ -80,6 +106,61 @@ class Explorer:
         png = b64encode(self.picture.value).decode()
         bundle = {"application/vnd.jupyter.widget-view+json": live, "image/png": png, "text/plain": self.alt}
         return bundle, {"image/png": {"alt": self.alt}}
+
+
+class MethodExplorer(Explorer):
+    """An explorer with a control "method", whose parameters get controls of their own, made from the method's row.
+
+    Parameters
+    ----------
+    controls : with "method", a choice among keys of ``METHODS``
+    given : values of the first method's parameters; the others, and all other methods, start at their defaults
+    """
+
+    images = False  # whether pictures are explained: they have defaults of their own
+    choice = ("method",)  # the controls that choose a method; its parameters stand behind them
+
+    def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
+        self.parameters: dict[str, widgets.Widget] = {}
+        self.method_box = grid(controls[name] for name in self.choice)
+        self.offer_parameters(controls["method"].value, given or {})
+        super().__init__(controls)
+
+    def offer_parameters(self, method: str, given: dict | None = None) -> None:
+        """Put the controls of a method's parameters beside the choice of the method.
+
+        Raises
+        ------
+        ValueError : a value is given for a parameter that the method lacks, or it is out of range
+        """
+        given, rows = given or {}, METHODS[method].parameters
+        strangers = sorted(set(given) - {row.name for row in rows})
+        if strangers:
+            has = ", ".join(row.name for row in rows) or "none"
+            raise ValueError(f"{method} has no parameter {', '.join(map(repr, strangers))}; it has {has}.")
+        rows = [
+            replace(row, default=row.check(given[row.name]), image_default=None) if row.name in given else row
+            for row in rows
+        ]
+        made = {row.name: control_for(row, images=self.images) for row in rows}
+        self.parameters = {name: control for name, control in made.items() if control is not None}
+        for control in self.parameters.values():
+            control.observe(self._changed, "value")
+        self.method_box.children = [*self.method_box.children[: len(self.choice)], *self.parameters.values()]
+
+    def _changed(self, change) -> None:
+        if change.owner is self.controls["method"]:
+            self.offer_parameters(change.new)
+        super()._changed(change)
+
+    def settings(self) -> dict:
+        """Return the parameters of the method as they stand."""
+        return {name: control.value for name, control in self.parameters.items()}
+
+    def changed_settings(self) -> str:
+        """Return those parameters that differ from their defaults, as they are written in a call: ", epsilon=10.0"."""
+        defaults = METHODS[self.controls["method"].value].defaults(self.images)
+        return "".join(f", {name}={value!r}" for name, value in self.settings().items() if value != defaults[name])
 
 
 def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | None:

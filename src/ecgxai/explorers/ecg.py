@@ -10,7 +10,7 @@ import torch
 from ecgxai.attribution import METHODS, MethodWarning, attribute, caveat
 from ecgxai.ecg.record import ECG
 from ecgxai.ecg.records import load_record, records
-from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, grid
+from ecgxai.explorers.base import MethodExplorer, drop, grid, slide
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
 from ecgxai.plotting import number, plot_ecg
 
@@ -19,18 +19,7 @@ CLASSES = {1: "pathology", 0: "no finding"}
 WHAT, HOW = ("model", "target", "start"), ("style", "threshold", "sign", "normalise")
 
 
-def _drop(description: str, options, value) -> widgets.Dropdown:
-    return widgets.Dropdown(description=description, options=options, value=value, style=LABEL, layout=FIELD)
-
-
-def _slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:
-    return widgets.FloatSlider(
-        description=description, min=0.0, max=high, step=step, value=0.0, readout_format=readout_format,
-        style=LABEL, layout=FIELD, continuous_update=False,
-    )  # fmt: skip
-
-
-class ECGExplorer(Explorer):
+class ECGExplorer(MethodExplorer):
     """Choose recording, model, method and its parameters; see the relevance on ECG paper.
 
     Parameters
@@ -48,21 +37,18 @@ class ECGExplorer(Explorer):
         self.load_model = lru_cache(lambda name: load_ecg_model(name, weights, verbose=False))
         self.load_record = lru_cache(_prepared)
         self.relevance = lru_cache(maxsize=64)(self._relevance)
-        self.parameters: dict[str, widgets.Widget] = {}
         record = record or next(iter(records(model)), next(iter(available)))
         controls = {
-            "record": _drop("record", [(f"{i.title} [{i.origin}]", name) for name, i in available.items()], record),
-            "model": _drop("model", list(ECG_MODELS), model),
-            "target": _drop("explained", [(text, index) for index, text in CLASSES.items()], 1),
-            "start": _slide("start (s)", 6.0, 0.1, ".1f"),
-            "method": _drop("method", [(row.title, key) for key, row in METHODS.items()], method),
-            "style": _drop("style", ("band", "halo", "bubbles"), "band"),
-            "threshold": _slide("threshold", 0.95, 0.05, ".0%"),
-            "sign": _drop("sign", ("both", "positive", "negative"), "both"),
-            "normalise": _drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
+            "record": drop("record", [(f"{i.title} [{i.origin}]", name) for name, i in available.items()], record),
+            "model": drop("model", list(ECG_MODELS), model),
+            "target": drop("explained", [(text, index) for index, text in CLASSES.items()], 1),
+            "start": slide("start (s)", 6.0, 0.1, ".1f"),
+            "method": drop("method", [(row.title, key) for key, row in METHODS.items()], method),
+            "style": drop("style", ("band", "halo", "bubbles"), "band"),
+            "threshold": slide("threshold", 0.95, 0.05, ".0%"),
+            "sign": drop("sign", ("both", "positive", "negative"), "both"),
+            "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
         }
-        self.method_box = grid([controls["method"]])
-        self._offer_parameters(method)
         self._offer_window(controls["start"], record)
         super().__init__(controls)
 
@@ -71,14 +57,6 @@ class ECGExplorer(Explorer):
         what, how = (grid(self.controls[name] for name in names) for names in (WHAT, HOW))
         return widgets.VBox([self.controls["record"], what, self.method_box, how])
 
-    def _offer_parameters(self, method: str) -> None:
-        """Put the controls of a method's parameters, made from its row, beside the choice of the method."""
-        made = {parameter.name: control_for(parameter) for parameter in METHODS[method].parameters}
-        self.parameters = {name: control for name, control in made.items() if control is not None}
-        for control in self.parameters.values():
-            control.observe(self._changed, "value")
-        self.method_box.children = [self.method_box.children[0], *self.parameters.values()]
-
     def _offer_window(self, start: widgets.FloatSlider, record: str) -> None:
         """Let the window start as late as the recording allows."""
         last = load_record(record).duration - SAMPLES / FS
@@ -86,25 +64,14 @@ class ECGExplorer(Explorer):
         start.max = last if last > 0 else 6.0
 
     def _changed(self, change) -> None:
-        if change.owner is self.controls["method"]:
-            self._offer_parameters(change.new)
         if change.owner is self.controls["record"]:
             self._offer_window(self.controls["start"], change.new)
-        self.refresh()
-
-    def settings(self) -> dict:
-        """Return the parameters of the method as they stand."""
-        return {name: control.value for name, control in self.parameters.items()}
+        super()._changed(change)
 
     def code(self) -> str:
         """Return the call of ``attribute`` that makes the present map."""
-        changed = [
-            f", {p.name}={self.parameters[p.name].value!r}"
-            for p in METHODS[self.controls["method"].value].parameters
-            if p.name in self.parameters and self.parameters[p.name].value != p.default
-        ]
         target, method = self.controls["target"].value, self.controls["method"].value
-        return f'attribute(model, ecg.tensor(), "{method}", target={target}{"".join(changed)})'
+        return f'attribute(model, ecg.tensor(), "{method}", target={target}{self.changed_settings()})'
 
     def _window(self, record: str, start: float) -> tuple[ECG, int]:
         """Return a recording, filtered, and the sample at which the window starts: as late as the recording allows."""
