@@ -122,19 +122,26 @@ def zbox_range(x: Tensor, low: float | None, high: float | None) -> tuple[Tensor
     return floor.expand_as(x), ceiling.expand_as(x)
 
 
+STABILISER = 1e-6  # what zennit adds to a denominator, with its sign, so that none is zero
+
+
+def _stabiliser(parameters: dict) -> float:
+    return parameters.get("stabiliser", STABILISER)
+
+
 # What a rule is called -> how its hook is made from the method's parameters.
 RULES: dict[str, Callable[[dict], Hook]] = {
     "z": lambda p: ZRule(),
     "epsilon": lambda p: zennit_rules.Epsilon(p["epsilon"]),
     "epsilon_std_x": lambda p: EpsilonStdX(p["factor"]),
-    "gamma": lambda p: zennit_rules.Gamma(p["gamma"]),
+    "gamma": lambda p: zennit_rules.Gamma(p["gamma"], _stabiliser(p)),
     "alpha_beta": lambda p: AlphaOneBetaZero() if p["beta"] == 0 else AlphaBeta(p["alpha"], p["beta"]),
-    "alpha_beta_zennit": lambda p: zennit_rules.AlphaBeta(p["alpha"], p["beta"]),
-    "zplus": lambda p: zennit_rules.ZPlus(),
-    "flat": lambda p: zennit_rules.Flat(),
-    "wsquare": lambda p: zennit_rules.WSquare(),
+    "alpha_beta_zennit": lambda p: zennit_rules.AlphaBeta(p["alpha"], p["beta"], _stabiliser(p)),
+    "zplus": lambda p: zennit_rules.ZPlus(_stabiliser(p)),
+    "flat": lambda p: zennit_rules.Flat(_stabiliser(p)),
+    "wsquare": lambda p: zennit_rules.WSquare(_stabiliser(p)),
     "sign": lambda p: SignRule(p["mu"]),
-    "zbox": lambda p: zennit_rules.ZBox(p["low"], p["high"]),
+    "zbox": lambda p: zennit_rules.ZBox(p["low"], p["high"], _stabiliser(p)),
 }
 
 
