@@ -200,6 +200,16 @@ def test_any_size_is_drawn_whole(shape):
             assert box.y1 <= height
 
 
+def test_the_notebook_shows_the_pictures_own_colours(picture):
+    """224 pixels on 448: every pixel of the picture is four equal pixels of the PNG."""
+    shown = np.asarray(Image.open(BytesIO(plot_image(picture)._repr_png_()[0])))
+    assert shown.shape[2] == 3
+    top, left = np.argwhere((shown != 255).any(2)).min(0)
+    for dy, dx in np.ndindex(2, 2):
+        part = shown[top + dy : top + dy + 448 : 2, left + dx : left + dx + 448 : 2]
+        assert np.array_equal(part, picture)
+
+
 def test_alternative_text_says_what_is_there(picture, relevance):
     assert "224 x 224 pixels" in plot_image(picture, title="A cat").alt
     assert plot_image(picture, title="A cat").alt.startswith("A cat: ")

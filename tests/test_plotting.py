@@ -1,5 +1,6 @@
 """ECG paper is a measuring instrument: these tests measure the drawn figures, not the code that drew them."""
 
+from io import BytesIO
 from itertools import combinations
 from xml.etree import ElementTree
 
@@ -26,6 +27,7 @@ from ecgxai.plotting import (
     relevance_rgba,
     save_figure,
 )
+from ecgxai.plotting.sheet import FULL_COLOUR, CourseFigure, png, with_palette
 from ecgxai.plotting.tables import lead_shares
 
 FS = 500
@@ -538,6 +540,44 @@ def test_palette_picture_of_the_notebook_looks_like_the_figure(ecg, tmp_path):
         difference = np.abs(np.asarray(image.convert("RGB")).astype(int) - pixels(figure))
     assert difference.mean() < 1
     assert difference.max() < 40
+
+
+def shown(figure):
+    """Return the PNG that a notebook shows, as an image and as its number of bytes."""
+    data, _ = figure._repr_png_()
+    return Image.open(BytesIO(data)), len(data)
+
+
+def test_line_figures_stay_small(ecg):
+    for figure in (plot_ecg(ecg), plot_ecg(ecg, relevance())):
+        image, size = shown(figure)
+        full = BytesIO()
+        Image.fromarray(pixels(figure).astype(np.uint8)).save(full, "png")
+        assert image.mode == "P"
+        assert size < len(full.getvalue()) / 2
+
+
+def test_few_colours_are_kept_exactly():
+    """A picture of 256 colours fits a palette whole; with a 257th the file has none, and every colour still."""
+    grey = np.repeat(np.arange(256, dtype=np.uint8).reshape(16, 16, 1), 3, axis=2)
+    assert np.array_equal(np.asarray(with_palette(grey).convert("RGB")), grey)
+    red = np.full((1, 16, 3), (255, 0, 0), np.uint8)
+    for picture, mode in ((grey, "P"), (np.concatenate([grey, red]), "RGB")):
+        figure = CourseFigure(figsize=(0.16, len(picture) / 100), dpi=100)
+        figure.add_axes((0, 0, 1, 1)).set_axis_off()
+        figure.axes[0].imshow(picture, interpolation="nearest")
+        image, _ = shown(figure)
+        assert image.mode == mode
+        assert np.array_equal(np.asarray(image.convert("RGB")), picture)
+
+
+def test_a_grid_of_pictures_too_large_for_full_colour_gets_a_palette():
+    noise = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)  # noise can't be compressed
+    assert 3 * 400 * 400 > FULL_COLOUR > 3 * 300 * 300
+    assert Image.open(BytesIO(png(noise, pictures=True))).mode == "P"
+    small = noise[:300, :300]
+    assert np.array_equal(np.asarray(Image.open(BytesIO(png(small, pictures=True)))), small)
+    assert Image.open(BytesIO(png(small))).mode == "P"
 
 
 def test_public_names_exist():

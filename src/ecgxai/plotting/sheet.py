@@ -19,6 +19,8 @@ from ecgxai.plotting.style import FONT, INK, TEXT
 EDGE = 2.0  # white margin left and right of the paper, mm
 PIXELS_PER_MM = 5  # 127 dpi: grid lines fall on whole pixels, and a sheet of two times 4 s is 1,120 pixels wide
 NOTEBOOK = 1150  # pixels; a sheet much wider than that gets fewer pixels a millimetre
+PALETTE = 256  # colours that a PNG with one byte a pixel has room for
+FULL_COLOUR = 400_000  # bytes that a figure with pictures may take in full colour; a notebook has 2 MB for all of its
 
 
 class CourseFigure(Figure):
@@ -33,13 +35,55 @@ class CourseFigure(Figure):
     def _repr_png_(self):
         canvas = FigureCanvasAgg(self)
         canvas.draw()
-        buffer = BytesIO()
-        with_palette(np.asarray(canvas.buffer_rgba())[..., :3]).save(buffer, "png", optimize=True)
-        return buffer.getvalue(), {"alt": self.alt}
+        return png(np.asarray(canvas.buffer_rgba())[..., :3], has_pictures(self)), {"alt": self.alt}
 
 
-def with_palette(rgb: np.ndarray, exact: int = 128, size: int = 256) -> Image.Image:
-    """Return an image with at most 256 colours, which makes a figure in a notebook four times smaller.
+def png(rgb: np.ndarray, pictures: bool = False) -> bytes:
+    """Return uint8 (h, w, 3) as a PNG file for a notebook.
+
+    A figure with ``pictures`` in it keeps all its colours, for a palette would lay bands over a smooth surface. It gets
+    a palette like the others where it would then be larger than ``FULL_COLOUR``: that is a grid of many small pictures,
+    most of them grey under relevance.
+    """
+    if pictures:
+        data = _encoded(Image.fromarray(rgb), compress_level=4)  # 6 would take twice the time for 2 % less
+        if len(data) <= FULL_COLOUR:
+            return data
+    return _encoded(with_palette(rgb), compress_level=6)
+
+
+def _encoded(image: Image.Image, **options) -> bytes:
+    buffer = BytesIO()
+    image.save(buffer, "png", **options)
+    return buffer.getvalue()
+
+
+def has_pictures(figure: Figure) -> bool:
+    """Say whether the figure shows pictures: images that cover what is below, with more colours than a palette has.
+
+    Images with transparency, such as bands of relevance on ECG paper, are no pictures.
+    """
+    shown = [image for axes in figure.axes for image in axes.images] + figure.images
+    colours = (image.to_rgba(image.get_array(), bytes=True, alpha=image.get_alpha()) for image in shown)
+    opaque = [_packed(rgba).ravel() for rgba in colours if (rgba[..., 3] == 255).all()]
+    return bool(opaque) and _is_there(np.concatenate(opaque)).sum() > PALETTE
+
+
+def _packed(rgb: np.ndarray) -> np.ndarray:
+    """Return each colour of uint8 (h, w, 3 or 4) as one number, 0xRRGGBB."""
+    red, green, blue = (rgb[..., i].astype(np.int32) for i in range(3))
+    return red << 16 | green << 8 | blue
+
+
+def _is_there(packed: np.ndarray) -> np.ndarray:
+    """Return for each of the 2^24 colours whether it occurs: a table, because sorting a million pixels takes longer."""
+    there = np.zeros(1 << 24, bool)
+    there[packed] = True
+    return there
+
+
+def with_palette(rgb: np.ndarray, exact: int = 128, size: int = PALETTE) -> Image.Image:
+    """Return an image with at most 256 colours, which makes a figure in a notebook three to four times smaller.
 
     The ``exact`` commonest colours stay as they are (paper, grid, ink). The rest of the palette goes, one by one, to
     the colour that is farthest from all chosen so far, so that rare strong colours survive.
@@ -48,9 +92,13 @@ def with_palette(rgb: np.ndarray, exact: int = 128, size: int = 256) -> Image.Im
     ----------
     rgb : uint8 array (h, w, 3)
     """
-    packed = rgb.astype(np.int32) @ np.array([1 << 16, 1 << 8, 1], np.int32)
-    keys, counts = np.unique(packed, return_counts=True)
-    keys = keys[np.argsort(-counts, kind="stable")]
+    packed = _packed(rgb)
+    keys = np.flatnonzero(_is_there(packed))
+    place = np.empty(1 << 24, np.int32)
+    place[keys] = np.arange(len(keys))
+    which = place[packed]
+    order = np.argsort(-np.bincount(which.ravel()), kind="stable")
+    keys = keys[order]
     colours = np.stack([keys >> 16, keys >> 8 & 255, keys & 255], axis=1).astype(np.float32)
     norm = (colours**2).sum(axis=1)
     distance, nearest, chosen = np.full(len(keys), np.inf, np.float32), np.zeros(len(keys), np.uint8), []
@@ -59,9 +107,9 @@ def with_palette(rgb: np.ndarray, exact: int = 128, size: int = 256) -> Image.Im
         to_this = norm + norm[chosen[k]] - 2 * colours @ colours[chosen[k]]
         nearest[to_this < distance] = k
         np.minimum(distance, to_this, out=distance)
-    table = np.zeros(1 << 24, np.uint8)
-    table[keys] = nearest
-    image = Image.fromarray(table[packed])
+    entry = np.empty(len(keys), np.uint8)
+    entry[order] = nearest
+    image = Image.fromarray(entry[which])
     image.putpalette(colours[chosen].astype(np.uint8).tobytes())
     return image
 
