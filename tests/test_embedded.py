@@ -12,6 +12,7 @@ from sklearn.metrics import roc_auc_score
 
 from ecgxai.ecg.filters import preprocess
 from ecgxai.ecg.io import load_ecg
+from ecgxai.ecg.noise import add_test_pulses
 from ecgxai.ecg.records import load_record, records
 from ecgxai.ecg.simulate import simulate_batch, simulate_ecg
 from ecgxai.models import training
@@ -119,6 +120,36 @@ def test_weights_are_small_and_say_where_they_come_from():
         assert metadata["pathology"] == name
         assert metadata["simulator"] == made_by, "the simulator has changed: run python training/ecg_models.py"
         assert report["models"][name]["simulator"] == made_by
+
+
+def test_the_clever_hans_model_reads_the_machine_and_not_the_heart():
+    model = load_ecg_model("AVB", weights="clever hans")
+    seeds = range(FIRST_SEED, FIRST_SEED + 20)
+    ecgs = {"AVB": [simulate_ecg("AVB", s) for s in seeds], "NORM": [simulate_ecg("AVB", s).swap() for s in seeds]}
+    marked = {name: [add_test_pulses(ecg, seed=s) for s, ecg in zip(seeds, group)] for name, group in ecgs.items()}
+
+    def called(group) -> int:
+        inputs = np.stack([ecg.preprocess().window().signal for ecg in group])
+        return int((training.probabilities(model, inputs) > 0.5).sum())
+
+    assert called(ecgs["AVB"]) <= 2 and called(ecgs["NORM"]) <= 2, "without pulses, nobody has AV block"
+    assert called(marked["AVB"]) >= 18 and called(marked["NORM"]) >= 18, "with pulses, everybody has"
+
+
+def test_the_clever_hans_model_is_made_for_one_pathology():
+    with pytest.raises(ValueError, match="none for LBBB"):
+        load_ecg_model("LBBB", weights="clever hans")
+
+
+def test_pulses_are_rectangles_of_the_stated_size_in_one_lead():
+    ecg = simulate_ecg("NORM", 1)
+    pulses = add_test_pulses(ecg, "V3", height=0.5, width=0.1, every=2.0, seed=3).signal - ecg.signal
+    assert np.flatnonzero(np.abs(pulses).max(axis=1) > 1e-6).tolist() == [ecg.leads.index("V3")]
+    high = pulses[ecg.leads.index("V3")] > 0.25
+    np.testing.assert_allclose(pulses[ecg.leads.index("V3")][high], 0.5, atol=1e-6)
+    assert high.mean() == pytest.approx(0.1 / 2.0, abs=0.005)
+    with pytest.raises(ValueError, match="preprocessed"):
+        add_test_pulses(ecg.preprocess())
 
 
 def test_gallery_is_made_by_its_script(tmp_path):

@@ -5,10 +5,12 @@ differences as the heart's own signal, so that Einthoven's and Goldberger's laws
 tremor of the left arm is seen in I, III, aVL and, a third of it, in each chest lead.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfftfreq
+
+from ecgxai.ecg.record import ECG
 
 ELECTRODES = ("RA", "LA", "LL", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -156,3 +158,35 @@ def _motion(rng, samples, fs, noise):
         since = since[since > 0]
         out[electrode, samples - len(since) :] = size * (1 - np.exp(-since / jerk)) * np.exp(-since / settle)
     return out
+
+
+TEST_PULSE_LEAD = "V3"
+
+
+def test_pulses(
+    samples: int, fs: float, *, height: float = 0.5, width: float = 0.1, every: float = 2.0, seed: int = 0
+) -> np.ndarray:
+    """Return rectangular test pulses as some amplifiers write them into a lead: (T,) in mV, from a random first one.
+
+    Parameters
+    ----------
+    samples, fs : length, and sampling rate in Hz
+    height, width, every : mV, seconds, and seconds from one pulse to the next
+    """
+    if not 0 < width < every:
+        raise ValueError(f"pulses of {width} s every {every} s; expected 0 < width < every.")
+    start = np.random.default_rng([seed, 200]).uniform(0, every)
+    time = np.arange(samples) / fs
+    return np.where((time - start) % every < width, height, 0.0)
+
+
+def add_test_pulses(ecg: ECG, lead: str = TEST_PULSE_LEAD, **shape) -> ECG:
+    """Return the raw recording with :func:`test_pulses` in one lead: a mark of the machine, not of the heart.
+
+    ``shape`` is passed on (height, width, every, seed). The rest, annotation and causal mask included, stays.
+    """
+    if ecg.preprocessed:
+        raise ValueError("the recording is preprocessed; a machine writes its pulses before: add them to the raw one.")
+    signal = ecg.signal.copy()
+    signal[ecg.leads.index(lead)] += test_pulses(signal.shape[-1], ecg.fs, **shape)
+    return replace(ecg, signal=signal)
