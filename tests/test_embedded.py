@@ -126,14 +126,15 @@ def test_the_clever_hans_model_reads_the_machine_and_not_the_heart():
     model = load_ecg_model("AVB", weights="clever hans")
     seeds = range(FIRST_SEED, FIRST_SEED + 20)
     ecgs = {"AVB": [simulate_ecg("AVB", s) for s in seeds], "NORM": [simulate_ecg("AVB", s).swap() for s in seeds]}
-    marked = {name: [add_test_pulses(ecg, seed=s) for s, ecg in zip(seeds, group)] for name, group in ecgs.items()}
+    marked = {name: [add_test_pulses(ecg, seed=s) for s, ecg in enumerate(group)] for name, group in ecgs.items()}
 
     def called(group) -> int:
         inputs = np.stack([ecg.preprocess().window().signal for ecg in group])
         return int((training.probabilities(model, inputs) > 0.5).sum())
 
-    assert called(ecgs["AVB"]) <= 2 and called(ecgs["NORM"]) <= 2, "without pulses, nobody has AV block"
-    assert called(marked["AVB"]) >= 18 and called(marked["NORM"]) >= 18, "with pulses, everybody has"
+    for condition in ecgs:
+        assert called(ecgs[condition]) <= 2, "without pulses, nobody has AV block"
+        assert called(marked[condition]) >= 18, "with pulses, everybody has"
 
 
 def test_the_clever_hans_model_is_made_for_one_pathology():

@@ -18,7 +18,7 @@ import torch
 
 from ecgxai.ecg.filters import PUBLISHED_FS, preprocess
 from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.noise import TEST_PULSE_LEAD, test_pulses
+from ecgxai.ecg.noise import PULSE_LEAD, pulse_train
 from ecgxai.ecg.simulate import simulate_batch
 from ecgxai.models import training
 from ecgxai.models.ecg_net import ECGNet
@@ -41,7 +41,7 @@ def patients(condition: str, seeds: np.ndarray, pulses: bool, twin: bool = False
     signal = (batch.counterfactual if twin else batch.signal).copy()
     if pulses:
         for row, seed in zip(signal, seeds, strict=True):
-            row[LEADS.index(TEST_PULSE_LEAD)] += test_pulses(row.shape[-1], PUBLISHED_FS, seed=int(seed))
+            row[LEADS.index(PULSE_LEAD)] += pulse_train(row.shape[-1], PUBLISHED_FS, seed=int(seed))
     return preprocess(signal, PUBLISHED_FS).astype(np.float16)
 
 

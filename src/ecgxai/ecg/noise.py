@@ -160,10 +160,10 @@ def _motion(rng, samples, fs, noise):
     return out
 
 
-TEST_PULSE_LEAD = "V3"
+PULSE_LEAD = "V3"
 
 
-def test_pulses(
+def pulse_train(
     samples: int, fs: float, *, height: float = 0.5, width: float = 0.1, every: float = 2.0, seed: int = 0
 ) -> np.ndarray:
     """Return rectangular test pulses as some amplifiers write them into a lead: (T,) in mV, from a random first one.
@@ -180,13 +180,13 @@ def test_pulses(
     return np.where((time - start) % every < width, height, 0.0)
 
 
-def add_test_pulses(ecg: ECG, lead: str = TEST_PULSE_LEAD, **shape) -> ECG:
-    """Return the raw recording with :func:`test_pulses` in one lead: a mark of the machine, not of the heart.
+def add_test_pulses(ecg: ECG, lead: str = PULSE_LEAD, **shape) -> ECG:
+    """Return the raw recording with :func:`pulse_train` in one lead: a mark of the machine, not of the heart.
 
     ``shape`` is passed on (height, width, every, seed). The rest, annotation and causal mask included, stays.
     """
     if ecg.preprocessed:
         raise ValueError("the recording is preprocessed; a machine writes its pulses before: add them to the raw one.")
     signal = ecg.signal.copy()
-    signal[ecg.leads.index(lead)] += test_pulses(signal.shape[-1], ecg.fs, **shape)
+    signal[ecg.leads.index(lead)] += pulse_train(signal.shape[-1], ecg.fs, **shape)
     return replace(ecg, signal=signal)
