@@ -54,8 +54,8 @@ def plot_image(
     ValueError : another shape or type, a value that is NaN or infinite, or an option out of range
     """
     pixels = as_pixels(image)
-    outlines = _outlines(mask, pixels.shape[:2])
-    scale = None if relevance is None else _scale(relevance, pixels, threshold, sign, alpha)
+    outlines = outlines_of(mask, pixels.shape[:2])
+    scale = None if relevance is None else scale_for(relevance, pixels, threshold, sign, alpha)
     width, height = _size(pixels, SIDE)
     paper = max(width, SIDE)
     heading = fold(title, paper, TITLE, "bold") if title else []
@@ -63,7 +63,7 @@ def plot_image(
     foot = 3 + legend_height(lines) if scale else 2
     sheet = Sheet(paper, height, 2 + 4.6 * len(heading), foot)
     sheet.text(0, height + 1.5 + 4.6 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
-    _draw(sheet, pixels, scale, outlines, ((paper - width) / 2, 0, width, height))
+    draw_picture(sheet, pixels, scale, outlines, ((paper - width) / 2, 0, width, height))
     if scale:
         draw_legend(sheet, scale, lines, 0, -2, paper, side="left", end=number(scale.maximum))
     sheet.figure.alt = _describe(title, "Picture", pixels, scale.describe(label) if scale else "", outlines)
@@ -111,8 +111,8 @@ def plot_image_grid(
         )
     if columns not in range(1, 9):
         raise ValueError(f"columns is {columns!r}; expected a whole number from 1 to 8.")
-    outlines = _outlines(mask, pixels.shape[:2])
-    scales = {name: _scale(r, pixels, threshold, sign, alpha, f"map {name!r}: ") for name, r in maps.items()}
+    outlines = outlines_of(mask, pixels.shape[:2])
+    scales = {name: scale_for(r, pixels, threshold, sign, alpha, f"map {name!r}: ") for name, r in maps.items()}
     columns = max(min(columns, len(maps) + 1), 2)
     width = columns * TILE + (columns - 1) * GAP
     k = zoom_for(width)
@@ -130,7 +130,7 @@ def plot_image_grid(
     for i, (scale, caption) in enumerate(zip([None, *scales.values()], captions, strict=True)):
         row, column = divmod(i, columns)
         left, bottom = column * (TILE + GAP), sheet.height - sum(heights[:row]) - tile[1]
-        _draw(sheet, pixels, scale, outlines, (left + (TILE - tile[0]) / 2, bottom, *tile))
+        draw_picture(sheet, pixels, scale, outlines, (left + (TILE - tile[0]) / 2, bottom, *tile))
         _write(sheet, caption, left, bottom - 1.5 * k)
     draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max")
     sheet.figure.alt = _describe(
@@ -221,7 +221,8 @@ class PixelScale(Scale):
         return rgba[..., :3] * opacity + grey[..., None] * (1 - opacity)
 
 
-def _scale(relevance, pixels, threshold, sign, alpha, whose="") -> PixelScale:
+def scale_for(relevance, pixels, threshold, sign, alpha, whose="") -> PixelScale:
+    """Return how relevance on a picture turns into colour; an error starts with ``whose`` map is meant."""
     try:
         values = check_map(relevance, pixels.shape[:2])
         colours = to_numpy(relevance).shape[-3:-2] == (3,)
@@ -230,7 +231,7 @@ def _scale(relevance, pixels, threshold, sign, alpha, whose="") -> PixelScale:
         raise ValueError(f"{whose}{error}") from error
 
 
-def _outlines(mask, shape) -> list[np.ndarray]:
+def outlines_of(mask, shape) -> list[np.ndarray]:
     """Return the masks as a list of outlines, each (n, 2, 2): the pixel edges (x, y), in pixels from the upper left."""
     if mask is None:
         return []
@@ -265,7 +266,7 @@ def _size(pixels: np.ndarray, side: float) -> tuple[float, float]:
     return side * width / max(width, height), side * height / max(width, height)
 
 
-def _draw(sheet: Sheet, pixels, scale, outlines, box) -> None:
+def draw_picture(sheet: Sheet, pixels, scale, outlines, box) -> None:
     """Draw a picture with its relevance, if any, and outlines; ``box``: left, bottom, width, height in mm."""
     left, bottom, width, height = box
     sheet.image(scale.over(pixels) if scale else pixels / 255, left, left + width, bottom, bottom + height, zorder=2)
