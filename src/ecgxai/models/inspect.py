@@ -246,6 +246,7 @@ def maximise_activation(
     seed: int = 0,
     keep: int = 6,
     progress: bool | Callable[[int, int], None] = True,
+    watch: Callable[[int, Tensor], None] | None = None,
 ) -> Synthesis:
     """Synthesise inputs that a class or a channel responds to most, by gradient ascent from faint noise.
 
@@ -277,6 +278,8 @@ def maximise_activation(
     keep : length of the strip
     progress : True shows a bar after two seconds; False shows none; a function gets (done, total) and may cancel by
         raising
+    watch : a function that gets each step's number, from 0, and the images then, at most ``CHUNK`` at once; it
+        may cancel likewise
 
     Raises
     ------
@@ -299,7 +302,7 @@ def maximise_activation(
     start = _on_device(net, 0.1 * _unit(start))
     index = index.to(start.device).expand(images)
     kept = torch.linspace(0, steps, min(keep, steps + 1)).round().int().tolist()
-    options = {"rate": rate, "total_variation": total_variation, "decay": decay, "grey": grey}
+    options = {"rate": rate, "total_variation": total_variation, "decay": decay, "grey": grey, "watch": watch}
     spectrum = _spectrum(shape, blur, smooth).to(start.device)
     parts = []
     with LOCK, torch.inference_mode(False), torch.enable_grad(), borrowed(net), progress_to(progress):  # noqa: SIM117
@@ -347,10 +350,14 @@ def _score(net: nn.Module, module: nn.Module, units: Tensor, contrast: float) ->
     return score
 
 
-def _ascend(score, x, shifts, spectrum, kept, told, *, rate, total_variation, decay, grey) -> tuple[Tensor, Tensor]:
+def _ascend(
+    score, x, shifts, spectrum, kept, told, *, rate, total_variation, decay, grey, watch
+) -> tuple[Tensor, Tensor]:
     """Climb from x (N, ...); return the strip (keep, N, ...) and the activations (steps + 1, N)."""
     axes = tuple(range(2, x.ndim))
     strip, activations = [x], []
+    tell = watch or (lambda step, images: None)
+    tell(0, x)
     for step, shift in enumerate(shifts, 1):
         moved = x.roll(shift, axes).requires_grad_()
         value = score(moved)
@@ -368,6 +375,7 @@ def _ascend(score, x, shifts, spectrum, kept, told, *, rate, total_variation, de
         if step in kept:
             strip.append(x)
         told.advance(len(x))
+        tell(step, x)
     with torch.no_grad():
         activations.append(score(x))
     return torch.stack(strip), torch.stack(activations)

@@ -8,6 +8,7 @@ from ecgxai.plotting.relevance import pool_signed_max
 from ecgxai.plotting.save import save_figure
 from ecgxai.plotting.style import number, percent, relevance_rgba, signed_percent
 from ecgxai.plotting.tables import plot_lead_bars, plot_matrix
+from ecgxai.plotting.tiles import plot_tiles
 
 __all__ = [
     "number",
@@ -19,6 +20,7 @@ __all__ = [
     "plot_image_grid",
     "plot_lead_bars",
     "plot_matrix",
+    "plot_tiles",
     "pool_signed_max",
     "relevance_rgba",
     "save_figure",
