@@ -186,6 +186,43 @@ def test_grad_cam_pp_closed_form():
     torch.testing.assert_close(explain(model, x, "grad_cam_pp", target=1)[0, 0], cam / cam.max())
 
 
+def places(*head) -> nn.Sequential:
+    """Return a network whose layer "1" keeps the 6 x 6 places of its input; ``head`` follows it."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), *head).eval()
+
+
+def test_hirescam_sums_to_the_logit_less_the_bias_where_the_head_is_linear():
+    """Draelos & Carin 2020: one dense layer on the flattened maps, so that a place's value is what it adds."""
+    model, x = places(nn.Flatten(), nn.Linear(144, 2)), torch.randn(2, 3, 6, 6)
+    maps, weight = model[1](model[0](x)).detach(), model[3].weight.detach()[1].view(4, 6, 6)
+    found = explain(model, x, "hirescam", target=1)
+    torch.testing.assert_close(found[:, 0], (weight * maps).sum(1))
+    torch.testing.assert_close(sums(found[:, 0]), (model(x)[:, 1] - model[3].bias[1]).detach())
+    assert torch.equal(found[:, :1].expand_as(found), found)
+
+
+def test_with_global_average_pooling_grad_cam_is_hirescams_positive_part():
+    """Draelos & Carin 2020: the gradient is then the same in all places, and so is its mean."""
+    model = places(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    x = torch.randn(1, 3, 48, 48)
+    cam = explain(model, x, "hirescam", target=1).clamp(min=0)
+    torch.testing.assert_close(explain(model, x, "grad_cam", target=1), cam / cam.max())
+
+
+def test_grad_cam_may_show_the_one_place_that_adds_nothing():
+    """Two channels, two places: the first fires on the left, where its weight is 2; the second on the right: weight 0.
+
+    The logit is 2, all of it from the left. Yet the channels' mean weights are -1 and 1/2.
+    """
+    model = nn.Sequential(nn.Conv2d(2, 2, 1, bias=False), nn.ReLU(), nn.Flatten(), nn.Linear(4, 1, bias=False))
+    model[0].weight.data = torch.eye(2).view(2, 2, 1, 1)
+    model[3].weight.data = torch.tensor([[2.0, -4.0, 1.0, 0.0]])
+    x = torch.tensor([[[[1.0, 0.0]], [[0.0, 1.0]]]])
+    assert torch.equal(explain(model, x, "hirescam", target=0)[0, 0], torch.tensor([[2.0, 0.0]]))
+    assert torch.equal(explain(model, x, "grad_cam", target=0)[0, 0], torch.tensor([[0.0, 1.0]]))
+
+
 # --- Completeness and conservation -----------------------------------------------------------------------
 
 
@@ -317,6 +354,17 @@ def test_grad_cam_is_captums():
     expected = nn.functional.interpolate(cam, size=64, mode="linear", align_corners=True)
     torch.testing.assert_close(ours[:, :1], expected)
     assert torch.equal(ours[:, :1].expand_as(ours), ours)
+
+
+@pytest.mark.parametrize(
+    ("make", "inputs", "layer"), [(ReluECG, ecg_batch, "relu2"), (ImageNet, image_batch, "features.0")]
+)
+def test_hirescam_is_captums_layer_gradient_x_activation(make, inputs, layer):
+    model, x = seeded(make), inputs()
+    peer = captum.attr.LayerGradientXActivation(model, model.get_submodule(layer)).attribute(x, target=0).detach()
+    mode = {"mode": "linear", "align_corners": True} if x.ndim == 3 else {"mode": "bilinear", "align_corners": False}
+    expected = nn.functional.interpolate(peer.sum(1, keepdim=True), size=x.shape[2:], **mode)
+    torch.testing.assert_close(explain(model, x, "hirescam", target=0, layer=layer)[:, :1], expected)
 
 
 def test_batch_norm_is_merged_before_lrp():
@@ -459,7 +507,10 @@ def test_degenerate_methods_warn_with_the_reason():
     with pytest.warns(MethodWarning, match="never in which lead"):
         attribute(relu, x, "grad_cam")
     assert caveat("guided_backprop", relu) is None
-    assert caveat("grad_cam", seeded(ImageNet)) is None
+    assert "each place by itself" in caveat("grad_cam", seeded(ImageNet))  # dense layers on 3 x 3 places
+    assert caveat("hirescam", seeded(ImageNet)) is None
+    pooled = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2))
+    assert caveat("grad_cam", pooled) is None
     assert caveat("lrp_epsilon", elu) is None
 
 

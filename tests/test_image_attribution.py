@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import captum.attr
 import pytest
 import torch
 import zennit.composites
@@ -96,6 +97,19 @@ def test_integrated_gradients_sum_to_the_difference():
         difference = (model(x) - model(torch.zeros_like(x)))[0, classes[0, 0]].double()
     found = explain(model, x, "integrated_gradients", target=classes[:, 0], steps=64).double().sum()
     torch.testing.assert_close(found, difference, rtol=0.02, atol=0)
+
+
+# --- captum ----------------------------------------------------------------------------------------------
+
+
+def test_grad_cam_is_captums_with_its_interpolation():
+    """And so pytorch-grad-cam's, whose cv2.resize takes pixels for areas as well."""
+    model, (x, classes) = alexnet(), scenes()
+    cam = captum.attr.LayerGradCam(model, model.features[11]).attribute(x, classes[:, 0], relu_attributions=True)
+    wide = captum.attr.LayerAttribution.interpolate(cam, (224, 224), "bilinear").detach()
+    expected = wide / cam.detach().amax((1, 2, 3), keepdim=True)
+    found = explain(model, x, "grad_cam", target=classes[:, 0])
+    torch.testing.assert_close(found, expected.expand_as(found))
 
 
 # --- zennit -----------------------------------------------------------------------------------------------

@@ -50,23 +50,33 @@ def _activation_and_gradient(model, x, target, layer) -> tuple[Tensor, Tensor]:
     return kept[0].detach(), torch.autograd.grad(logit.sum(), kept[0])[0]
 
 
+def _to_one(cam: Tensor) -> Tensor:
+    """Keep the positive part of each map (N, ...) and divide it by its maximum."""
+    cam = cam.clamp(min=0)
+    top = cam.flatten(1).amax(1).view(-1, *[1] * (cam.ndim - 1))
+    return cam / top.where(top > 0, 1)
+
+
 def _spread(cam: Tensor, x: Tensor) -> Tensor:
-    """Divide each map (N, ...) by its maximum, interpolate it linearly to the input's size, copy it to every channel.
+    """Interpolate maps (N, ...) linearly to the input's size and copy them to every channel.
 
     Over time, the ends of the map are put on the ends of the input, as in the published maps; over space, pixels are
     areas, as in the image libraries.
     """
-    top = cam.flatten(1).amax(1).view(-1, *[1] * (cam.ndim - 1))
-    cam = (cam / top.where(top > 0, 1))[:, None]
     mode = {3: "linear", 4: "bilinear", 5: "trilinear"}[x.ndim]
-    return functional.interpolate(cam, size=x.shape[2:], mode=mode, align_corners=x.ndim == 3).expand_as(x).clone()
+    wide = functional.interpolate(cam[:, None], size=x.shape[2:], mode=mode, align_corners=x.ndim == 3)
+    return wide.expand_as(x).clone()
 
 
 def grad_cam(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
-    """Positive part of the activation maps weighted by their mean gradients (Selvaraju et al. 2017, eqs. 1 and 2)."""
+    """Positive part of the activation maps weighted by their mean gradients (Selvaraju et al. 2017, eqs. 1 and 2).
+
+    The mean runs over all places, also those where a map is 0. Where dense layers weigh each place by itself, the mean
+    may resemble the gradient of none of them, and the map may point elsewhere (Draelos & Carin 2020, arXiv:2011.08891).
+    """
     maps, grads = _activation_and_gradient(model, x, target, layer)
     weights = grads.flatten(2).mean(2).view(*grads.shape[:2], *[1] * (x.ndim - 2))
-    return _spread((weights * maps).sum(1).clamp(min=0), x)
+    return _spread(_to_one((weights * maps).sum(1)), x)
 
 
 def grad_cam_pp(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
@@ -79,7 +89,17 @@ def grad_cam_pp(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | Non
     denominator = 2 * grads.square() + total * grads.pow(3)
     alpha = grads.square() / denominator.where(denominator != 0, 1)
     weights = (alpha * grads.clamp(min=0)).flatten(2).sum(2).view_as(total)
-    return _spread((weights * maps).sum(1).clamp(min=0), x)
+    return _spread(_to_one((weights * maps).sum(1)), x)
+
+
+def hirescam(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
+    """Activation maps times their gradients, place by place, summed over the maps (Draelos & Carin 2020).
+
+    It keeps its sign and the logit's unit: where all behind the layer is linear, the sum over the layer's places is the
+    logit less the bias. With global average pooling in between, its positive part is Grad-CAM's but for a factor.
+    """
+    maps, grads = _activation_and_gradient(model, x, target, layer)
+    return _spread((grads * maps).sum(1), x)
 
 
 def guided_grad_cam(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:

@@ -164,6 +164,7 @@ SPRINGENBERG = "Springenberg et al. 2015, Striving for simplicity, arXiv:1412.68
 ZEILER = "Zeiler, Fergus 2014, Visualizing and understanding convolutional networks, arXiv:1311.2901"
 SELVARAJU = "Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391"
 CHATTOPADHAY = "Chattopadhay et al. 2018, Grad-CAM++, arXiv:1710.11063"
+DRAELOS = "Draelos, Carin 2020, Use HiResCAM instead of Grad-CAM for faithful explanations, arXiv:2011.08891"
 PETSIUK = "Petsiuk, Das, Saenko 2018, RISE, arXiv:1806.07421"
 RIBEIRO = "Ribeiro, Singh, Guestrin 2016, Why should I trust you?, doi:10.1145/2939672.2939778"
 BACH = "Bach et al. 2015, Layer-wise relevance propagation, doi:10.1371/journal.pone.0130140"
@@ -172,6 +173,9 @@ DEEP_TAYLOR = "Montavon et al. 2017, Deep Taylor decomposition, doi:10.1016/j.pa
 LAPUSCHKIN = "Lapuschkin et al. 2019, Unmasking Clever Hans predictors, doi:10.1038/s41467-019-08987-4"
 KOHLBRENNER = "Kohlbrenner et al. 2020, Towards best practice in explaining neural network decisions with LRP, doi:10.1109/IJCNN48605.2020.9206975"  # noqa: E501
 ALBER = "Alber et al. 2019, iNNvestigate neural networks!, JMLR 20(93)"
+
+
+CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def _without_relu(model: nn.Module, dims: int) -> str | None:
@@ -185,6 +189,19 @@ def _no_leads(model: nn.Module, dims: int) -> str | None:
     if dims != 2:
         return None
     return "it copies one map over time to all leads: read when the network looked, never in which lead"
+
+
+def _mean_gradient(model: nn.Module, dims: int) -> str | None:
+    """Grad-CAM weighs a map by its gradient's mean over the places; dense layers on a grid give each its own weight."""
+    weighted = [module for module in model.modules() if isinstance(module, (*CONVOLUTIONS, nn.Linear))]
+    last = max((i for i, module in enumerate(weighted) if isinstance(module, CONVOLUTIONS)), default=len(weighted))
+    dense = next(iter(weighted[last + 1 :]), None)
+    if dims == 2 or dense is None or dense.in_features == weighted[last].out_channels:
+        return _no_leads(model, dims)
+    return (
+        "it averages the gradient over all places, but this network's dense layers weigh each place by itself: the "
+        "mean counts places where a map is silent, and may fit none; HiResCAM multiplies place by place"
+    )
 
 
 def _guided_cam(model: nn.Module, dims: int) -> str | None:
@@ -241,10 +258,12 @@ _ROWS = (
     Method("deconvnet", "gradient", "Deconvnet", gradients.deconvnet,
            formula=r"R^{(l)} = \mathbf{1}[R^{(l+1)} > 0]\, R^{(l+1)}", citation=ZEILER, caveat=_without_relu),
     Method("grad_cam", "cam", "Grad-CAM", cam.grad_cam, (LAYER,),
-           formula=r"R = \operatorname{ReLU} \sum_k \bar g_k A_k", citation=SELVARAJU, caveat=_no_leads),
+           formula=r"R = \operatorname{ReLU} \sum_k \bar g_k A_k", citation=SELVARAJU, caveat=_mean_gradient),
     Method("grad_cam_pp", "cam", "Grad-CAM++", cam.grad_cam_pp, (LAYER,),
            formula=r"R = \operatorname{ReLU} \sum_k \big(\sum_t \alpha_{kt} \operatorname{ReLU} g_{kt}\big) A_k",
-           citation=CHATTOPADHAY, caveat=_no_leads),
+           citation=CHATTOPADHAY, caveat=_mean_gradient),
+    Method("hirescam", "cam", "HiResCAM", cam.hirescam, (LAYER,),
+           formula=r"R = \sum_k g_k \odot A_k", citation=DRAELOS, caveat=_no_leads),
     Method("guided_grad_cam", "cam", "Guided Grad-CAM", cam.guided_grad_cam, (LAYER,),
            formula=r"R = R^{\mathrm{CAM}} \odot R^{\mathrm{guided}}", citation=SELVARAJU, caveat=_guided_cam),
     Method("occlusion", "perturbation", "Occlusion", perturbation.occlusion,
