@@ -2,8 +2,8 @@
 
 from ecgxai.explorers.ecg import ECGExplorer
 from ecgxai.explorers.heart import HeartVector
-from ecgxai.explorers.rule_lab import RuleLab
-from ecgxai.explorers.network import NetworkExplorer
 from ecgxai.explorers.images import ImageExplorer
+from ecgxai.explorers.network import NetworkExplorer
+from ecgxai.explorers.rule_lab import RuleLab
 
 __all__ = ["ECGExplorer", "HeartVector", "ImageExplorer", "NetworkExplorer", "RuleLab"]
