@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import warnings
+from copy import deepcopy
 from pathlib import Path
 
 import captum.attr
@@ -240,6 +241,47 @@ def test_relevance_sums_to_the_difference_from_the_baseline(name, parameters, to
     )
 
 
+def test_deeplift_of_a_max_pooling_by_hand():
+    """Windows of 3, one apart, summed: the 9 wins three of them and so adds 27, of which its baseline had 3."""
+    model = nn.Sequential(nn.Conv1d(1, 1, 1, bias=False), nn.MaxPool1d(3, 1), nn.Flatten(), nn.Linear(3, 1, bias=False))
+    for weight in model.parameters():
+        weight.data.fill_(1.0)
+    x, start = torch.tensor([[[0.0, 0.0, 9.0, 0.0, 0.0]]]), torch.tensor([[[0.0, 0.0, 1.0, 0.0, 0.0]]])
+    assert explain(model, x, "deeplift", target=0, baseline=start).tolist() == [[[0, 0, 24, 0, 0]]]
+    # Where the baseline has another largest value, and larger ones, the loss goes to its places: 0 + (0 - 4) + (2 - 4).
+    x, start = torch.tensor([[[2.0, 0.0, 0.0, 0.0, 2.0]]]), torch.tensor([[[2.0, 0.0, 0.0, 4.0, 0.0]]])
+    assert explain(model, x, "deeplift", target=0, baseline=start).tolist() == [[[0, 0, 0, -6, 0]]]
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.MaxPool2d(2),
+        nn.MaxPool2d(3, 2),
+        nn.MaxPool2d(3, 1, padding=1),
+        nn.MaxPool2d(2, 2, dilation=2, ceil_mode=True),
+    ],
+)
+def test_deeplift_is_complete_for_any_max_pooling_and_baseline(pool):
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(3, 6, 3),
+        nn.ReLU(),
+        pool,
+        nn.Conv2d(6, 6, 3),
+        nn.ReLU(),
+        deepcopy(pool),
+        nn.Flatten(),
+        nn.LazyLinear(2),
+    ).eval()
+    x, start = torch.randn(2, 2, 3, 20, 20)
+    with torch.no_grad():
+        difference = (model(x) - model(start))[:, 1]
+    found = explain(model, x, "deeplift", target=1, baseline=start)
+    torch.testing.assert_close(sums(found), difference, rtol=1e-4, atol=1e-5)
+    assert type(pool) is nn.MaxPool2d
+
+
 @pytest.mark.parametrize(
     ("name", "parameters"),
     [("lrp_z", {}), ("lrp_epsilon", {"epsilon": 1e-9}), ("lrp_epsilon_std_x", {"factor": 0.0}), ("lrp_flat", {}),
@@ -365,6 +407,27 @@ def test_hirescam_is_captums_layer_gradient_x_activation(make, inputs, layer):
     mode = {"mode": "linear", "align_corners": True} if x.ndim == 3 else {"mode": "bilinear", "align_corners": False}
     expected = nn.functional.interpolate(peer.sum(1, keepdim=True), size=x.shape[2:], **mode)
     torch.testing.assert_close(explain(model, x, "hirescam", target=0, layer=layer)[:, :1], expected)
+
+
+class Copy(nn.Module):
+    """Hands its input on as a new tensor, so that captum's rules for the layers around it run one after the other."""
+
+    def forward(self, x):
+        return x.clone()
+
+
+def test_deeplift_is_captums_where_nothing_stands_before_a_pooling_without_overlap():
+    def network(*between):
+        torch.manual_seed(0)
+        layers = [nn.Conv1d(12, 4, 3), nn.ReLU(), *between, nn.MaxPool1d(2), nn.Conv1d(4, 4, 3), nn.ReLU()]
+        return nn.Sequential(*layers, *between, nn.MaxPool1d(2), nn.Flatten(), nn.Linear(56, 2)).eval()
+
+    x = ecg_batch()
+    start = x.flip(-1).contiguous()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        peer = captum.attr.DeepLift(network(Copy())).attribute(x, start, target=1).detach()
+    torch.testing.assert_close(explain(network(), x, "deeplift", target=1, baseline=start), peer)
 
 
 def test_batch_norm_is_merged_before_lrp():

@@ -12,6 +12,7 @@ from zennit.core import Composite
 from zennit.types import Activation, AvgPool, Linear
 
 from ecgxai import METHODS, attribute
+from ecgxai.attribution.gradients import baseline_like
 from ecgxai.attribution.lrp import ZRule
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import MEAN, STD, load_alexnet, preprocess
@@ -97,6 +98,17 @@ def test_integrated_gradients_sum_to_the_difference():
         difference = (model(x) - model(torch.zeros_like(x)))[0, classes[0, 0]].double()
     found = explain(model, x, "integrated_gradients", target=classes[:, 0], steps=64).double().sum()
     torch.testing.assert_close(found, difference, rtol=0.02, atol=0)
+
+
+@pytest.mark.parametrize("baseline", ["zero", "noise"])
+def test_deeplift_sums_to_the_difference(baseline):
+    """Shrikumar et al. 2017, eq. 1, through three poolings that overlap."""
+    model, (x, classes) = alexnet(), scenes()
+    start = baseline_like(x, baseline)
+    with torch.no_grad():
+        difference = (model(x) - model(start)).gather(1, classes[:, :1])[:, 0]
+    found = explain(model, x, "deeplift", target=classes[:, 0], baseline=start).sum((1, 2, 3))
+    torch.testing.assert_close(found, difference, rtol=1e-4, atol=1e-4)
 
 
 # --- captum ----------------------------------------------------------------------------------------------

@@ -11,7 +11,15 @@ import torch
 from captum.attr import DeepLift, DeepLiftShap
 from torch import Tensor, nn
 
-from ecgxai.attribution.running import chunks, first_weighted, in_chunks, rectifiers_only, replaced, track
+from ecgxai.attribution.running import (
+    chunks,
+    first_weighted,
+    in_chunks,
+    pools_by_difference,
+    rectifiers_only,
+    replaced,
+    track,
+)
 
 
 def explained_logit(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
@@ -200,7 +208,7 @@ def expected_gradients(model, x, target, *, samples, background, seed) -> Tensor
 
 
 def _captum_deeplift(explainer, x, target, baselines) -> Tensor:
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), pools_by_difference(explainer.model):
         # Captum announces on every call that it sets hooks and removes them again.
         warnings.filterwarnings("ignore", message="Setting forward, backward hooks", category=UserWarning)
         x = x.detach().requires_grad_()
@@ -208,7 +216,7 @@ def _captum_deeplift(explainer, x, target, baselines) -> Tensor:
 
 
 def deeplift(model, x, target, *, baseline, seed=0) -> Tensor:
-    """DeepLIFT with the rescale rule (Shrikumar et al. 2017, section 3.5.2), by captum."""
+    """DeepLIFT with the rescale rule (Shrikumar et al. 2017, section 3.5.2), by captum, with a max-pooling of ours."""
     refuse_unknown_classes(model, x, target)
     start = baseline_like(x, baseline, seed).contiguous()
     explainer = DeepLift(model)

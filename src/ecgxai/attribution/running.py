@@ -7,6 +7,7 @@ from contextvars import ContextVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 # Copies of the input that go through the network at once. More is slower on a CPU (the cache overflows).
@@ -153,6 +154,69 @@ def rectifiers_only(model: nn.Module, rule: Callable[[Tensor, Tensor], Tensor]):
     finally:
         for handle in handles:
             handle.remove()
+
+
+class _MaxByDifference(torch.autograd.Function):
+    """Max-pooling for inputs (N, ...) followed by their baselines (N, ...); its backward pass is DeepLIFT's.
+
+    What an output exceeds its baseline by goes to the input that is the largest of the window; where the baseline's
+    output is larger, to the input at the place of the baseline's largest. Windows that overlap add up.
+    """
+
+    @staticmethod
+    def forward(ctx, x, pool):
+        options = (pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode)
+        out, index = MAX_POOLS[type(pool).__base__](x, *options, return_indices=True)
+        ctx.save_for_backward(x, out, index)
+        return out
+
+    @staticmethod
+    def backward(ctx, grad):
+        x, out, index = ctx.saved_tensors
+
+        def to_the_largest(values):
+            places = torch.zeros_like(x).flatten(2).scatter_add(2, index.flatten(2), values.flatten(2))
+            return sum(places.view_as(x).chunk(2))
+
+        (inputs, baselines), (out, start) = x.chunk(2), out.chunk(2)
+        top = torch.maximum(out, start)
+        shares = to_the_largest(grad * torch.cat([top - start, out - top]))
+        change = inputs - baselines
+        multiplier = torch.where(change.abs() < 1e-10, to_the_largest(grad) / 2, shares / change)
+        return torch.cat([multiplier, multiplier]), None
+
+
+MAX_POOLS = {
+    nn.MaxPool1d: functional.max_pool1d,
+    nn.MaxPool2d: functional.max_pool2d,
+    nn.MaxPool3d: functional.max_pool3d,
+}
+
+
+def _by_difference(kind: type) -> type:
+    """Return a kind of max-pooling whose backward pass is DeepLIFT's."""
+    return type(kind.__name__, (kind,), {"forward": lambda self, x: _MaxByDifference.apply(x, self)})
+
+
+BY_DIFFERENCE = {kind: _by_difference(kind) for kind in MAX_POOLS}
+
+
+@contextmanager
+def pools_by_difference(model: nn.Module):
+    """Give every max-pooling the backward pass of DeepLIFT, by a class that captum lets alone.
+
+    Captum's own rule for them comes too late where an activation stands in front, as in nearly every network: the
+    activation has read the plain gradient by then. And where windows overlap, ``max_unpool`` keeps one of their shares
+    (captum 0.9; part of it is known as issue 1276).
+    """
+    pools = [(module, type(module)) for module in model.modules() if type(module) in MAX_POOLS]
+    try:
+        for pool, kind in pools:
+            pool.__class__ = BY_DIFFERENCE[kind]
+        yield
+    finally:
+        for pool, kind in pools:
+            pool.__class__ = kind
 
 
 @contextmanager
