@@ -1,11 +1,22 @@
 """AlexNet: torchvision's names and shapes, ImageNet's preprocessing, and checkpoints good and bad."""
 
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 import ecgxai
+from ecgxai.download import REGISTRY
 from ecgxai.images.scenes import CLASSES, SHORTCUT_CLASS, add_mark, make_scene
 from ecgxai.models import alexnet
 from ecgxai.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image, top_classes
@@ -186,6 +197,62 @@ def test_a_truncated_checkpoint_is_refused(place, checkpoint, kept):
     for weights in ("imagenet", "auto"):
         with pytest.raises(WeightsError, match=r"alexnet-owt-7be5be79.pth: not a readable .* download it again"):
             load_alexnet(weights)
+
+
+@pytest.fixture
+def download(checkpoint, data_dir, tmp_path, monkeypatch):
+    """Run data/download_alexnet.sh against a local server that has the checkpoint, whole or cut.
+
+    The registry is the real one but for the address, the size and the sha256 of this file.
+    """
+    served = tmp_path / "server" / "alexnet-owt-7be5be79.pth"
+    served.parent.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=served.parent))
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    registry = json.loads(REGISTRY.read_text("utf-8"))
+    registry["sources"]["alexnet"]["mirrors"] = [f"http://127.0.0.1:{server.server_port}/"]
+    (entry,) = (entry for entry in registry["files"] if entry["source"] == "alexnet")
+    entry |= {"size": len(checkpoint), "sha256": hashlib.sha256(checkpoint).hexdigest()}
+    (tmp_path / "registry.json").write_text(json.dumps(registry))
+    # Where there is no .venv the script takes the python3 of PATH: let it be this one.
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    steered = {"ECGXAI_REGISTRY": str(tmp_path / "registry.json"), "NO_PROXY": "127.0.0.1", "PATH": path}
+    script = Path(__file__).resolve().parents[1] / "data" / "download_alexnet.sh"
+
+    def run(content: bytes) -> subprocess.CompletedProcess:
+        served.write_bytes(content)
+        environment = {k: v for k, v in os.environ.items() if k != "ECGXAI_MIRROR"} | steered
+        return subprocess.run([script], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
+
+    with server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield run
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+def test_the_script_brings_the_checkpoint_and_auto_uses_it(download, checkpoint, data_dir, capsys):
+    done = download(checkpoint)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "1 came" in done.stdout
+    model = load_alexnet()
+    assert capsys.readouterr().out == "AlexNet: imagenet weights, 1000 classes\n"
+    assert {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()} == CHECKPOINT
+    assert (model.classifier[6].bias == 0.15).all()  # the last of the sixteen arrays
+    assert "1 present" in download(b"").stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
+def test_the_script_refuses_a_truncated_checkpoint_and_leaves_nothing(download, checkpoint, data_dir, capsys):
+    done = download(checkpoint[: len(checkpoint) // 2])
+    assert done.returncode == 1
+    assert f"offers {len(checkpoint) // 2} bytes; the registry says {len(checkpoint)}" in done.stdout
+    assert [path for path in data_dir.rglob("*") if path.is_file()] == []
+    load_alexnet()
+    assert capsys.readouterr().out == "AlexNet: embedded weights, 12 classes\n"
+    assert download(checkpoint).returncode == 0
 
 
 @pytest.mark.parametrize(

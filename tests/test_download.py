@@ -502,6 +502,17 @@ def test_the_shell_scripts_fetch_their_group_from_any_folder(name, tmp_path):
     assert listed == {file.path for file in dl.registry() if file.group == name.replace("_", "-")}
 
 
+@pytest.mark.parametrize(("content", "how"), [(None, "--offline"), ("{not json", "--list")])
+def test_an_unreadable_registry_is_named(content, how, tmp_path):
+    path = tmp_path / "mine.json"
+    if content:
+        path.write_text(content)
+    done = run(sys.executable, "-m", "ecgxai", "download", "alexnet", how, ECGXAI_REGISTRY=str(path))
+    assert done.returncode == 2
+    assert f"{path} is not a readable registry" in done.stderr
+    assert "Check ECGXAI_REGISTRY." in done.stderr
+
+
 # --- the registry ----------------------------------------------------------------------------------------------------
 
 

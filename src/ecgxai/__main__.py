@@ -35,10 +35,10 @@ def _download_arguments(parser: argparse.ArgumentParser) -> None:
 def _download(arguments: argparse.Namespace) -> int:
     from ecgxai.download import as_markdown, download
 
-    if arguments.list:
-        print(as_markdown())
-        return 0
     try:
+        if arguments.list:
+            print(as_markdown())
+            return 0
         results = download(
             arguments.group,
             data=arguments.data,

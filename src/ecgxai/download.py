@@ -1,8 +1,8 @@
 """Fetch the real models, recordings and photographs, from a mirror folder or the network, verified by sha256.
 
-``registry.json`` beside this file says what there is. pooch verifies and moves: a file appears under its final name
-whole and with the right content, or not at all. Until then it lies beside its target as ``NAME.partial``, from
-where the next attempt resumes.
+``registry.json`` beside this file, or the file that ``ECGXAI_REGISTRY`` names, says what there is. pooch verifies and
+moves: a file appears under its final name whole and with the right content, or not at all. Until then it lies beside its
+target as ``NAME.partial``, from where the next attempt resumes.
 """
 
 import errno
@@ -90,9 +90,17 @@ class _FailedAttempt(Exception):
 
 
 @cache
+def _content() -> dict:
+    path = Path(os.environ.get("ECGXAI_REGISTRY") or REGISTRY).expanduser()
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} is not a readable registry ({error}). Check ECGXAI_REGISTRY.") from error
+
+
 def groups() -> dict[str, str]:
     """Return the groups that can be asked for: name -> what it is."""
-    return json.loads(REGISTRY.read_text(encoding="utf-8"))["groups"]
+    return _content()["groups"]
 
 
 @cache
@@ -101,7 +109,7 @@ def registry() -> tuple[File, ...]:
 
     An entry there names its source and inherits what the source says; its own fields go first.
     """
-    content = json.loads(REGISTRY.read_text(encoding="utf-8"))
+    content = _content()
     files = []
     for entry in content["files"]:
         fields = content["sources"][entry["source"]] | entry
@@ -333,7 +341,7 @@ def download(
 
     Raises
     ------
-    ValueError : an unknown group
+    ValueError : an unknown group, or an unreadable registry
     NotADirectoryError : the mirror is no folder
     """
     wanted = set(wanted)
