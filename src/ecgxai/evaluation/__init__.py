@@ -1,6 +1,6 @@
 """Evaluation: can an explanation be trusted? Tests of maps against the truth, the network and chance."""
 
-from ecgxai.evaluation.faithfulness import ORDERS, Curve, deletion, insertion
+from ecgxai.evaluation.faithfulness import ORDERS, SCORES, Curve, deletion, insertion
 from ecgxai.evaluation.inputs import SIGNS, EvaluationWarning
 from ecgxai.evaluation.localisation import (
     LOCALISATION,
@@ -13,23 +13,54 @@ from ecgxai.evaluation.localisation import (
     relevance_rank,
 )
 from ecgxai.evaluation.replacement import REPLACEMENTS, Replacement, neighbouring_beat, r_peaks, replace
+from ecgxai.evaluation.robustness import (
+    CLAIMS,
+    across_models,
+    across_seeds,
+    complexity,
+    infidelity,
+    sensitivity_max,
+    sparseness,
+    stability,
+)
+from ecgxai.evaluation.sanity import (
+    RANDOMISERS,
+    LabelRandomisation,
+    WeightRandomisation,
+    label_randomisation,
+    train_on_random_labels,
+    weight_randomisation,
+    weighted_layers,
+)
+from ecgxai.evaluation.similarity import CORRELATIONS, similarity
 from ecgxai.evaluation.statistics import Estimate, bootstrap
 
 __all__ = [
+    "CLAIMS",
+    "CORRELATIONS",
     "LOCALISATION",
     "ORDERS",
+    "RANDOMISERS",
     "REPLACEMENTS",
+    "SCORES",
     "SIGNS",
     "Curve",
     "Estimate",
     "EvaluationWarning",
+    "LabelRandomisation",
     "Measure",
     "Replacement",
+    "WeightRandomisation",
+    "across_models",
+    "across_seeds",
     "area_share",
     "auprc",
     "bootstrap",
+    "complexity",
     "deletion",
+    "infidelity",
     "insertion",
+    "label_randomisation",
     "localise",
     "neighbouring_beat",
     "pointing_game",
@@ -37,4 +68,11 @@ __all__ = [
     "relevance_mass",
     "relevance_rank",
     "replace",
+    "sensitivity_max",
+    "similarity",
+    "sparseness",
+    "stability",
+    "train_on_random_labels",
+    "weight_randomisation",
+    "weighted_layers",
 ]

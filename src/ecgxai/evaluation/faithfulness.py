@@ -13,11 +13,10 @@ import torch
 from scipy.integrate import trapezoid
 from torch import Tensor, nn
 
-from ecgxai.attribution.core import _as_batch, _classes
 from ecgxai.attribution.gradients import pick
 from ecgxai.attribution.perturbation import features
 from ecgxai.attribution.running import LOCK, borrowed, in_chunks, progress_to
-from ecgxai.evaluation.inputs import as_maps, choose
+from ecgxai.evaluation.inputs import as_batch, as_maps, choose
 from ecgxai.evaluation.replacement import replace
 from ecgxai.evaluation.statistics import bootstrap
 
@@ -189,10 +188,7 @@ class _Task:
 def _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed) -> _Task:
     key = choose(ORDERS, order, "order")
     choose(SCORES, score, "score")
-    x, single = _as_batch(model, x)
-    if single or x.ndim not in UNIT:
-        raise ValueError(f"x is one sample of shape {tuple(x.shape[1:])}; expected a batch: x[None] adds the axis.")
-    x = x.to(next((weight.device for weight in model.parameters()), x.device))
+    x, classes = as_batch(model, x, target)
     unit = _whole("unit", UNIT[x.ndim] if unit is None else unit, max(x.shape[2:]))
     grid = features(x, unit)[0]
     units = int(grid.max()) + 1
@@ -203,8 +199,6 @@ def _prepared(model, x, relevance, target, order, steps, replacement, unit, refe
     shuffled = draws.argsort(dim=1)  # a stable sort of shuffled units breaks ties at random
     first = shuffled.gather(1, key(sums, draws).gather(1, shuffled).argsort(dim=1, stable=True))
     places = first.argsort(dim=1).to(x.device)
-    with LOCK, torch.no_grad(), borrowed(model):
-        classes = _classes(model, x, target)
     counts = (torch.arange(steps + 1, dtype=torch.float64) * units / steps).round().long().to(x.device)
     other = replace(x, replacement, reference, seed)
     return _Task(x, other, classes, grid, places, counts, order, replacement, score, unit)

@@ -4,7 +4,12 @@ import warnings
 from collections.abc import Callable
 
 import numpy as np
-from torch import Tensor
+import torch
+from torch import Tensor, nn
+
+from ecgxai.attribution.core import _as_batch, _classes
+from ecgxai.attribution.gradients import refuse_unknown_classes
+from ecgxai.attribution.running import LOCK, borrowed
 
 SIGNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "signed": lambda relevance: relevance,
@@ -31,6 +36,23 @@ def choose(table: dict, name: str, what: str):
     if name not in table:
         raise ValueError(f"{what} is {name!r}; expected one of {', '.join(map(repr, table))}.")
     return table[name]
+
+
+def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return x as a batch on the network's device and the class to explain of each sample, (N,).
+
+    Raises
+    ------
+    ValueError : x without the batch axis, not finite or not of the network's form, or a class that does not exist
+    """
+    x, single = _as_batch(model, x)
+    if single or x.ndim not in (3, 4):
+        raise ValueError(f"x is one sample of shape {tuple(x.shape[1:])}; expected a batch: x[None] adds the axis.")
+    x = x.to(next((weight.device for weight in model.parameters()), x.device))
+    with LOCK, torch.no_grad(), borrowed(model):
+        classes = _classes(model, x, target)
+        refuse_unknown_classes(model, x, classes)
+    return x, classes
 
 
 def as_maps(relevance: Tensor | np.ndarray, what: str = "relevance") -> np.ndarray:
