@@ -1,8 +1,8 @@
 """Fetch the real models, recordings and photographs, from a mirror folder or the network, verified by sha256.
 
 ``registry.json`` beside this file, or the file that ``ECGXAI_REGISTRY`` names, says what there is. pooch verifies and
-moves: a file appears under its final name whole and with the right content, or not at all. Until then it lies beside its
-target as ``NAME.partial``, from where the next attempt resumes.
+moves: a file appears under its final name whole and with the right content, or not at all. Until then it lies beside
+its target as ``NAME.partial``, from where the next attempt resumes.
 """
 
 import errno
