@@ -13,6 +13,8 @@ __version__ = "0.1.0"
 _PUBLIC = {
     "ECG": "ecgxai.ecg.record",
     "load_ecg": "ecgxai.ecg.io",
+    "read_ecg": "ecgxai.ecg.reading",
+    "check_ecg": "ecgxai.ecg.quality",
     "records": "ecgxai.ecg.records",
     "load_record": "ecgxai.ecg.records",
     "simulate_ecg": "ecgxai.ecg.simulate",

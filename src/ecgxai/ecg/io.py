@@ -39,6 +39,24 @@ class RecordWarning(UserWarning):
 
 
 @dataclass
+class Channel:
+    """One channel as its file holds it, before anything is made of it.
+
+    Parameters
+    ----------
+    name : as written, or None
+    values : ndarray (T,), in the channel's own unit
+    unit : as written ("mV", "µV" ...), or None where the file does not say
+    fs : Hz, or None where the file does not say
+    """
+
+    name: str | None
+    values: np.ndarray
+    unit: str | None = None
+    fs: float | None = None
+
+
+@dataclass
 class _Segment:
     """One stretch of signal: the leads that it has, in mV, at one sampling rate."""
 
@@ -92,6 +110,31 @@ def load_ecg(path: str | Path, *, fs: float | None = None) -> ECG:
         warnings.warn(f"{base.name}: {doubt}", RecordWarning, stacklevel=2)
     ecg = ECG(signal, segment.fs, record_id=base.name, notes=(*doubts, *notes), metadata=read_comments(base))
     return ecg if fs is None else ecg.resample(fs)
+
+
+def read_channels(path: str | Path) -> tuple[list[Channel], list[str]]:
+    """Read all channels of a WFDB record, leads or not, with what is to be said about them.
+
+    Parameters
+    ----------
+    path : the record, with or without its extension
+
+    Returns
+    -------
+    (channels, notes) : a header without unit means mV, WFDB's default; joined segments come as twelve leads in mV
+
+    Raises
+    ------
+    RecordError : as for :func:`load_ecg`, except that any channels will do
+    """
+    base = _record_base(path)
+    header = _read_header(base)
+    if not isinstance(header, wfdb.MultiRecord):
+        channels, notes, doubts = _read_file(base, header)
+        return channels, doubts + notes
+    segment = _join_segments(base, header)
+    channels = [Channel(lead, segment.leads[lead], "mV", segment.fs) for lead in LEADS]
+    return channels, segment.doubts + segment.notes
 
 
 def read_comments(path: str | Path) -> dict[str, str]:
@@ -188,6 +231,24 @@ def _read_header(base: Path) -> wfdb.Record | wfdb.MultiRecord:
 
 def _read_segment(base: Path, header: wfdb.Record) -> _Segment:
     """Read one signal stretch: decode, compare with the header, convert to mV, keep the twelve leads."""
+    channels, notes, doubts = _read_file(base, header)
+    segment = _Segment(float(header.fs), {}, notes=notes, doubts=doubts)
+    rates = {}
+    for channel, factor in zip(channels, _millivolts_per_unit(base, channels), strict=True):
+        lead = standard_name(channel.name)
+        if lead is None:
+            segment.dropped.append(channel.name)
+            continue
+        if lead in segment.leads:
+            raise RecordError(f"{base} has two channels for lead {lead}; rename or remove one in {base.name}.hea.")
+        segment.leads[lead] = channel.values * factor
+        rates[lead] = channel.fs
+    _unify_rates(segment, rates)
+    return segment
+
+
+def _read_file(base: Path, header: wfdb.Record) -> tuple[list[Channel], list[str], list[str]]:
+    """Decode the channels of one signal stretch and compare them with the header; return also notes and doubts."""
     _check_files(base, header)
     try:
         record = wfdb.rdrecord(str(base), physical=False, smooth_frames=False, ignore_skew=True)
@@ -198,23 +259,14 @@ def _read_segment(base: Path, header: wfdb.Record) -> _Segment:
         raise RecordError(f"{base} has no samples.")
     names = [(name or "").strip() or f"channel {index}" for index, name in enumerate(record.sig_name)]
     gains = [_gain_and_unit(line) for line in _header_lines(_header_of(base))[1:]]
-    segment = _Segment(float(record.fs), {}, notes=_assumptions(base, names, gains))
-    segment.doubts += [*_missing_calibration(base, names, gains), *_contradictions(base, record, names)]
-    factors = _millivolts_per_unit(base, names, gains)
-    rates = {}
-    for index, name in enumerate(names):
-        lead = standard_name(name)
-        if lead is None:
-            segment.dropped.append(name)
-            continue
-        if lead in segment.leads:
-            raise RecordError(f"{base} has two channels for lead {lead}; rename or remove one in {base.name}.hea.")
+    channels = []
+    for index, (name, (_, unit)) in enumerate(zip(names, gains, strict=True)):
         per_frame = record.samps_per_frame[index] or 1
         skew = (record.skew[index] or 0) * per_frame  # the channel lags by so many samples
-        segment.leads[lead] = np.append(values[index][skew:], np.full(skew, np.nan)) * factors[index]
-        rates[lead] = float(record.fs * per_frame)
-    _unify_rates(segment, rates)
-    return segment
+        shifted = np.append(values[index][skew:], np.full(skew, np.nan))
+        channels.append(Channel(name, shifted, unit or "mV", float(record.fs * per_frame)))
+    doubts = [*_missing_calibration(base, names, gains), *_contradictions(base, record, names)]
+    return channels, _assumptions(base, names, gains), doubts
 
 
 def _join_segments(base: Path, header: wfdb.MultiRecord) -> _Segment:
@@ -369,13 +421,13 @@ def _contradictions(base: Path, record: wfdb.Record, names: list[str]) -> list[s
     return doubts
 
 
-def _millivolts_per_unit(base: Path, names: list[str], gains: list[tuple[str, str]]) -> list[float | None]:
+def _millivolts_per_unit(base: Path, channels: list[Channel]) -> list[float | None]:
     """Return each channel's factor to mV; None for a channel that is no lead and no voltage."""
-    factors = [MILLIVOLTS.get((unit or "mV").casefold()) for _, unit in gains]
+    factors = [MILLIVOLTS.get(channel.unit.casefold()) for channel in channels]
     unknown = [
-        f"{name}: {unit!r}"
-        for name, (_, unit), factor in zip(names, gains, factors, strict=True)
-        if factor is None and standard_name(name)
+        f"{channel.name}: {channel.unit!r}"
+        for channel, factor in zip(channels, factors, strict=True)
+        if factor is None and standard_name(channel.name)
     ]
     if unknown:
         raise RecordError(f"{base} has leads in unknown units ({', '.join(unknown)}); expected V, mV, µV or nV.")

@@ -1,0 +1,246 @@
+"""Checking recordings: one fault at a time is put into a clean one, and clean ones pass."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+import ecgxai
+from ecgxai.ecg.conditions import CONDITIONS
+from ecgxai.ecg.io import RecordWarning
+from ecgxai.ecg.leads import LEADS
+from ecgxai.ecg.noise import Noise
+from ecgxai.ecg.quality import CHECKS, LIMITS, Finding, Report, check_ecg
+from ecgxai.ecg.record import ECG
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """A recording of a heart with an ordinary axis, 60 degrees off no lead's null line."""
+    return ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40, "rate": 70})
+
+
+def changed(ecg, change, fs=500.0, notes=()) -> ECG:
+    signal = ecg.signal.astype(float).copy()
+    result = change(signal)
+    return ECG(signal if result is None else result, fs, record_id="spoiled", notes=notes)
+
+
+def swap(a, b):
+    def change(signal):
+        i, j = LEADS.index(a), LEADS.index(b)
+        signal[[i, j]] = signal[[j, i]]
+
+    return change
+
+
+def put(rows, columns, value):
+    def change(signal):
+        signal[rows, columns] = value
+
+    return change
+
+
+def add(wave):
+    return lambda signal: signal + wave
+
+
+def lead(name):
+    return LEADS.index(name)
+
+
+def clip(signal):
+    """Clip chest leads at a third of their height, as a converter with too small a range does."""
+    top = np.abs(signal[6:]).max() / 3
+    signal[6:] = np.clip(signal[6:], -top, top)
+
+
+def upside_down(signal):
+    signal[lead("V5")] *= -1
+
+
+TIME = np.arange(5000) / 500
+NOISE = np.random.default_rng(0).normal(size=(12, 5000))
+HELD = slice(1000, 2600)
+
+# Fault -> (the change, sampling rate, check that must find it, severity, leads it names or None, words of the message)
+FAULTS = {
+    "µV read as mV": (lambda s: s * 1000, 500, "amplitude", "error", None, "1000 times too large (?s:.*)µV read as mV"),
+    "gain 10 times too high": (lambda s: s * 10, 500, "amplitude", "error", None, "10 times too large"),
+    "gain 10 times too low": (lambda s: s / 10, 500, "amplitude", "error", None, "10 times too small"),
+    "mV read as V": (lambda s: s / 1000, 500, "amplitude", "error", None, "1000 times too small"),
+    "I and II mislabelled": (swap("I", "II"), 500, "limb leads", "error", ("I", "II"), "exchanging I and II"),
+    "III and aVF mislabelled": (
+        swap("III", "aVF"),
+        500,
+        "limb leads",
+        "error",
+        ("III", "aVF"),
+        "exchanging III and aVF",
+    ),
+    "aVR turned over": (
+        lambda s: s * np.where(np.arange(12) == 3, -1, 1)[:, None],
+        500,
+        "limb leads",
+        "error",
+        ("aVR",),
+        "turning aVR over",
+    ),
+    "II and V2 mislabelled": (swap("II", "V2"), 500, "limb leads", "error", None, "laws of the limb leads"),
+    "V5 turned over": (upside_down, 500, "chest leads", "warning", ("V4", "V5", "V6"), "mirror images"),
+    "the recording turned over": (lambda s: -s, 500, "cables", "warning", None, "upside down"),
+    "V1 copied to V2": (
+        lambda s: put(lead("V2"), slice(None), s[lead("V1")].copy())(s),
+        500,
+        "copied leads",
+        "error",
+        ("V1", "V2"),
+        "same signal",
+    ),
+    "8 seconds": (lambda s: s[:, :4000], 500, "duration", "warning", None, "8 s"),
+    "3 seconds": (lambda s: s[:, :1500], 500, "duration", "error", None, "3 s"),
+    "one sample": (lambda s: s[:, :1], 500, "duration", "error", None, "0.002 s"),
+    "NaN burst": (
+        put(lead("V3"), slice(700, 760), np.nan),
+        500,
+        "invalid samples",
+        "error",
+        ("V3",),
+        r"1.40-1.52 s(?s:.*)ecg.window\(760, 4240\)",
+    ),
+    "NaN everywhere": (
+        put(slice(None), slice(None, None, 100), np.nan),
+        500,
+        "invalid samples",
+        "error",
+        LEADS,
+        "no 4 s are free",
+    ),
+    "a lead of NaN": (
+        put(lead("aVL"), slice(None), np.nan),
+        500,
+        "invalid samples",
+        "error",
+        ("aVL",),
+        "the lead is missing",
+    ),
+    "nothing but NaN": (lambda s: s * np.nan, 500, "invalid samples", "error", LEADS, "the lead is missing"),
+    "constant": (lambda s: s * 0 + 1, 500, "flat line", "error", LEADS, "constant throughout"),
+    "V6 off": (put(lead("V6"), slice(None), 0), 500, "flat line", "error", ("V6",), "electrode off"),
+    "lost contact": (put(lead("V1"), HELD, 0.1), 500, "flat line", "warning", ("V1",), "lost contact"),
+    "lead II almost flat": (
+        lambda s: put(lead("II"), slice(None), s[1] / 50)(s),
+        500,
+        "flat line",
+        "warning",
+        ("II",),
+        "right-leg cable",
+    ),
+    "clipped": (clip, 500, "clipping", "error", None, "rail"),
+    "offset": (add(300.0), 500, "offset", "warning", LEADS, "300 mV"),
+    "drift": (add(1.5 * np.sin(2 * np.pi * 0.2 * TIME)), 500, "baseline wander", "warning", LEADS, "drift"),
+    "hum at 50 Hz": (add(0.2 * np.sin(2 * np.pi * 50 * TIME)), 500, "mains hum", "warning", LEADS, "0.2 mV at 50 Hz"),
+    "hum at 60 Hz": (
+        add(0.1 * np.sin(2 * np.pi * 60.01 * TIME)),
+        500,
+        "mains hum",
+        "warning",
+        LEADS,
+        "0.1 mV at 60 Hz",
+    ),
+    "tremor": (add(0.1 * NOISE), 500, "muscle noise", "warning", LEADS, "rms above 40 Hz"),
+    "no ECG at all": (lambda s: 0.3 * NOISE, 500, "heartbeats", "error", None, "no heartbeats"),
+    "rate of 50 Hz": (lambda s: s, 50, "sampling rate", "error", None, "50 Hz"),
+    "rate of 200 Hz": (lambda s: s[:, :2400], 200, "sampling rate", "warning", None, "200 Hz"),
+    "rate of a megahertz": (lambda s: s, 1e6, "sampling rate", "error", None, "1e\\+06 Hz"),
+    "rate given 4 times too low": (lambda s: np.tile(s, 4), 125, "heartbeats", "warning", None, "beats a minute"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_each_fault_is_found(clean, fault):
+    change, fs, check, severity, leads, words = FAULTS[fault]
+    report = check_ecg(changed(clean, change, fs))
+    found = [finding for finding in report.findings if finding.check == check]
+    assert found, str(report)
+    assert found[0].severity == severity
+    assert leads is None or found[0].leads == leads
+    with pytest.raises(AssertionError, match=words):  # re.search with pytest's message where it fails
+        raise AssertionError(f"{found[0].measured} {found[0].advice}")
+    assert report.ok == (not report.of("error"))
+
+
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_clean_recordings_pass(condition):
+    """No error and no suspicion about cables on simulated hearts of every kind."""
+    for seed in range(200, 203):
+        report = check_ecg(ecgxai.simulate_ecg(condition, seed=seed))
+        assert report.ok, str(report)
+        assert {finding.check for finding in report.findings} <= {"baseline wander"}
+
+
+def test_real_recordings_pass(reference):
+    """The 13 raw records of CinC 2021 that cardiologists labelled: usable all of them; only two kinds of noise."""
+    for path in sorted((reference / "ecg" / "cinc2021").glob("*.hea")):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RecordWarning)
+            report = check_ecg(ecgxai.load_ecg(path))
+        assert report.ok, str(report)
+        suspicious = {finding.check for finding in report.of("warning")}
+        assert suspicious <= {"baseline wander", "mains hum", "muscle noise"}
+
+
+@pytest.mark.parametrize("name", ["ptbxl_03509_preprocessed", "ptbxl_14493_preprocessed"])
+def test_published_excerpts_pass(reference, name):
+    signal = np.load(reference / "ecg" / f"{name}.npy").T
+    report = check_ecg(ECG(signal, preprocessed=True))
+    assert report.ok
+    assert [finding.check for finding in report.findings] == ["duration"]
+
+
+@pytest.mark.parametrize(
+    ("reversal", "words", "least"),
+    [
+        ("LA-RA", "left and right arm", 4),
+        ("RA-LL", "right arm and left leg", 5),
+        ("LA-LL", None, 0),
+    ],
+)
+def test_exchanged_cables(reversal, words, least):
+    """Arms exchanged turn lead I over in most hearts; left arm and left leg leave no certain sign, as is published."""
+    found = []
+    for seed in range(6):
+        report = check_ecg(ecgxai.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal)))
+        found += [finding.measured for finding in report.findings if finding.check == "cables"]
+        assert "limb leads" not in {finding.check for finding in report.findings}  # the law holds for any cables
+    assert len([text for text in found if words and words in text]) >= least
+    assert words or not found
+
+
+def test_limits_say_why():
+    assert all(limit.reason and limit.value for limit in LIMITS.values())
+    assert len(CHECKS) == 16
+
+
+def test_report_in_text_and_html(clean):
+    ecg = changed(clean, put(lead("V3"), slice(700, 760), np.nan), notes=("<script>alert(1)</script>.",))
+    report = check_ecg(ecg)
+    text, html = str(report), report._repr_html_()
+    assert text.startswith("spoiled: 1 error, 0 warnings: do not run a network on it.")
+    assert [finding.severity for finding in report.findings] == ["error", "info"]
+    assert "ERROR invalid samples (V3)" in text
+    assert "<script>" not in html
+    assert "&lt;script&gt;" in html
+    assert html.count("<tr>") == 3
+    assert "nothing to complain about" in Report("x", ())._repr_html_()
+    warning = Finding("hum", "warning", LEADS, "0.1 mV", "", "")
+    assert "1 warning: look before" in str(Report("x", (warning,)))
+    with pytest.raises(ValueError, match="no severity"):
+        report.of("fatal")
+
+
+def test_the_part_that_the_advice_names_can_be_used(clean):
+    ecg = changed(clean, put(lead("V3"), slice(700, 760), np.nan))
+    part = ecg.window(760, 4240)
+    assert check_ecg(part).ok
+    assert part.preprocess().window().samples == 2000
