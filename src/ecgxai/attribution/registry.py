@@ -87,6 +87,7 @@ class Method:
     citation : authors, year, title, and a DOI or arXiv number
     times : what the map is multiplied with afterwards: "nothing", "input", "sign" or "input_sign"
     caveat : (model, input dimensions) -> why the method degenerates on this network, or None
+    note : what to mind when reading its maps, on any network
     """
 
     name: str
@@ -98,6 +99,7 @@ class Method:
     citation: str = ""
     times: str = "nothing"
     caveat: Callable[[nn.Module, int], str | None] = lambda model, dims: None
+    note: str = ""
 
     @property
     def random(self) -> bool:
@@ -175,7 +177,12 @@ KOHLBRENNER = "Kohlbrenner et al. 2020, Towards best practice in explaining neur
 ALBER = "Alber et al. 2019, iNNvestigate neural networks!, JMLR 20(93)"
 
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+# Found on the embedded AlexNet by comparing with captum (the same map) and with HiResCAM (another map).
+MEAN_GRADIENT = (
+    "it weighs each activation map by its gradient averaged over all places, those where the map is silent included. "
+    "Where dense layers follow the maps, as in AlexNet and VGG, they weigh each place by itself; the mean may then fit "
+    "no place, and the map may point beside what was used (Draelos & Carin 2020). HiResCAM multiplies place by place."
+)
 
 
 def _without_relu(model: nn.Module, dims: int) -> str | None:
@@ -189,19 +196,6 @@ def _no_leads(model: nn.Module, dims: int) -> str | None:
     if dims != 2:
         return None
     return "it copies one map over time to all leads: read when the network looked, never in which lead"
-
-
-def _mean_gradient(model: nn.Module, dims: int) -> str | None:
-    """Grad-CAM weighs a map by its gradient's mean over the places; dense layers on a grid give each its own weight."""
-    weighted = [module for module in model.modules() if isinstance(module, (*CONVOLUTIONS, nn.Linear))]
-    last = max((i for i, module in enumerate(weighted) if isinstance(module, CONVOLUTIONS)), default=len(weighted))
-    dense = next(iter(weighted[last + 1 :]), None)
-    if dims == 2 or dense is None or dense.in_features == weighted[last].out_channels:
-        return _no_leads(model, dims)
-    return (
-        "it averages the gradient over all places, but this network's dense layers weigh each place by itself: the "
-        "mean counts places where a map is silent, and may fit none; HiResCAM multiplies place by place"
-    )
 
 
 def _guided_cam(model: nn.Module, dims: int) -> str | None:
@@ -258,10 +252,11 @@ _ROWS = (
     Method("deconvnet", "gradient", "Deconvnet", gradients.deconvnet,
            formula=r"R^{(l)} = \mathbf{1}[R^{(l+1)} > 0]\, R^{(l+1)}", citation=ZEILER, caveat=_without_relu),
     Method("grad_cam", "cam", "Grad-CAM", cam.grad_cam, (LAYER,),
-           formula=r"R = \operatorname{ReLU} \sum_k \bar g_k A_k", citation=SELVARAJU, caveat=_mean_gradient),
+           formula=r"R = \operatorname{ReLU} \sum_k \bar g_k A_k", citation=SELVARAJU, caveat=_no_leads,
+           note=MEAN_GRADIENT),
     Method("grad_cam_pp", "cam", "Grad-CAM++", cam.grad_cam_pp, (LAYER,),
            formula=r"R = \operatorname{ReLU} \sum_k \big(\sum_t \alpha_{kt} \operatorname{ReLU} g_{kt}\big) A_k",
-           citation=CHATTOPADHAY, caveat=_mean_gradient),
+           citation=CHATTOPADHAY, caveat=_no_leads, note=MEAN_GRADIENT),
     Method("hirescam", "cam", "HiResCAM", cam.hirescam, (LAYER,),
            formula=r"R = \sum_k g_k \odot A_k", citation=DRAELOS, caveat=_no_leads),
     Method("guided_grad_cam", "cam", "Guided Grad-CAM", cam.guided_grad_cam, (LAYER,),
