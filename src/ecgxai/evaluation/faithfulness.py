@@ -117,7 +117,8 @@ def deletion(
     ----------
     model : (N, ...) -> logits (N, classes); left as it was
     x : Tensor (N, 12, T) in mV or (N, 3, H, W)
-    relevance : shaped like x; a unit counts with the sum over it, with the signs. None will do for "random"
+    relevance : shaped like x; a unit counts with the sum over it, with the signs. Of maps whose sign says nothing about
+        evidence (gradient, SmoothGrad) give ``relevance.abs()``. None will do for "random"
     target : class to follow, one or (N,); None is the arg-max logit of each sample of x
     order : "morf", "lerf" or "random"; units of equal relevance follow each other at random
     steps : points after the start, evenly spaced in units, by default 20 or one for each unit if there are fewer; each

@@ -85,7 +85,7 @@ def r_peaks(source) -> np.ndarray:
         known = getattr(source, "waves", ())
         source = known or delineate(source)
     waves = source.waves if isinstance(source, Delineation) else source
-    if isinstance(waves, tuple) and any(isinstance(wave, Wave) for wave in waves):
+    if isinstance(waves, (tuple, list)) and any(isinstance(wave, Wave) for wave in waves):
         waves = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None]
     peaks = np.unique(np.asarray(waves, dtype=float))
     if peaks.size and not (peaks == peaks.round()).all():
@@ -156,7 +156,11 @@ REPLACEMENTS: dict[str, Replacement] = {
                     images=False),
     )
 }  # fmt: skip
-"""Every replacement: name -> row."""
+"""Every replacement: name -> row.
+
+A neighbouring beat only takes away what one beat has and the next has not: a premature beat, an artefact. What every
+beat has, such as a bundle branch block, it brings back.
+"""
 
 
 def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tensor:

@@ -205,12 +205,28 @@ def stability(maps: Sequence, correlation: str = "spearman") -> np.ndarray:
 
 
 def across_seeds(model, x, method: str, target=None, *, seeds: Iterable[int] = range(5), **parameters) -> Tensor:
-    """Return the maps (K, N, ...) of a method that draws random numbers, one for each seed."""
+    """Return the maps (K, N, ...) of a method that draws random numbers, one for each of K seeds.
+
+    Parameters
+    ----------
+    model, x, method, target, parameters : as for ``attribute``, ``progress`` included; x with its batch axis
+
+    Raises
+    ------
+    ValueError : the method has no seed: its maps don't change
+    """
     x, classes = as_batch(model, x, target)
     return torch.stack([attribute(model, x, method, classes, seed=seed, **parameters) for seed in seeds])
 
 
 def across_models(models: Sequence[nn.Module], x, method: str, target=None, **parameters) -> Tensor:
-    """Return the maps (K, N, ...) of networks that were trained for the same task; None is the first one's arg-max."""
+    """Return the maps (K, N, ...) of K networks that were trained for the same task.
+
+    Parameters
+    ----------
+    models : networks that take the same x
+    x, method, target, parameters : as for ``attribute``, ``progress`` included; x with its batch axis. A target of None
+        is the first network's arg-max logit, for all of them
+    """
     x, classes = as_batch(models[0], x, target)
     return torch.stack([attribute(model, x, method, classes, **parameters) for model in models])

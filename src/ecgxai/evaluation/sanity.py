@@ -194,7 +194,7 @@ def train_on_random_labels(
     x: np.ndarray,
     y: np.ndarray,
     *,
-    epochs: int = 40,
+    epochs: int = 60,
     seed: int = 0,
     report: Callable[[Epoch], None] | None = None,
     **options,
@@ -203,7 +203,7 @@ def train_on_random_labels(
 
     Parameters
     ----------
-    x, y : as for :func:`ecgxai.models.training.fit`; a hundred records do, and fewer are learned faster
+    x, y : as for :func:`ecgxai.models.training.fit`; a few dozen records do, and fewer are learned faster
     epochs : passes through the data
     seed : of the permutation, the weights and the batches
     report : called with each Epoch; its validation loss is that of the training data
