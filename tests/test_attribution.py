@@ -241,6 +241,16 @@ def test_relevance_sums_to_the_difference_from_the_baseline(name, parameters, to
     )
 
 
+def test_deepshap_sums_to_the_difference_from_the_backgrounds_mean():
+    """Lundberg & Lee 2017: the average of DeepLIFT over the background, through max-poolings behind activations."""
+    model, x = seeded(ECGNet), ecg_batch()
+    background = torch.randn(5, *x.shape[1:], generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        difference = model(x)[:, 1] - model(background)[:, 1].mean()
+    found = explain(model, x, "deepshap", target=1, background=background)
+    torch.testing.assert_close(sums(found), difference, rtol=1e-4, atol=1e-5)
+
+
 def test_deeplift_of_a_max_pooling_by_hand():
     """Windows of 3, one apart, summed: the 9 wins three of them and so adds 27, of which its baseline had 3."""
     model = nn.Sequential(nn.Conv1d(1, 1, 1, bias=False), nn.MaxPool1d(3, 1), nn.Flatten(), nn.Linear(3, 1, bias=False))
