@@ -2,7 +2,7 @@
 
 Adebayo et al. 2018, Sanity checks for saliency maps, arXiv:1810.03292: replace the learned weights by random ones, or
 explain a network that was trained on random labels. A map that stays as it was does not explain what was learned; it
-shows the input. Passing proves nothing yet: noise passes as well.
+shows the input. Passing proves little: noise that is drawn anew each time passes as well.
 """
 
 import copy
