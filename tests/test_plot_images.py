@@ -77,6 +77,7 @@ def test_other_pictures_are_refused(image, message):
         ({"relevance": np.zeros((224, 224)), "threshold": 1}, "threshold is 1"),
         ({"relevance": np.zeros((224, 224)), "sign": "plus"}, "sign is 'plus'; expected one of"),
         ({"relevance": np.zeros((224, 224)), "alpha": 0}, "alpha is 0"),
+        ({"relevance": np.zeros((224, 224)), "clip": 0}, "clip is 0; expected a percentile above 0, at most 100"),
         ({"mask": np.zeros((224, 224))}, r"mask has shape \(224, 224\), type float64; expected .* of bool"),
         ({"mask": [np.zeros((4, 4), bool)]}, r"mask has shape \(4, 4\)"),
     ],
@@ -214,3 +215,19 @@ def test_alternative_text_says_what_is_there(picture, relevance):
     assert "224 x 224 pixels" in plot_image(picture, title="A cat").alt
     assert plot_image(picture, title="A cat").alt.startswith("A cat: ")
     assert "2 maps (a, b)" in plot_image_grid(picture, {"a": relevance, "b": relevance}).alt
+
+
+def test_clipped_scale_has_full_colour_from_the_percentile():
+    relevance = np.linspace(-1, 1, 101 * 101).reshape(101, 101)
+    scale = PixelScale(relevance, clip=50)
+    assert scale.maximum == pytest.approx(0.5, abs=1e-3)
+    assert np.allclose(scale.values, (relevance / scale.maximum).clip(-1, 1))
+    lonely = np.zeros((20, 20))
+    lonely[3, 3] = 4
+    assert PixelScale(lonely, clip=99).maximum == 4, "the percentile is zero, the map is not"
+
+
+def test_grid_says_what_has_full_colour_and_keeps_the_maximum(picture, relevance):
+    text = words(plot_image_grid(picture, {"a": relevance}, clip=99))
+    assert "each map normalised by its own percentile 99 of |R|" in text
+    assert f"max |R| {np.abs(relevance.sum(0)).max():.3g}" in text

@@ -120,7 +120,7 @@ class ImageExplorer(MethodExplorer):
         family = METHODS[method].family
         shared = {"style": LABEL, "layout": FIELD}
         return {
-            "picture": drop("picture", [*pictures, ("a file of your own", OWN)], picture),
+            "picture": drop("picture", [*pictures, ("a picture of your own", OWN)], picture),
             "seed": widgets.BoundedIntText(description="seed", value=seed, min=0, max=999_999, **shared),
             "mark": widgets.Checkbox(description="mark in the corner", value=mark, indent=True, **shared),
             "path": widgets.Text(description="path", value=path, continuous_update=False, **shared),

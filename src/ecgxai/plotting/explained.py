@@ -56,7 +56,7 @@ def plot_explained(
 
     Parameters
     ----------
-    image, relevance, threshold, sign, title, label : as in :func:`ecgxai.plotting.plot_image`
+    image, relevance, clip, threshold, sign, title, label : as in :func:`ecgxai.plotting.plot_image`
     objects : name -> mask, bool (H, W): known objects; each is outlined, and a bar shows the share of the positive
         relevance on it, with a mark at the share of the picture that it covers, which is what chance reaches
     classes : most probable classes, (name, probability)
@@ -66,8 +66,6 @@ def plot_explained(
     citation : of the method
     caption : what the picture is, and whose
     style : "overlay" draws the colours on the picture in grey, "alone" on white
-    clip : percentile of |R|, above 0 to 100, at which the colours are full; 99 shows more of a map with a few peaks
-        (Smilkov et al. 2017, arXiv:1706.03825, section 3.2). Shares and sums are those of the whole map.
 
     Raises
     ------
@@ -76,8 +74,7 @@ def plot_explained(
     one_of("style", style, STYLES)
     pixels, objects = as_pixels(image), dict(objects or {})
     edges = outlines_of(objects, pixels.shape[:2])
-    shown, label = _clipped(relevance, pixels, clip, label)
-    scale = scale_for(shown, pixels, threshold, sign, 1.0)
+    scale = scale_for(relevance, pixels, threshold, sign, clip=clip)
     shares = {name: (positive_share(relevance, mask), float(np.mean(mask))) for name, mask in objects.items()}
     width = 2 * SIDE + 2 * GAP + PANEL
     heading = fold(title, width, TITLE, "bold") if title else []
@@ -98,17 +95,6 @@ def plot_explained(
     sheet.text(right, -13.5, "\n".join(source), SMALL, va="top", color=GREY)
     sheet.figure.alt = _describe(title, explained, classes, shares, facts)
     return sheet.figure
-
-
-def _clipped(relevance, pixels, clip: float, label: str):
-    """Return the map with its peaks cut, and what the legend says of it."""
-    if not 0 < clip <= 100:
-        raise ValueError(f"clip is {clip}; expected a percentile above 0, at most 100.")
-    if clip == 100:
-        return relevance, label
-    values = check_map(relevance, pixels.shape[:2])
-    limit = np.percentile(np.abs(values), clip)
-    return values.clip(-limit, limit), f"{label}, peaks cut at percentile {clip:g} of |R|"
 
 
 def _frame(left):

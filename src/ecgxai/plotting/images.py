@@ -26,6 +26,7 @@ def plot_image(
     threshold: float = 0.0,
     sign: str = "both",
     alpha: float = 1.0,
+    clip: float = 100.0,
     mask=None,
     title: str | None = None,
     label: str = "relevance R",
@@ -41,6 +42,8 @@ def plot_image(
     threshold : fraction of the maximum, in [0, 1); smaller magnitudes are left out
     sign : "both", "positive" or "negative"
     alpha : opacity of the colours, above 0 (unseen) to 1
+    clip : percentile of the magnitudes, above 0 to 100, from which the colour is full. 99 shows more of a map that has
+        a few high peaks (Smilkov et al. 2017, arXiv:1706.03825, section 3.2)
     mask : bool (H, W), or several of them in a list: known objects to outline in green
     title : heading
     label : what the relevance is, for the legend
@@ -55,7 +58,7 @@ def plot_image(
     """
     pixels = as_pixels(image)
     outlines = outlines_of(mask, pixels.shape[:2])
-    scale = None if relevance is None else scale_for(relevance, pixels, threshold, sign, alpha)
+    scale = None if relevance is None else scale_for(relevance, pixels, threshold, sign, alpha, clip)
     width, height = _size(pixels, SIDE)
     paper = max(width, SIDE)
     heading = fold(title, paper, TITLE, "bold") if title else []
@@ -78,6 +81,7 @@ def plot_image_grid(
     threshold: float = 0.0,
     sign: str = "both",
     alpha: float = 1.0,
+    clip: float = 100.0,
     mask=None,
     notes=None,
     title: str | None = None,
@@ -87,7 +91,7 @@ def plot_image_grid(
 
     Parameters
     ----------
-    image, threshold, sign, alpha, mask : as in :func:`plot_image`
+    image, threshold, sign, alpha, clip, mask : as in :func:`plot_image`
     maps : mapping title -> relevance, (3, H, W) or (H, W). Each is normalised by its own maximum, which stands under
         its title.
     columns : tiles in a row, 1 to 8
@@ -112,7 +116,7 @@ def plot_image_grid(
     if columns not in range(1, 9):
         raise ValueError(f"columns is {columns!r}; expected a whole number from 1 to 8.")
     outlines = outlines_of(mask, pixels.shape[:2])
-    scales = {name: scale_for(r, pixels, threshold, sign, alpha, f"map {name!r}: ") for name, r in maps.items()}
+    scales = {name: scale_for(r, pixels, threshold, sign, alpha, clip, f"map {name!r}: ") for name, r in maps.items()}
     columns = max(min(columns, len(maps) + 1), 2)
     width = columns * TILE + (columns - 1) * GAP
     k = zoom_for(width)
@@ -123,7 +127,7 @@ def plot_image_grid(
 
     first = next(iter(scales.values()))
     heading = fold(title, width / k, TITLE, "bold") if title else []
-    sentence = f"{label}, {'summed over colours, ' * first.colours}each map normalised by its own max |R|"
+    sentence = f"{label}, {'summed over colours, ' * first.colours}each map normalised by its own {first.full()}"
     lines = fold("; ".join(filter(None, (sentence, first.cut()))), width / k)
     sheet = Sheet(width, sum(heights), (2 + 4.6 * len(heading)) * k, (1 + legend_height(lines)) * k)
     sheet.text(0, sheet.height + (1.5 + 4.6 * len(heading)) * k, "\n".join(heading), TITLE, weight="bold", va="top")
@@ -132,7 +136,7 @@ def plot_image_grid(
         left, bottom = column * (TILE + GAP), sheet.height - sum(heights[:row]) - tile[1]
         draw_picture(sheet, pixels, scale, outlines, (left + (TILE - tile[0]) / 2, bottom, *tile))
         _write(sheet, caption, left, bottom - 1.5 * k)
-    draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max")
+    draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max" if clip == 100 else "full")
     sheet.figure.alt = _describe(
         title, "Comparison", pixels, f"{label} of {len(maps)} maps ({', '.join(maps)})", outlines
     )
@@ -191,27 +195,41 @@ class PixelScale(Scale):
     Parameters
     ----------
     alpha : opacity of the colours, from above 0 to 1
+    clip : percentile of the magnitudes from which the colour is full, from above 0 to 100
     colours : whether the relevance was summed over colours, which the legend then says
     """
 
     fs: float = nan
     alpha: float = 1.0
+    clip: float = 100.0
     colours: bool = True
 
     def __post_init__(self):
         super().__post_init__()
         if not 0 < self.alpha <= 1:
             raise ValueError(f"alpha is {self.alpha}; expected an opacity above 0, at most 1.")
+        if not 0 < self.clip <= 100:
+            raise ValueError(f"clip is {self.clip}; expected a percentile above 0, at most 100.")
+
+    @cached_property
+    def maximum(self) -> float:
+        """Magnitude from which the colour is full; where that percentile is zero, the largest one."""
+        magnitudes = np.abs(self.relevance)
+        return float(np.percentile(magnitudes, self.clip) or magnitudes.max())
 
     @cached_property
     def values(self) -> np.ndarray:
         """Relevance from -1 to 1, (H, W): 0 where it is below the threshold or of the other sign."""
-        values = self.relevance / (self.maximum or 1)
+        values = (self.relevance / (self.maximum or 1)).clip(-1, 1)
         return np.where(self.keeps(values), values, 0)
+
+    def full(self) -> str:
+        """Return what has the full colour."""
+        return "max |R|" if self.clip == 100 else f"percentile {self.clip:g} of |R|"
 
     def _unit(self):
         how = "summed over colours, " * self.colours + "normalised per picture: "
-        return how + (f"max |R| = {number(self.maximum)}" if self.maximum else "all values are zero")
+        return how + (f"{self.full()} = {number(self.maximum)}" if self.maximum else "all values are zero")
 
     def over(self, pixels: np.ndarray) -> np.ndarray:
         """Return the colours on the picture in pale grey, floats (H, W, 3) in 0..1."""
@@ -221,12 +239,12 @@ class PixelScale(Scale):
         return rgba[..., :3] * opacity + grey[..., None] * (1 - opacity)
 
 
-def scale_for(relevance, pixels, threshold, sign, alpha, whose="") -> PixelScale:
+def scale_for(relevance, pixels, threshold, sign, alpha=1.0, clip=100.0, whose="") -> PixelScale:
     """Return how relevance on a picture turns into colour; an error starts with ``whose`` map is meant."""
     try:
         values = check_map(relevance, pixels.shape[:2])
         colours = to_numpy(relevance).shape[-3:-2] == (3,)
-        return PixelScale(values, threshold=threshold, sign=sign, alpha=alpha, colours=colours)
+        return PixelScale(values, threshold=threshold, sign=sign, alpha=alpha, clip=clip, colours=colours)
     except ValueError as error:
         raise ValueError(f"{whose}{error}") from error
 
@@ -280,7 +298,7 @@ def draw_picture(sheet: Sheet, pixels, scale, outlines, box) -> None:
 
 def _caption(name, scale, note, width) -> list[tuple]:
     """Return the lines of a tile's caption: (text, size, weight, colour)."""
-    facts = [*fold(note or "", width, SMALL), f"max |R| {number(scale.maximum)}"]
+    facts = [*fold(note or "", width, SMALL), f"max |R| {number(np.abs(scale.relevance).max())}"]
     bold = [(line, TEXT, "bold", INK) for line in fold(name, width, TEXT, "bold")]
     return bold + [(line, SMALL, "normal", GREY) for line in facts]
 
