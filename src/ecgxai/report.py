@@ -245,20 +245,21 @@ def _facts(e: Explanation) -> list[tuple[str, str]]:
     return facts
 
 
-def _pictures(e: Explanation) -> tuple[CourseFigure, CourseFigure]:
-    """Return the ECG with its relevance, fit for the page, and the lead x wave matrix."""
+def plot_explanation(e: Explanation, **options) -> CourseFigure:
+    """Return the explained 4 s on ECG paper with their relevance; options as for :func:`ecgxai.plotting.plot_ecg`."""
     whole = np.zeros(e.ecg.signal.shape, np.float32)  # so that the times are the recording's
     first = round(e.start * FS)
     whole[:, first : first + SAMPLES] = e.relevance
     title = f"Where the {e.model} network finds its pathology: {METHODS[e.method].title}"
+    return plot_ecg(e.ecg, whole, **{"title": title, "start": e.start, "stop": e.start + SAMPLES / FS} | options)
 
-    def draw(scale: float) -> CourseFigure:
-        return plot_ecg(e.ecg, whole, title=title, start=e.start, stop=e.start + SAMPLES / FS, scale=scale)
 
+def _pictures(e: Explanation) -> tuple[CourseFigure, CourseFigure]:
+    """Return the ECG with its relevance, fit for the page, and the lead x wave matrix."""
     with _any_letter():
-        wide, high = draw(0.8).get_size_inches() * 25.4
+        wide, high = plot_explanation(e, scale=0.8).get_size_inches() * 25.4
         scale = round(0.8 * min((A4[0] - 2 * MARGIN) / wide, TALLEST_ECG / high), 2)
-        return draw(scale), e.matrix.plot(title="Lead x wave matrix")
+        return plot_explanation(e, scale=scale), e.matrix.plot(title="Lead x wave matrix")
 
 
 def _percent(probability: float) -> str:

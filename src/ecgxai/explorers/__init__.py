@@ -4,6 +4,7 @@ from ecgxai.explorers.ecg import ECGExplorer
 from ecgxai.explorers.heart import HeartVector
 from ecgxai.explorers.images import ImageExplorer
 from ecgxai.explorers.network import NetworkExplorer
+from ecgxai.explorers.own_ecg import OwnECG
 from ecgxai.explorers.rule_lab import RuleLab
 
-__all__ = ["ECGExplorer", "HeartVector", "ImageExplorer", "NetworkExplorer", "RuleLab"]
+__all__ = ["ECGExplorer", "HeartVector", "ImageExplorer", "NetworkExplorer", "OwnECG", "RuleLab"]
