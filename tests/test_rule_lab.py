@@ -104,6 +104,12 @@ def test_without_bias_the_z_rule_hands_on_everything():
     assert "handed on 1.00 + kept by the bias 0 + absorbed 0" in lab.message.value
 
 
+def test_starts_where_it_is_told_to():
+    lab = RuleLab(rule="alpha_beta", alpha=2.0, kind="pixels", seed=5)
+    assert lab.parameters() == {"alpha": 2.0, "beta": 1.0}
+    assert torch.equal(lab.layer()[0], draw_layer(5, "pixels")[0])
+
+
 def test_a_layer_of_ones_own_by_hand():
     """Outputs (3, 1, 0.5) are their own relevance by default, so that the z-rule returns the contributions."""
     lab = RuleLab(INPUTS, WEIGHTS, rule="z")
@@ -121,6 +127,9 @@ def test_a_layer_of_ones_own_by_hand():
         ({"inputs": INPUTS, "weights": WEIGHTS, "bias": [1.0]}, r"bias has shape \(1,\); expected \(3,\)"),
         ({"inputs": np.ones(13), "weights": np.ones((13, 2))}, "at most 12 and 6"),
         ({"rule": "delta"}, "expected one of z, epsilon"),
+        ({"kind": "sound"}, "expected one of behind a ReLU, pixels"),
+        ({"beta": 1.0}, "parameter is 'beta'; expected one of epsilon"),
+        ({"gamma": -1.0}, "expected a number from 0 to 10"),
     ],
 )
 def test_what_is_refused(given, message):

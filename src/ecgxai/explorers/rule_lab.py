@@ -1,5 +1,6 @@
 """Move the parameters of an LRP rule and watch one layer share out its relevance."""
 
+from dataclasses import replace
 from html import escape
 from typing import NamedTuple
 
@@ -100,30 +101,59 @@ class RuleLab(Explorer):
         and 4 outputs is drawn
     bias, relevance : (K,); by default no bias, and the outputs themselves as their relevance
     rule : a key of ``ecgxai.attribution.lrp.RULES``
+    kind : what the inputs of a drawn layer are, "behind a ReLU" (none is negative) or "pixels"
     seed : of the drawn layer
+    parameters : epsilon, factor, gamma, alpha, low, high, stabiliser, where they should not start at their defaults
+
+    Raises
+    ------
+    ValueError : an unknown rule or parameter, a value out of range, or a layer whose parts do not fit together
     """
 
     alt = "One layer and how a rule shares out its relevance"
 
-    def __init__(self, inputs=None, weights=None, bias=None, relevance=None, *, rule: str = "epsilon", seed: int = 2):
-        if rule not in ROWS:
-            raise ValueError(f"rule is {rule!r}; expected one of {', '.join(ROWS)}.")
+    def __init__(
+        self,
+        inputs=None,
+        weights=None,
+        bias=None,
+        relevance=None,
+        *,
+        rule="epsilon",
+        kind="behind a ReLU",
+        seed=2,
+        **parameters,
+    ):
+        for what, value, known in (
+            ("rule", rule, ROWS),
+            ("kind", kind, KINDS),
+            *(("parameter", k, PARAMETERS) for k in parameters),
+        ):
+            if value not in known:
+                raise ValueError(f"{what} is {value!r}; expected one of {', '.join(known)}.")
         if (inputs is None) != (weights is None) or (inputs is None and not (bias is None and relevance is None)):
             raise ValueError("a layer of your own needs inputs and weights; bias and relevance may be left out.")
         self.given = None if inputs is None else _layer(inputs, weights, bias, relevance)
-        menu = [(row.title, name) for name, row in ROWS.items()]
-        plain = {"style": LABEL, "layout": FIELD}
-        controls = {"rule": widgets.Dropdown(description="rule", options=menu, value=rule, **plain)}
-        controls |= {name: control_for(row) for name, row in PARAMETERS.items()}
-        controls["bias"] = widgets.Checkbox(description="bias", value=True, indent=True, **plain)
-        if self.given is None:
-            controls["kind"] = widgets.Dropdown(description="inputs", options=list(KINDS), **plain)
-            controls["seed"] = widgets.IntSlider(
-                description="layer", value=seed, min=0, max=max(20, seed), continuous_update=False, **plain
-            )
+        controls = self._controls(rule, kind, seed, parameters)
         self.box = grid([])
         self._offer(controls, rule)
         super().__init__(controls)
+
+    def _controls(self, rule, kind, seed, parameters) -> dict[str, widgets.Widget]:
+        menu = [(row.title, name) for name, row in ROWS.items()]
+        plain = {"style": LABEL, "layout": FIELD}
+        rows = {
+            name: replace(row, default=row.check(parameters.get(name, row.default))) for name, row in PARAMETERS.items()
+        }
+        controls = {"rule": widgets.Dropdown(description="rule", options=menu, value=rule, **plain)}
+        controls |= {name: control_for(row) for name, row in rows.items()}
+        controls["bias"] = widgets.Checkbox(description="bias", value=True, indent=True, **plain)
+        if self.given is None:
+            last = max(20, seed)
+            controls["kind"] = widgets.Dropdown(description="inputs", options=list(KINDS), value=kind, **plain)
+            controls["seed"] = widgets.IntSlider(description="layer", value=seed, min=0, max=last, **plain)
+            controls["seed"].continuous_update = False
+        return controls
 
     def panel(self) -> widgets.Widget:
         """Return the rule, the sliders that it has, and the layer."""
