@@ -293,7 +293,7 @@ def test_a_large_picture_is_shrunk_by_averaging():
     stripes[:, ::2] = 255
     drawn = plot_tiles({"stripes": stripes}, side=40).axes[0].images[0].get_array()
     assert drawn.shape[:2] == (200, 200)
-    assert np.abs(drawn[..., :3].astype(int) - 128).max() <= 1
+    assert np.abs(drawn[..., :3].astype(int) - 128).max() <= 5  # 32 levels lie 8 apart
 
 
 @pytest.mark.parametrize(

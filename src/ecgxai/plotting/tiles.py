@@ -14,6 +14,7 @@ from ecgxai.plotting.style import GREY, INK, SMALL, TEXT, TITLE, TRUTH, number, 
 
 BAR, BAR_COLOUR = 4.0, "#cfdbe6"  # height of a class's bar, mm, and a blue pale enough to be written on
 SPACE = 2.5  # between two rows, mm
+LEVELS = 32  # of each colour of a picture: nobody sees the difference, and a notebook of pictures takes half the bytes
 
 
 def plot_tiles(
@@ -134,7 +135,8 @@ def _draw(sheet: Sheet, values, highest, edges, box) -> None:
     if values.ndim == 2:
         colours = relevance_rgba(values / ((np.abs(values).max() if highest is None else highest) or 1), over="white")
     else:
-        colours = _shrunk(values, width * PIXELS_PER_MM / sheet.zoom) / 255
+        shrunk = _shrunk(values, width * PIXELS_PER_MM / sheet.zoom)
+        colours = np.round(shrunk / 255 * (LEVELS - 1)) / (LEVELS - 1)
     sheet.image(colours, left, left + width, bottom, bottom + height, zorder=2)
     frame = [(left, bottom), (left + width, bottom), (left + width, bottom + height), (left, bottom + height)]
     sheet.lines([[*frame, frame[0]]], 0.15, GREY, 3)
