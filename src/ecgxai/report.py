@@ -9,7 +9,7 @@ import re
 import warnings
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from html import escape
 from importlib.metadata import version
@@ -44,7 +44,7 @@ DPI = 254  # 10 pixels a millimetre
 TRUST = {"published": "published weights", "embedded": "embedded weights, trained on simulated ECGs"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation:
     """What a page says.
 
@@ -62,6 +62,7 @@ class Explanation:
     sentence : :func:`ecgxai.semantics.describe` of it
     caveat : why the method says little on this network, or None
     versions : package -> version
+    dated : when it was made
     """
 
     ecg: ECG
@@ -77,6 +78,11 @@ class Explanation:
     sentence: str
     caveat: str | None = None
     versions: dict[str, str] = field(default_factory=dict)
+    dated: str = ""
+
+    def __repr__(self):
+        answer = f"p({self.model}) = {self.probabilities[self.model]:.3f}"
+        return f"Explanation({self.name}: {answer}, {self.method}, from {self.start:g} s)"
 
     @property
     def name(self) -> str:
@@ -84,7 +90,7 @@ class Explanation:
         return self.ecg.record_id or "unnamed recording"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class OnePage:
     """A saved page. In a notebook it shows itself.
 
@@ -100,6 +106,9 @@ class OnePage:
     pdf: Path
     html: Path
 
+    def __repr__(self):
+        return f"OnePage({self.pdf.name}, {self.html.name})"
+
     def _repr_png_(self):
         with _any_letter():
             return self.page._repr_png_()
@@ -114,6 +123,7 @@ def report(
     start: float = 0.0,
     weights: str = "auto",
     folder: str | Path | None = None,
+    dated: str | None = None,
     despite_errors: bool = False,
     **parameters,
 ) -> OnePage:
@@ -128,6 +138,7 @@ def report(
     start : s, where the 4-s window starts
     weights : as for ``load_ecg_model``
     folder : where to; by default ``plots/reports`` of the checkout, or of the working folder
+    dated : what the page gives as its date; today by default
     despite_errors : explain a recording that failed a check, where that is possible at all
     parameters : of the method
 
@@ -142,6 +153,7 @@ def report(
     """
     how = {"method": method, "explain": explain, "start": start, "weights": weights, "despite_errors": despite_errors}
     explanation = explain_ecg(ecg, models, **how, **parameters)
+    explanation = explanation if dated is None else replace(explanation, dated=dated)
     folder = Path(folder).expanduser() if folder else (checkout() or Path.cwd()) / "plots" / "reports"
     stem = folder / file_name(explanation.name)
     pictures = _pictures(explanation)
@@ -198,6 +210,7 @@ def explain_ecg(
         describe(matrix, pathology=model if model in ECG_MODELS else None),
         caveat(method, networks[model]),
         {package: version(package) for package in PACKAGES},
+        f"{date.today():%Y-%m-%d}",
     )
 
 
@@ -239,7 +252,7 @@ def _facts(e: Explanation) -> list[tuple[str, str]]:
         ("Method", row.citation),
         (
             "Made",
-            f"{date.today():%Y-%m-%d} with {', '.join(f'{name} {number}' for name, number in e.versions.items())}.",
+            f"{e.dated} with {', '.join(f'{name} {number}' for name, number in e.versions.items())}.",
         ),
     ]
     return facts

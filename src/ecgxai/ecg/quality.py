@@ -192,20 +192,32 @@ class _Material:
         rows = {lead: self.ecg.lead(lead).astype(float) for lead in self.usable}
         return {lead: np.interp(index, index[~bad[lead]], row[~bad[lead]]) for lead, row in rows.items()}
 
+    def by_lead(self, function: Callable[[np.ndarray], np.ndarray]) -> dict[str, np.ndarray]:
+        """Return lead -> result of a function of all usable leads at once, (L, T) -> (L, ...)."""
+        return dict(zip(self.rows, function(np.stack(list(self.rows.values()))), strict=True)) if self.rows else {}
+
+    @cached_property
+    def drift(self) -> dict[str, np.ndarray]:
+        """Lead -> what it has below 0.5 Hz, (T,); the median where rate or length allow no filter."""
+        if self.sane_rate and self.ecg.duration > 1:
+            return self.by_lead(lambda rows: self.band(rows, 0, 0.5))
+        return self.by_lead(lambda rows: np.median(rows, axis=1, keepdims=True) + 0 * rows)
+
+    @cached_property
+    def level(self) -> dict[str, np.ndarray]:
+        """Lead -> samples without their drift, (T,)."""
+        return {lead: row - self.drift[lead] for lead, row in self.rows.items()}
+
     @cached_property
     def heights(self) -> dict[str, float]:
         """Lead -> mV from peak to peak within 0.1 and 99.9 %, slow drift removed."""
-        return {lead: float(np.ptp(np.percentile(self._level(row), [0.1, 99.9]))) for lead, row in self.rows.items()}
+        return {lead: float(np.ptp(np.percentile(row, [0.1, 99.9]))) for lead, row in self.level.items()}
 
-    def _level(self, row: np.ndarray) -> np.ndarray:
-        """Return a row without its drift below 0.5 Hz, as far as its length allows."""
-        return row - self.band(row, 0, 0.5) if self.sane_rate and len(row) > self.fs else row - np.median(row)
-
-    def band(self, row: np.ndarray, low: float, high: float) -> np.ndarray:
-        """Return the part of a row between two frequencies, Hz; low 0: all below."""
+    def band(self, rows: np.ndarray, low: float, high: float) -> np.ndarray:
+        """Return the part of rows (..., T) between two frequencies, Hz; low 0: all below."""
         wanted = high if low == 0 else [low, min(high, 0.45 * self.fs)]
         kind = "low" if low == 0 else "band"
-        return sps.sosfiltfilt(sps.butter(2, wanted, kind, fs=self.fs, output="sos"), row, padtype="odd")
+        return sps.sosfiltfilt(sps.butter(2, wanted, kind, fs=self.fs, output="sos"), rows, padtype="odd")
 
     @cached_property
     def waves(self) -> Delineation:
@@ -287,9 +299,7 @@ def _flat(material: _Material) -> Iterator[Finding]:
             continue
         if np.ptp(row[~bad]) == 0:
             whole.append(lead)
-        elif max((stop - start for start, stop in invalid_ranges(np.diff(row) == 0)), default=0) >= (
-            LIMITS["flat"].value * material.fs
-        ):
+        elif _longest(np.diff(row) == 0) >= LIMITS["flat"].value * material.fs:
             long.append(lead)
     if whole:
         yield _found(
@@ -304,6 +314,12 @@ def _flat(material: _Material) -> Iterator[Finding]:
         measured = ", ".join(f"{lead} spans {material.heights[lead]:.3f} mV" for lead in low)
         advice = "check whether the right-leg cable was exchanged with an arm's"
         yield _found("warning", measured, f"{limit:g} mV or more", advice, low)
+
+
+def _longest(flags: np.ndarray) -> int:
+    """Return the length of the longest run of True, (T,)."""
+    ends = np.flatnonzero(~np.concatenate(([False], flags, [False])))
+    return int(np.diff(ends).max()) - 1
 
 
 def _clipping(material: _Material) -> Iterator[Finding]:
@@ -341,7 +357,7 @@ def _amplitude(material: _Material) -> Iterator[Finding]:
 def _einthoven(material: _Material) -> Iterator[Finding]:
     if not material.has(*LIMB_LEADS) or not material.sane_rate:
         return
-    limb = np.stack([material._level(material.rows[lead]) for lead in LIMB_LEADS])
+    limb = np.stack([material.level[lead] for lead in LIMB_LEADS])
     limit = max(LIMITS["einthoven"].value, LIMITS["einthoven share"].value * np.ptp(limb, axis=1).max())
     left = _law_residual(limb)
     if left <= limit:
@@ -418,7 +434,7 @@ def _neighbours(material: _Material) -> Iterator[Finding]:
     pairs = [pair for pair in (("V4", "V5"), ("V5", "V6")) if material.has(*pair)]
     opposite = [
         pair for pair in pairs
-        if np.corrcoef(*(material._level(material.rows[lead]) for lead in pair))[0, 1] < LIMITS["opposite"].value
+        if np.corrcoef(*(material.level[lead] for lead in pair))[0, 1] < LIMITS["opposite"].value
     ]  # fmt: skip
     if opposite:
         leads = [lead for lead in CHEST_LEADS if any(lead in pair for pair in opposite)]
@@ -451,7 +467,7 @@ def _wander(material: _Material) -> Iterator[Finding]:
     if not material.sane_rate or material.ecg.duration < 2:
         return
     limit = LIMITS["wander"].value
-    drift = {lead: float(np.ptp(material.band(row, 0, 0.5))) for lead, row in material.rows.items()}
+    drift = {lead: float(np.ptp(row)) for lead, row in material.drift.items()}
     far = {lead: size for lead, size in drift.items() if size > limit}
     if far:
         advice = "the chain removes it and bends the ST segment; do not read ST from these leads"
@@ -463,7 +479,8 @@ def _hum(material: _Material) -> Iterator[Finding]:
     for mains in (50, 60):
         if not material.sane_rate or material.fs < 2.4 * mains or material.ecg.duration < 2:
             continue
-        loud = {lead: size for lead, row in material.rows.items() if (size := _tone(row, material.fs, mains)) > limit}
+        tones = material.by_lead(lambda rows, mains=mains: _tones(rows, material.fs, mains))
+        loud = {lead: size for lead, size in tones.items() if size > limit}
         if loud:
             measured = f"{max(loud.values()):.2g} mV at {mains} Hz"
             left = "28 %" if mains == 50 else "17 %"  # |H|^2 of a 2nd-order Butterworth at 40 Hz
@@ -471,35 +488,36 @@ def _hum(material: _Material) -> Iterator[Finding]:
             yield _found("warning", measured, f"below {limit:g} mV", advice, loud)
 
 
-def _tone(row: np.ndarray, fs: float, mains: float) -> float:
-    """Return the amplitude (mV) at a mains frequency above that of the spectrum beside it."""
-    width = min(len(row), round(4 * fs))
-    frequency, power = sps.welch(row, fs, window="hann", nperseg=width, scaling="density")
-    near, beside = np.abs(frequency - mains) <= 0.8, (np.abs(frequency - mains) > 1.5) & (np.abs(frequency - mains) < 4)
-    excess = power[near].sum() - np.median(power[beside]) * near.sum()
-    return float(np.sqrt(2 * max(excess, 0) * frequency[1]))
+def _tones(rows: np.ndarray, fs: float, mains: float) -> np.ndarray:
+    """Return, for rows (L, T), the amplitude (mV) at a mains frequency above that of the spectrum beside it, (L,)."""
+    width = min(rows.shape[1], round(4 * fs))
+    frequency, power = sps.welch(rows, fs, window="hann", nperseg=width, scaling="density")
+    away = np.abs(frequency - mains)
+    near, beside = away <= 0.8, (away > 1.5) & (away < 4)
+    excess = power[:, near].sum(1) - np.median(power[:, beside], axis=1) * near.sum()
+    return np.sqrt(2 * excess.clip(min=0) * frequency[1])
 
 
 def _muscle(material: _Material) -> Iterator[Finding]:
     if not material.sane_rate or material.fs < 200 or material.ecg.duration < 2:
         return
     limit = LIMITS["muscle"].value
-    noisy = {lead: size for lead, row in material.rows.items() if (size := _tremor(row, material)) > limit}
+    tremor = material.by_lead(lambda rows: _tremor(rows, material))
+    noisy = {lead: size for lead, size in tremor.items() if size > limit}
     if noisy:
         advice = "let the patient rest and warm; the chain's low-pass removes most, but also rounds the QRS"
-        yield _found(
-            "warning", f"up to {max(noisy.values()):.2g} mV rms above 40 Hz", f"below {limit:g} mV", advice, noisy
-        )
+        measured = f"up to {max(noisy.values()):.2g} mV rms above 40 Hz"
+        yield _found("warning", measured, f"below {limit:g} mV", advice, noisy)
 
 
-def _tremor(row: np.ndarray, material: _Material) -> float:
-    """Return the typical rms (mV) of 40-150 Hz without mains: the median over pieces of 0.1 s passes over the QRS."""
-    rest = material.band(row, 40, 150)
+def _tremor(rows: np.ndarray, material: _Material) -> np.ndarray:
+    """Return the typical rms (mV) of 40-150 Hz without mains, (L,): the median over pieces of 0.1 s skips the QRS."""
+    rest = material.band(rows, 40, 150)
     for mains in (50, 60):
         rest = sps.filtfilt(*sps.iirnotch(mains, 15, fs=material.fs), rest)
     width = round(0.1 * material.fs)
-    pieces = rest[: len(rest) // width * width].reshape(-1, width)
-    return float(np.median(np.sqrt(np.mean(pieces**2, axis=1))))
+    pieces = rest[:, : rest.shape[1] // width * width].reshape(len(rest), -1, width)
+    return np.median(np.sqrt(np.mean(pieces**2, axis=2)), axis=1)
 
 
 def _heart_rate(material: _Material) -> Iterator[Finding]:
