@@ -25,7 +25,6 @@ from ecgxai.models.alexnet import load_alexnet, preprocess
 
 FIRST_SEED = {1: 4_000_000, 2: 4_100_000}  # by the number of objects; training and its tests draw from other seeds
 BATCH = 8
-SLOW = 40  # scenes of either kind, at most, for the methods that only ask the network (family perturbation)
 COLUMNS = ("on the object", "times the object's area", "right object of two", "seconds")
 # Fewer samples than the methods' defaults, so that the whole takes minutes; the result file lists them.
 QUICK = {
@@ -75,8 +74,6 @@ def on_the_right_one(model, scenes, method: str) -> np.ndarray:
 
 def measure(model, method: str, singles, pairs) -> dict:
     """Return one method's row of the table."""
-    if METHODS[method].family == "perturbation":
-        singles, pairs = singles[:SLOW], pairs[:SLOW]
     start = time.process_time()
     area = np.mean([scene.objects[0].mask.mean() for scene in singles])
     share, right = on_object(model, singles, method), on_the_right_one(model, pairs, method)
