@@ -1,0 +1,715 @@
+# %% [markdown]
+# # 01 Inside AlexNet
+#
+# In 2012 AlexNet won the ImageNet competition by a wide margin and began the present age of deep learning [1]. It has
+# eight layers with weights, few enough to look at every one. Before asking *why* a network said what it said, this
+# notebook asks what is inside: filters, feature maps, classes, and the pictures that its units like best.
+#
+# **You will be able to**
+#
+# - read a first-layer filter and compute its feature map by hand,
+# - say for every layer what shape it has and how much of the picture one of its units sees, and measure it,
+# - read the five most probable classes, also for a picture that is of none of them,
+# - synthesise what a class or a channel responds to, and say what such a picture shows and what it does not.
+#
+# **Before:** notebook 00; Python with PyTorch tensors. No knowledge of neural networks beyond "layers with weights".
+
+# %% imports
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch.nn import functional
+
+import ecgxai
+from ecgxai.explorers import NetworkExplorer
+from ecgxai.images.io import load_image, load_photograph, photographs
+from ecgxai.images.scenes import SIZE, make_scene
+from ecgxai.images.textures import texture
+from ecgxai.models.alexnet import AlexNet, load_alexnet, preprocess, to_image
+from ecgxai.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from ecgxai.plotting import number, percent, plot_tiles
+
+# %% [markdown]
+# ## 1 A network and a picture
+#
+# The course brings a small AlexNet: the same layers at a quarter of the width, trained on drawn *scenes* with twelve
+# kinds of objects. Where the original ImageNet weights have been downloaded (section 8), they are used instead, and
+# every cell below runs as it is. The line says which.
+
+# %% load
+net = ecgxai.load_alexnet()
+
+# %% [markdown]
+# A scene is made from a number. Its objects are known to the pixel, which later notebooks need. `preprocess` turns a
+# picture into what the network expects: 224 x 224 pixels, three colours, each with ImageNet's mean subtracted and
+# divided by its standard deviation.
+
+# %% scenes and their classes
+scenes = [make_scene(seed) for seed in range(128)]
+X = torch.stack([preprocess(scene.image) for scene in scenes])
+print(f"{len(X)} scenes, {tuple(X.shape)}, values from {X.min():.1f} to {X.max():.1f}")
+
+best = dict(zip((f"scene {i}: {', '.join(scenes[i].labels)}" for i in range(3)), top_k(net, X[:3]), strict=True))
+plot_tiles(dict(zip(best, X, strict=False)), bars=best, side=34, title="Scenes, and the five most probable classes")
+
+# %% [markdown]
+# The shares below a picture are the **softmax** of the network's outputs, the *logits* $f_c$:
+#
+# $$p_c = \frac{e^{f_c}}{\sum_k e^{f_k}}$$
+#
+# They are positive and add up to 1 by construction. Section 5 comes back to what that implies.
+
+# %% accuracy
+if net.source == "embedded":
+    right = [labels[0][0] in scene.labels for labels, scene in zip(top_k(net, X, 1), scenes, strict=True)]
+    print(f"the most probable class is the object's in {np.mean(right):.0%} of {len(right)} scenes")
+else:
+    print("the ImageNet network has no classes of its own for these drawings: its names are not theirs")
+
+# %% [markdown]
+# ## 2 A filter
+#
+# The first layer holds filters of 11 x 11 pixels in three colours. A filter is laid on the picture, every weight is
+# multiplied by the value below it, and the products are added:
+#
+# $$z_{ij} = b + \sum_{c=1}^{3} \sum_{u=0}^{10} \sum_{v=0}^{10} w_{c u v}\; x_{c,\, 4i - 2 + u,\, 4j - 2 + v}$$
+#
+# Then it moves on by four pixels, the *stride*. The 2 is the *padding*: two rows of zeros around the picture. A filter
+# has as many weights as a small picture has pixels, so it can be shown as one.
+
+# %% filters as pictures
+filters = first_layer_filters(net, scaled=True)
+pictures = (255 * filters).round().byte().permute(0, 2, 3, 1)
+plot_tiles({str(i): p for i, p in enumerate(pictures)}, columns=8, side=18, title="First-layer filters; grey is zero")
+
+# %% [markdown]
+# Zeiler and Fergus [2] and many after them found the same in every network trained on photographs: edges of all
+# directions, stripes and patches of colour. Such filters are *smooth*: neighbouring weights resemble each other. How
+# far has this network come? In an untrained one the correlation of neighbours is about zero.
+
+
+# %% smooth filters
+def smoothness(filters):
+    """Correlation between horizontally neighbouring weights of each filter, (K,)."""
+    left, right = filters[..., :-1].flatten(1), filters[..., 1:].flatten(1)
+    left, right = (part - part.mean(1, keepdim=True) for part in (left, right))
+    return (left * right).sum(1) / (left.norm(dim=1) * right.norm(dim=1))
+
+
+torch.manual_seed(0)
+untrained = torch.nn.Sequential(torch.nn.Conv2d(3, len(filters), 11))
+for name, network in {"this network": net, "untrained": untrained}.items():
+    values = smoothness(first_layer_filters(network))
+    print(f"{name:13s} mean {values.mean():5.2f}, from {values.min():.2f} to {values.max():.2f}")
+
+# %% [markdown]
+# A filter with a correlation near that of the untrained network still carries the noise it started from: training had
+# no use for it, or was too short. The smoothest is the easiest to read. Here it is applied by hand, at one place and
+# then everywhere.
+
+# %% by hand
+x, channel = X[0], int(smoothness(first_layer_filters(net)).argmax())
+weight, bias = net.features[0].weight[channel].detach(), net.features[0].bias[channel].detach()
+
+i, j = 30, 12  # row and column in the map
+patch = x[:, 4 * i - 2 : 4 * i + 9, 4 * j - 2 : 4 * j + 9]
+one_place = (weight * patch).sum() + bias
+
+everywhere = functional.conv2d(x[None], weight[None], bias[None], stride=4, padding=2)[0, 0]
+of_the_network = feature_maps(net, x, "features.0")[channel]
+
+print(
+    f"at ({i}, {j}): {one_place:.4f} by hand, {everywhere[i, j]:.4f} by conv2d, {of_the_network[i, j]:.4f} the network's"
+)
+print(f"largest difference anywhere: {(everywhere - of_the_network).abs().max():.1e}")
+
+# %% the filter at work
+seen = torch.zeros(224, 224, dtype=torch.bool)
+seen[4 * i - 2 : 4 * i + 9, 4 * j - 2 : 4 * j + 9] = True
+tiles = {
+    "picture": x,
+    f"filter {channel}": pictures[channel],
+    "convolution": everywhere,
+    "after the ReLU": everywhere.clamp(min=0),
+}
+notes = {"picture": f"outlined: what ({i}, {j}) sees", "after the ReLU": "negative values become zero"}
+plot_tiles(tiles, notes=notes, masks={"picture": seen}, side=40, label="value of the map")
+
+# %% [markdown]
+# The map is large where the picture looks like the filter and negative where it looks like its opposite. The **ReLU**
+# that follows,
+# $\max(0, z)$, keeps the first and forgets the second. A map may still light up on plain areas: the filter's weights need not add up
+# to zero, so it answers to colour and brightness too.
+
+# %% [markdown]
+# ## 3 Layers, and what their units see
+#
+# Each convolution works on the maps of the layer before. In between, max-pooling keeps the largest value of 3 x 3
+# places. After the last one, three dense layers turn the remaining maps into one logit for each class.
+
+# %% layers
+print(f"{'layer':13s}{'kind':19s}{'shape':>16s}{'parameters':>13s}{'sees (px)':>11s}{'stride':>8s}")
+table = layer_table(net, x)
+for row in table:
+    if row.kind not in ("Dropout", "Flatten"):
+        shape = " x ".join(map(str, row.shape))
+        sizes = f"{row.parameters:13,}{row.receptive_field[0]:11d}{row.stride[0]:8d}"
+        print(f"{row.name:13s}{row.kind:19s}{shape:>16s}{sizes}")
+print(f"{'in total':48s}{sum(row.parameters for row in table):13,}")
+
+# %% [markdown]
+# Maps get smaller and more numerous: less *where*, more *what*. Most of the parameters sit in the first dense layer,
+# which joins every place to every unit.
+#
+# **The receptive field** is the part of the picture that one unit sees. A layer with kernel size $k$, stride $t$ and
+# padding $q$ widens the field
+# $r$ by $k - 1$ steps, each as long as the product $s$ of all strides before; the centre $c$ of its first unit moves along [3]:
+#
+# $$r \leftarrow r + (k - 1)\, s, \qquad c \leftarrow c + \big(\tfrac{k - 1}{2} - q\big)\, s, \qquad s \leftarrow t\, s$$
+#
+# **Think first.** The formula says where a unit *can* look. How could one measure where it *does* look?
+
+# %% receptive fields by formula
+field, stride, centre = 1, 1, 0.0
+fields = {}
+for name, module in net.features.named_children():
+    if hasattr(module, "kernel_size"):
+        k, t, q = (int(np.ravel(size)[0]) for size in (module.kernel_size, module.stride, module.padding))
+        field, centre, stride = field + (k - 1) * stride, centre + ((k - 1) / 2 - q) * stride, t * stride
+    fields[f"features.{name}"] = field, stride, centre
+
+assert all(fields[row.name][0] == row.receptive_field[0] for row in table if row.name in fields)
+
+# %% [markdown]
+# The gradient measures it. If a pixel can change a unit, then for some picture the derivative of the unit with respect
+# to that pixel is not zero. So: take pictures of pure noise, larger than usual so that no field is cut by the frame,
+# differentiate the middle unit of a layer, and add up the magnitudes.
+
+
+# %% receptive fields by gradient
+def measured(layer, noise):
+    """Mean magnitude of the gradient of a layer's middle units, over noise pictures and channels: (H, W)."""
+    kept, total = [], 0
+    hook = net.get_submodule(layer).register_forward_hook(lambda module, args, out: kept.append(out))
+    for part in noise.split(4):
+        part.requires_grad_()
+        net(part)
+        out = kept.pop()
+        middle = out[..., out.shape[-2] // 2, out.shape[-1] // 2]
+        total = total + torch.autograd.grad(middle.sum(), part)[0].abs().sum((0, 1))
+    hook.remove()
+    return total / len(noise) / 3
+
+
+noise = torch.randn(16, 3, 415, 415, generator=torch.Generator().manual_seed(0))
+tiles, masks = {}, {}
+for layer in ("features.4", "features.7", "features.9", "features.11"):
+    gradient = measured(layer, noise)
+    rows, columns = gradient.nonzero(as_tuple=True)
+    extent = int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
+    field, stride, centre = fields[layer]
+    middle = centre + stride * (feature_maps(net, noise[:1], layer).shape[-1] // 2)
+    box = slice(int(middle - field // 2), int(middle + field // 2) + 1)
+    inner = slice(int(middle - field // 4), int(middle + field // 4) + 1)
+    share = float(gradient[inner, inner].sum() / gradient.sum())
+    area = ((inner.stop - inner.start) / field) ** 2
+    print(f"{layer:12s} formula {field:3d} px, measured {extent[0]} x {extent[1]} px;", end=" ")
+    print(f"the inner {area:.0%} of the area hold {share:.0%} of the gradient")
+    shown = slice(100, 324)
+    inside = torch.zeros(415, 415, dtype=torch.bool)
+    inside[box, box] = True
+    tiles[layer], masks[layer] = gradient[shown, shown], inside[shown, shown]
+
+plot_tiles(
+    tiles,
+    masks=masks,
+    side=34,
+    label="mean |gradient| on noise",
+    title="Seen by one unit; outlined: the formula's field",
+)
+
+# %% [markdown]
+# No pixel outside the formula's field has any gradient. Inside, the formula exaggerates: the gradient concentrates in the
+# middle, because far more paths lead to a unit from there than from the corners of its field. The *effective* field is
+# smaller than the theoretical one [4].
+
+# %% [markdown]
+# ## 4 Feature maps
+#
+# For a picture, each layer gives one map per channel. Here, for four layers, are the three channels that respond most
+# strongly to one scene. The outline in the picture is the receptive field of the place where the first of them is
+# largest.
+
+
+# %% feature maps
+def seen_by(layer, row, column):
+    """Rows and columns of the picture, as slices, that the unit at (row, column) of a layer sees."""
+    field, stride, centre = fields[layer]
+    starts = (round(centre + stride * place - field // 2) for place in (row, column))
+    return tuple(slice(max(start, 0), min(start + field, SIZE)) for start in starts)
+
+
+x = X[1]
+tiles, masks = {}, {}
+for layer in ("features.1", "features.4", "features.7", "features.11"):
+    maps = feature_maps(net, x, layer)
+    strongest = maps.amax((1, 2)).topk(3).indices.tolist()
+    row, column = divmod(int(maps[strongest[0]].argmax()), maps.shape[-1])
+    masks[layer] = torch.zeros(SIZE, SIZE, dtype=torch.bool)
+    masks[layer][seen_by(layer, row, column)] = True
+    tiles[layer] = x
+    tiles |= {f"{layer}, channel {index}": maps[index] for index in strongest}
+plot_tiles(tiles, masks=masks, side=24, title=f"Feature maps of one scene: {', '.join(scenes[1].labels)}")
+
+# %% [markdown]
+# Read it from top to bottom. The first layer draws the picture in edges and colours. Further up, a map is a few blobs:
+# *something is here*, no longer what it looks like. Light along the rim of a map comes from the padding: to a filter,
+# the frame of zeros is an edge.
+#
+# Many values are exactly zero. A ReLU network speaks by what stays silent, too.
+
+# %% sparse
+for layer in ("features.1", "features.4", "features.7", "features.9", "features.11"):
+    maps = feature_maps(net, X, layer)
+    dead = int((maps.amax((0, 2, 3)) == 0).sum())
+    print(f"{layer:12s} {float((maps == 0).float().mean()):4.0%} of the values are zero;", end=" ")
+    print(f"{dead} of {maps.shape[1]} channels are silent in all {len(X)} scenes")
+
+# %% [markdown]
+# **What does a channel stand for?** The simplest answer is a look at its favourites: the places, in many pictures,
+# where it responds most [2]. The three channels of the last convolution that differ most from scene to scene:
+
+# %% favourites
+layer = "features.11"
+maps = feature_maps(net, X, layer)
+peaks = maps.amax((2, 3))  # of each scene and channel
+channels = peaks.std(0).topk(3).indices.tolist()
+tiles = {}
+for channel in channels:
+    for rank, index in enumerate(peaks[:, channel].topk(6).indices.tolist(), 1):
+        place = divmod(int(maps[index, channel].argmax()), maps.shape[-1])
+        tiles[f"{channel}, no. {rank}"] = to_image(X[index])[seen_by(layer, *place)]
+plot_tiles(tiles, columns=6, side=15, title=f"Where three channels of {layer} respond most: channel, rank")
+
+# %% [markdown]
+# Is there one thing that all six of a row share? Sometimes it is an object, sometimes a colour or a kind of edge that
+# several objects have. Six favourites are also a biased sample: they hide what else the channel answers to, a little
+# less strongly.
+
+# %% classes of the favourites
+if net.source == "embedded":
+    for channel in channels:
+        labels = [scenes[index].labels[0] for index in peaks[:, channel].topk(20).indices.tolist()]
+        common = max(set(labels), key=labels.count)
+        print(f"channel {channel:3d}: {labels.count(common)} of the 20 scenes with the highest peaks show: {common}")
+
+# %% [markdown]
+# ## 5 Top five, and what is not among the classes
+#
+# Now photographs. The course has the right to show those that installed packages bring along, with their credits; more
+# come with `data/download_images.sh`.
+
+# %% photographs
+shots = {name: preprocess(load_photograph(name)) for name in list(photographs())[:4]}
+plot_tiles(shots, bars={name: top_k(net, shot) for name, shot in shots.items()}, side=34)
+
+# %% credits
+for name in shots:
+    photograph = photographs()[name]
+    print(f"{name}: {photograph.credit} ({photograph.licence})")
+
+# %% [markdown]
+# **Your own photo.** Write its path between the quotation marks, or take the explorer of section 7, which has an upload
+# button.
+
+# %% own photo
+my_photo = ""  # such as "~/Pictures/holiday.jpg"; PNG, JPEG or WebP
+
+if my_photo:
+    mine = preprocess(load_image(my_photo))
+    plot_tiles({Path(my_photo).name: mine}, bars={Path(my_photo).name: top_k(net, mine)}, side=60)
+
+# %% [markdown]
+# **Think first.** The embedded network knows twelve classes. What will it say to a photograph of something else: *I
+# don't know*, one twelfth each, or one of the twelve?
+#
+# Softmax has no way to say *I don't know*: its shares add up to 1 whatever comes in. One may hope that the largest share
+# is at least smaller where nothing fits.
+#
+# There is another way to read the same logits. The embedded network was trained with one yes-or-no question for each
+# class, and $\sigma(f_c) = 1 / (1 + e^{-f_c})$ is its answer to the question for class $c$. These answers need not add up to
+# anything: all of them may be *no*. (ImageNet's network was trained through the softmax; its single logits answer no
+# such question.) Both readings, measured:
+
+
+# %% confidence
+def noise_pictures(count):
+    return torch.randint(0, 256, (count, SIZE, SIZE, 3), generator=torch.Generator().manual_seed(0)).byte().numpy()
+
+
+rng = np.random.default_rng(0)
+groups = {
+    "scenes with an object": X,
+    "photographs": torch.stack(list(shots.values())),
+    "scenery without an object": torch.stack([preprocess(texture(rng, SIZE)) for _ in range(32)]),
+    "noise": torch.stack([preprocess(picture) for picture in noise_pictures(32)]),
+    "one grey area": torch.zeros(1, 3, SIZE, SIZE),
+}
+print(f"{'':27s}{'pictures':>9s}{'largest share, mean':>21s}{'above 90%':>11s}{'all σ(f) below 50%':>20s}   most often")
+for name, group in groups.items():
+    labels, shares = zip(*(best[0] for best in top_k(net, group, 1)), strict=True)
+    shares = np.array(shares)
+    none = (feature_maps(net, group, "classifier.6").sigmoid().amax(1) < 0.5).float().mean()
+    frequent = max(sorted(set(labels)), key=labels.count)
+    print(f"{name:27s}{len(group):9d}{shares.mean():21.0%}{(shares > 0.9).mean():11.0%}{none:20.0%}   {frequent}")
+
+# %% [markdown]
+# Compare the lines. In many networks the share is smaller on average where nothing fits, which makes it a first warning
+# [5]. It is no more than that: pictures of nothing get a class, too, and one column says how often with a share that
+# would pass for certainty. A softmax share tells classes apart *given that the picture is of one of them*. The yes-or-no
+# answers may be all *no*; the last column shows how often they are, where they should be and where they should not. They
+# are no guarantee either, for no such picture was in the training. An ECG network that meets a loose electrode is in
+# the same position.
+
+# %% [markdown]
+# ## 6 Activation maximisation
+#
+# Instead of searching for pictures that a unit likes, one can compute one. Take the network as fixed and the picture as
+# the unknown, and climb [6, 7]:
+#
+# $$x^* = \arg\max_x \; f_c(x) - \lambda\, \Omega(x), \qquad x \leftarrow x + \eta\, \frac{g}{\|g\|_{\text{rms}}}, \quad g = \frac{\partial f_c}{\partial x}$$
+#
+# Without the penalty $\Omega$ it takes a few lines. The class is the one that the network sees in our scene.
+
+# %% ascent by hand
+with torch.no_grad():
+    target = int(net(x).argmax())
+name = net.class_names[target]
+start = 0.1 * torch.randn(1, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+
+picture = start.clone()
+for _step in range(20):
+    picture.requires_grad_()
+    gradient = torch.autograd.grad(net(picture)[0, target], picture)[0]
+    picture = (picture + 0.1 * gradient / gradient.square().mean().sqrt()).detach()
+
+tiles = {"a scene": x, "the start": start[0], "after 20 steps": picture[0]}
+notes = {label: f"logit of “{name}”: {number(float(net(one).detach()[target]))}" for label, one in tiles.items()}
+plot_tiles(tiles, notes=notes, bars={label: top_k(net, one, 2) for label, one in tiles.items()}, side=28)
+
+# %% [markdown]
+# Compare the logits: the network is moved more by the noise than by a real scene, and to us there is nothing in it.
+# Pictures that fool a network like this can be made for any class [8].
+#
+# The shares below need not follow. An ascent on one logit takes others along, and one of them may rise even further. From
+# here on the objective is therefore the *log odds* of the class, $f_c - \log \sum_{k \neq c} e^{f_k}$: the parameter
+# `contrast=1`. Exercise 4 compares the two.
+#
+# Why noise? The gradient may change every pixel on its own, and small changes add up over 150,000 inputs. Natural pictures do not have such fine detail: their amplitude falls about as $1/f$ with spatial
+# frequency [9]. Nothing in the objective says so. **Regularisers** do:
+#
+# | parameter | what it does at each step | from |
+# |---|---|---|
+# | `jitter` | shifts the picture at random, so that nothing depends on exact places | [10] |
+# | `blur` | damps fine detail | [11] |
+# | `total_variation` | levels neighbouring pixels | [12] |
+# | `decay` | lets the picture fade, so that only what is renewed stays | [11] |
+# | `smooth` | divides each frequency $f$ by $f^{\,1.5}$: large shapes first | [13] |
+# | `grey` | moves the colours together | [13] |
+# | `contrast` | subtracts what raises the other classes as well | |
+#
+# All off, some on, all on, from the same noise:
+
+# %% regularisers
+OFF = {"jitter": 0, "blur": 0, "total_variation": 0, "decay": 0, "smooth": 0, "grey": 0}
+CHOICES = {
+    "none": OFF,
+    "jitter": OFF | {"jitter": 24},
+    "blur, total variation": OFF | {"blur": 1.0, "total_variation": 0.3},
+    "large shapes first": OFF | {"smooth": 1.5},
+    "all": {},
+}
+tried = {
+    label: maximise_activation(net, target=target, steps=32, contrast=1, **options).images[0]
+    for label, options in CHOICES.items()
+}
+plot_tiles(
+    tried,
+    columns=5,
+    side=26,
+    bars={label: top_k(net, picture, 2) for label, picture in tried.items()},
+    title=f"“{name}”, by regulariser",
+)
+
+
+# %% [markdown]
+# The amplitude at each spatial frequency shows the difference without taste. Each curve is divided by its own mean, so
+# that shapes compare.
+
+
+# %% spectrum
+def spectrum(picture):
+    """Mean amplitude by spatial frequency, from 1 to 111 periods per picture width, (111,)."""
+    amplitude = np.abs(np.fft.fft2(picture.numpy().mean(0)))
+    f = np.fft.fftfreq(SIZE, 1 / SIZE)
+    radius = np.hypot(f[:, None], f[None]).round().astype(int)
+    return np.array([amplitude[radius == r].mean() for r in range(1, SIZE // 2)])
+
+
+curves = {"16 scenes": np.mean([spectrum(one) for one in X[:16]], 0)}
+curves |= {f"synthesised: {label}": spectrum(tried[label]) for label in ("none", "all")}
+fig, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
+for label, curve in curves.items():
+    axis.loglog(range(1, SIZE // 2), curve / curve.mean(), label=label)
+axis.set(xlabel="spatial frequency (periods per picture width)", ylabel="amplitude (relative)")
+axis.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# The scenes fall off towards fine detail. Without regularisers hardly anything falls off: the ascent writes where
+# scenes have least. With all of them there is even less fine detail than in a scene. The regularisers are a prior: what
+# looks natural in the result was put in by us.
+#
+# **The way there.** `strip` keeps pictures on the way. How early is the class named, and how much does the picture
+# change afterwards?
+
+# %% strip
+found = maximise_activation(net, target=target, steps=48, contrast=1, keep=5)
+strip = {f"step {step}": picture for step, picture in zip(found.steps, found.strip[:, 0], strict=True)}
+plot_tiles(strip, columns=5, side=27, bars={label: top_k(net, picture, 2) for label, picture in strip.items()})
+
+# %% curve
+fig, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
+axis.plot(found.activation)
+axis.set(xlabel="step", ylabel=f"log odds of “{name}”")
+plt.show()
+
+# %% [markdown]
+# The curve trembles because of the jitter: each step sees the picture at another place.
+#
+# **Many classes.** Twelve classes, evenly spread over the list of names. Are the pictures of use, that is, does the
+# network find in them something that it could find in a picture? A test that needs no opinion: shift them by 9 pixels,
+# which no object minds, and ask again.
+
+# %% many classes
+classes = torch.linspace(0, len(net.class_names) - 1, 12).round().int().tolist()
+shown = {}
+for label, options in {"none": OFF, "all": {}}.items():
+    shown[label] = maximise_activation(net, target=classes, steps=32, contrast=1, **options).images
+
+
+def share_of_class(pictures):
+    """Probability of each picture's own class."""
+    with torch.no_grad():
+        return torch.softmax(net(pictures), 1)[range(len(classes)), classes]
+
+
+print(f"{'':13s}mean share of the class")
+print(f"{'regularisers':13s}{'as made':>9s}{'as a file':>11s}{'shifted':>9s}")
+for label, pictures in shown.items():
+    as_files = torch.stack([preprocess(to_image(picture)) for picture in pictures])  # values that a picture can have
+    shifted = pictures.roll((9, 9), (2, 3))
+    print(
+        f"{label:13s}"
+        + "".join(f"{share_of_class(p).mean():{w}.0%}" for p, w in ((pictures, 9), (as_files, 11), (shifted, 9)))
+    )
+
+# %% [markdown]
+# Compare the last column. What was made without regularisers has been fitted to the exact grid of pixels, and a shift
+# can undo it. What was made under jitter has been shifted at every step. Here it is, the surest first. **Think first.**
+# Cover the names below the pictures and guess.
+
+# %% gallery
+sure = share_of_class(shown["all"].roll((9, 9), (2, 3)))
+order = sure.argsort(descending=True).tolist()
+tiles = {net.class_names[classes[i]]: shown["all"][i] for i in order}
+notes = {net.class_names[classes[i]]: f"{percent(float(sure[i]))} after a shift" for i in order}
+plot_tiles(tiles, columns=6, side=22, notes=notes, title="What raises a class against the others")
+
+# %% [markdown]
+# How many did you guess? The network names its own pictures with the shares above. What it needs is not what we need: a
+# colour, dots or an outline may do, in any number and place, and nothing makes it arrange them as an animal has them. A
+# picture that raises a logit shows *what the logit answers to*. It is no portrait of the class, and no proof that the
+# network knows the class.
+
+# %% [markdown]
+# **Channels, layer by layer.** The same for single channels: the three of each layer that are most active over all
+# scenes.
+
+# %% channels of each layer
+# Beyond the first layer, before the ReLU: there a channel that is silent at the start still has a slope to climb.
+tiles = {}
+for layer in ("features.1", "features.3", "features.6", "features.8", "features.10"):
+    active = feature_maps(net, X, layer).clamp(min=0).mean((0, 2, 3)).topk(3).indices.tolist()
+    liked = maximise_activation(net, layer=layer, channel=active, steps=24).images
+    tiles |= {f"{layer}, {channel}": picture for channel, picture in zip(active, liked, strict=True)}
+plot_tiles(tiles, columns=3, side=23, title="What raises single channels, layer by layer")
+
+# %% [markdown]
+# From top to bottom the patterns grow with the receptive fields: from plain colours over textures to larger and less
+# regular arrangements. What is maximised is the mean over all places of a channel's map, so that each picture repeats
+# its pattern everywhere, like wallpaper.
+#
+# Such pictures are one answer among many: another start or another regulariser gives another picture. Trust what several
+# of them share, and what agrees with the channel's favourites in section 4 [13].
+
+# %% [markdown]
+# ## 7 Explore
+#
+# Four views of the network. *Feature maps* offers every layer; *classes* takes your own photo; *activation
+# maximisation* has a slider for every regulariser and shows the picture as it grows. Try `jitter` 0, then `smooth` 0.
+# On a page without a running kernel you see a still picture.
+
+# %% explorer
+NetworkExplorer(net, scenes[1].image)
+
+# %% [markdown]
+# ## 8 The original
+#
+# The small network is enough to learn every method on. The original is far larger and has seen 1.2 million photographs
+# [1]. In a terminal, in the folder of the course:
+#
+# ```
+# data/download_alexnet.sh
+# ```
+#
+# Restart this notebook afterwards, and the same cells speak about AlexNet itself: 64 filters, edges and colours among
+# them [1]; 1000 names for your photographs; going by published pictures [11], more to recognise in what is synthesised;
+# and several times the computing time.
+
+# %% which network
+with torch.device("meta"):  # shapes without numbers, so without the memory
+    published = AlexNet()
+for label, network in {"in use": net, "the original": published}.items():
+    parameters = sum(weight.numel() for weight in network.parameters())
+    filters = network.features[0].out_channels
+    print(f"{label:13s}{parameters:11,} parameters, {filters} first filters, {len(network.class_names)} classes")
+print(f"weights in use: {net.source}")
+
+# %% [markdown]
+# ## Exercises
+#
+# The folder `notebooks/solutions` has this notebook with the solutions.
+#
+# **1. Write code.** Make a filter of your own that finds vertical edges, whatever their colour: (3, 11, 11), left half
+# positive, right half negative, sum zero. Apply it to scene 1 as the network would. Which of the network's filters
+# resembles it most?
+
+# %% exercise 1 tags=["solution"]
+# Exercise 1: your own filter, its map, and the channel of features.0 whose map correlates most with it (in magnitude).
+edge = torch.zeros(1, 3, 11, 11)
+edge[..., :5], edge[..., 6:] = 1, -1
+mine = functional.conv2d(X[1:2], edge / edge.abs().sum(), stride=4, padding=2)[0, 0]
+theirs = feature_maps(net, X[1], "features.0")
+agreement = torch.corrcoef(torch.cat([mine[None], theirs]).flatten(1))[0, 1:]
+twin = int(agreement.abs().argmax())
+print(f"channel {twin}: correlation {agreement[twin]:.2f}")
+plot_tiles({"my edges": mine, f"channel {twin}": theirs[twin]}, side=34, label="value of the map")
+
+# %% [markdown]
+# **2. Predict, then look.** Shift a picture to the right by 8 pixels, the stride of `features.4`. How do the maps of
+# `features.4` change? And by 4 pixels? Write down your answer, then compare maps away from the frame.
+
+# %% exercise 2 tags=["solution"]
+# Exercise 2: maps of the shifted picture against the shifted maps, places 5 to 21 of 27 only.
+before = feature_maps(net, X[1], "features.4")
+for pixels, places in ((8, 1), (4, 0), (4, 1)):
+    after = feature_maps(net, X[1].roll(pixels, -1), "features.4")
+    difference = (after - before.roll(places, -1))[:, 5:22, 5:22]
+    print(
+        f"{pixels} px against {places} places: {difference.norm() / before[:, 5:22, 5:22].norm():.0%} of the norm differ"
+    )
+# By the stride, the maps move by exactly one place: convolution and pooling treat all places alike. By half of it there is no
+# place to move to, and the values change: a network is not as indifferent to shifts as is often said.
+
+# %% [markdown]
+# **3. Find the bug.** A colleague computes receptive fields with the cell below and gets 25 pixels for `features.11`.
+# Section 3 measured more. What is missing?
+
+# %% a colleague's receptive field
+wrong = 1
+for module in net.features[:12]:
+    if hasattr(module, "kernel_size"):
+        wrong += int(np.ravel(module.kernel_size)[0]) - 1
+print(f"the colleague's receptive field of features.11: {wrong} pixels")
+
+# %% exercise 3 tags=["solution"]
+# Exercise 3: the same loop, repaired.
+right, step = 1, 1
+for module in net.features[:12]:
+    if hasattr(module, "kernel_size"):
+        right += (int(np.ravel(module.kernel_size)[0]) - 1) * step  # a step in this layer is `step` pixels long
+        step *= int(np.ravel(module.stride)[0])
+print(f"{right} pixels; every stride before a layer stretches its kernel over the picture")
+
+# %% [markdown]
+# **4. Interpret.** Synthesise your class with `contrast=0`, which maximises the plain logit, and with `contrast=1`, its
+# log odds. Which of the two reaches the higher logit, which the higher probability, and why are they not the same?
+
+# %% exercise 4 tags=["solution"]
+# Exercise 4: the same class with contrast 0 and 1: logits and probabilities.
+for contrast in (0, 1):
+    made = maximise_activation(net, target=target, contrast=contrast, steps=32).images
+    logits = net(made)[0].detach()
+    rival = logits.clone()
+    rival[target] = -torch.inf
+    share = float(torch.softmax(logits, 0)[target])
+    print(f"contrast {contrast}: logit {logits[target]:.1f}, largest other {rival.max():.1f}, p = {share:.3f}")
+# A logit rises with everything that the class has, also with what it shares with others. The probability depends on differences
+# of logits. So a picture may raise a logit far and still not be the class's. What you maximise is what you get to see.
+
+# %% [markdown]
+# **5. Write code.** A picture that shows what a *class* looks like should convince another network too. The course has
+# a second one, trained on its own: `load_alexnet("clever hans")` (notebook 05 says what is wrong with it). Synthesise
+# all twelve classes with `load_alexnet("embedded")`, with and without regularisers. How many does the other recognise?
+
+# %% exercise 5 tags=["solution"]
+# Exercise 5: synthesise with one network, classify with the other.
+first, second = load_alexnet("embedded"), load_alexnet("clever hans")
+every = list(range(len(first.class_names)))
+for label, options in {"none": OFF, "all": {}}.items():
+    made = maximise_activation(first, target=every, steps=32, contrast=1, **options).images
+    counts = [int((network(made).argmax(1) == torch.tensor(every)).sum()) for network in (first, second)]
+    print(
+        f"regularisers {label}: {counts[0]} of {len(every)} recognised by the first network, {counts[1]} by the second"
+    )
+# Whatever the second does not recognise was the first network's own habit, not a property of the class.
+
+# %% [markdown]
+# ## Take away
+#
+# - A filter is a small picture; its map says how well each place matches it. Upper layers do the same with maps.
+# - The receptive field is where a unit can look; the gradient shows that it looks mostly at the middle.
+# - Softmax shares are relative to the known classes: they do not say that the picture is of one of them. How logits may
+#   be read depends on how the network was trained.
+# - Gradient ascent finds what a unit answers to. Without regularisers that is noise fitted to the pixel grid; with them it is also a picture of the
+#   regularisers.
+# - Seeing what a network *likes* is not yet seeing why it *decided*. That is the question of notebook 02.
+#
+# ## References
+#
+# 1. Krizhevsky, Sutskever, Hinton 2012, ImageNet classification with deep convolutional neural networks, NeurIPS; reprinted in Communications of the ACM
+#    60, 2017, [doi:10.1145/3065386](https://doi.org/10.1145/3065386)
+# 2. Zeiler, Fergus 2014, Visualizing and understanding convolutional networks, ECCV,
+#    [doi:10.1007/978-3-319-10590-1_53](https://doi.org/10.1007/978-3-319-10590-1_53)
+# 3. Araujo, Norris, Sim 2019, Computing receptive fields of convolutional neural networks, Distill,
+#    [doi:10.23915/distill.00021](https://doi.org/10.23915/distill.00021)
+# 4. Luo, Li, Urtasun, Zemel 2016, Understanding the effective receptive field in deep convolutional neural networks, NeurIPS,
+#    [arXiv:1701.04128](https://arxiv.org/abs/1701.04128)
+# 5. Hendrycks, Gimpel 2017, A baseline for detecting misclassified and out-of-distribution examples in neural networks, ICLR,
+#    [arXiv:1610.02136](https://arxiv.org/abs/1610.02136)
+# 6. Erhan, Bengio, Courville, Vincent 2009, Visualizing higher-layer features of a deep network, technical report 1341, Université de Montréal
+# 7. Simonyan, Vedaldi, Zisserman 2014, Deep inside convolutional networks, ICLR workshop, [arXiv:1312.6034](https://arxiv.org/abs/1312.6034)
+# 8. Nguyen, Yosinski, Clune 2015, Deep neural networks are easily fooled, CVPR,
+#    [doi:10.1109/CVPR.2015.7298640](https://doi.org/10.1109/CVPR.2015.7298640)
+# 9. Field 1987, Relations between the statistics of natural images and the response properties of cortical cells, Journal of the Optical Society
+#    of America A 4, [doi:10.1364/JOSAA.4.002379](https://doi.org/10.1364/JOSAA.4.002379)
+# 10. Mordvintsev, Olah, Tyka 2015, Inceptionism: going deeper into neural networks,
+#     [Google Research blog](https://research.google/blog/inceptionism-going-deeper-into-neural-networks/)
+# 11. Yosinski, Clune, Nguyen, Fuchs, Lipson 2015, Understanding neural networks through deep visualization, ICML workshop,
+#     [arXiv:1506.06579](https://arxiv.org/abs/1506.06579)
+# 12. Mahendran, Vedaldi 2016, Visualizing deep convolutional neural networks using natural pre-images, International Journal of Computer Vision,
+#     [doi:10.1007/s11263-016-0911-8](https://doi.org/10.1007/s11263-016-0911-8)
+# 13. Olah, Mordvintsev, Schubert 2017, Feature visualization, Distill, [doi:10.23915/distill.00007](https://doi.org/10.23915/distill.00007)
