@@ -27,7 +27,7 @@ from ecgxai.explorers import NetworkExplorer
 from ecgxai.images.io import load_image, load_photograph, photographs
 from ecgxai.images.scenes import SIZE, make_scene
 from ecgxai.images.textures import texture
-from ecgxai.models.alexnet import AlexNet, load_alexnet, preprocess, to_image
+from ecgxai.models.alexnet import AlexNet, preprocess, to_image
 from ecgxai.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
 from ecgxai.plotting import number, percent, plot_tiles
 
@@ -662,12 +662,13 @@ for contrast in (0, 1):
 
 # %% [markdown]
 # **5. Write code.** A picture that shows what a *class* looks like should convince another network too. The course has
-# a second one, trained on its own: `load_alexnet("clever hans")` (notebook 05 says what is wrong with it). Synthesise
-# all twelve classes with `load_alexnet("embedded")`, with and without regularisers. How many does the other recognise?
+# a second one, trained on its own: `ecgxai.load_alexnet("clever hans")` (notebook 05 says what is wrong with it).
+# Synthesise all twelve classes with `ecgxai.load_alexnet("embedded")`, with and without regularisers. How many does the
+# other recognise?
 
 # %% exercise 5 tags=["solution"]
 # Exercise 5: synthesise with one network, classify with the other.
-first, second = load_alexnet("embedded"), load_alexnet("clever hans")
+first, second = ecgxai.load_alexnet("embedded"), ecgxai.load_alexnet("clever hans")
 every = list(range(len(first.class_names)))
 for label, options in {"none": OFF, "all": {}}.items():
     made = maximise_activation(first, target=every, steps=32, contrast=1, **options).images
