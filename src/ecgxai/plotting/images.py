@@ -10,7 +10,7 @@ import torch
 
 from ecgxai.models.alexnet import to_image
 from ecgxai.plotting.relevance import Scale, draw_legend, legend_height, to_numpy
-from ecgxai.plotting.sheet import CourseFigure, Sheet, fold, zoom_for
+from ecgxai.plotting.sheet import GRID, CourseFigure, Sheet, fold, zoom_for
 from ecgxai.plotting.style import GREY, INK, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
 
 SIDE, TILE = 89.6, 44.8  # longer side of a picture and of a tile, mm: 224 pixels fill twice or once as many on a screen
@@ -140,6 +140,7 @@ def plot_image_grid(
     sheet.figure.alt = _describe(
         title, "Comparison", pixels, f"{label} of {len(maps)} maps ({', '.join(maps)})", outlines
     )
+    sheet.figure.full_colour = GRID
     return sheet.figure
 
 

@@ -21,33 +21,35 @@ PIXELS_PER_MM = 5  # 127 dpi: grid lines fall on whole pixels, and a sheet of tw
 NOTEBOOK = 1150  # pixels; a sheet much wider than that gets fewer pixels a millimetre
 PALETTE = 256  # colours that a PNG with one byte a pixel has room for
 FULL_COLOUR = 400_000  # bytes that a figure with pictures may take in full colour; a notebook has 2 MB for all of its
+GRID = 100_000  # the same for a grid, whose many small pictures are mostly grey under speckles of relevance
 
 
 class CourseFigure(Figure):
     """A matplotlib figure that shows itself in a notebook, once, and is known to nobody else.
 
     It is made without pyplot: nothing keeps it alive, nothing draws it a second time. ``alt`` describes it in words
-    for those who cannot see it; nbconvert takes it into the page.
+    for those who cannot see it; nbconvert takes it into the page. ``full_colour`` is the size in bytes up to which
+    pictures keep all their colours.
     """
 
     alt = ""
+    full_colour = FULL_COLOUR
 
     def _repr_png_(self):
         canvas = FigureCanvasAgg(self)
         canvas.draw()
-        return png(np.asarray(canvas.buffer_rgba())[..., :3], has_pictures(self)), {"alt": self.alt}
+        return png(np.asarray(canvas.buffer_rgba())[..., :3], has_pictures(self), self.full_colour), {"alt": self.alt}
 
 
-def png(rgb: np.ndarray, pictures: bool = False) -> bytes:
+def png(rgb: np.ndarray, pictures: bool = False, full_colour: int = FULL_COLOUR) -> bytes:
     """Return uint8 (h, w, 3) as a PNG file for a notebook.
 
     A figure with ``pictures`` in it keeps all its colours, for a palette would lay bands over a smooth surface. It gets
-    a palette like the others where it would then be larger than ``FULL_COLOUR``: that is a grid of many small pictures,
-    most of them grey under relevance.
+    a palette like the others where it would then be larger than ``full_colour``.
     """
     if pictures:
         data = _encoded(Image.fromarray(rgb), compress_level=4)  # 6 would take twice the time for 2 % less
-        if len(data) <= FULL_COLOUR:
+        if len(data) <= full_colour:
             return data
     return _encoded(with_palette(rgb), compress_level=6)
 
