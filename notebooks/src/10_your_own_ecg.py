@@ -1,0 +1,460 @@
+# %% [markdown]
+# # 10 Your own ECG
+#
+# So far every recording came ready for use. This notebook starts from a file: it is read, checked, filtered, put before four
+# networks, explained, described in words, and summed up on one page. Without a file of your own, an example takes its place.
+#
+# **You will be able to**
+#
+# - read a recording from WFDB, CSV, NumPy or EDF, and say what the file does not say,
+# - judge from measurements whether a recording is fit to be explained,
+# - name faults that no check can find, and what networks answer to spoiled recordings,
+# - put an explanation on one page with everything that another person needs to question it.
+#
+# **Before:** notebooks 06 to 09. **Teaching, not diagnosis:** nothing here may be used to decide about a patient, least of all
+# about yourself. If a recording worries you, show it to a physician.
+
+# %% imports
+import tempfile
+from pathlib import Path
+from textwrap import fill
+
+import edfio
+import matplotlib.pyplot as plt
+import numpy as np
+
+import ecgxai
+from ecgxai import check_ecg, read_ecg
+from ecgxai.ecg.delineation import delineate
+from ecgxai.ecg.leads import LEADS
+from ecgxai.ecg.noise import Noise
+from ecgxai.ecg.quality import LIMITS
+from ecgxai.ecg.reading import FORMATS, MissingInformation
+from ecgxai.plotting import percent, plot_ecg
+from ecgxai.report import explain_ecg, plot_explanation, report
+
+folder = Path(tempfile.mkdtemp())
+MODELS = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+
+# %% [markdown]
+# ## 1 What a file must say
+#
+# An array of numbers is no ECG. Three things make it one: the **sampling rate**, the **unit**, and **which channel is which
+# lead**. WFDB and EDF files have a header for them; a spreadsheet may hold some of them, a NumPy array none.
+
+# %% formats
+for name, extensions in FORMATS.items():
+    print(f"{name:5s} {', '.join(extensions)}")
+
+# %% [markdown]
+# The example is a recording of a left bundle branch block, written as many devices export it: whole microvolts, one column a
+# lead, and nothing else.
+
+# %% an example file
+candidates = {name: ecgxai.load_record(name) for name in ecgxai.records("LBBB")}
+name, example = next((name, ecg) for name, ecg in candidates.items() if ecg.duration >= 10 and not ecg.preprocessed)
+info = ecgxai.records()[name]
+table = folder / "mine.csv"
+np.savetxt(table, example.signal.T * 1000, fmt="%.0f", delimiter=",", header=",".join(LEADS), comments="")
+print(f"{info.title} [{info.origin}]")
+print(*table.read_text().splitlines()[:3], sep="\n")
+
+# %% [markdown]
+# **Think first.** A number in the table is 250. Which voltage is that, and when was it measured?
+
+# %% ask
+try:
+    read_ecg(table)
+except MissingInformation as question:
+    print(fill(str(question), 100))
+
+# %% [markdown]
+# The reader asks instead of guessing. A wrong guess would not stop anything: the network would answer all the same.
+
+# %% answer
+ecg = read_ecg(table, fs=example.fs, unit="uV")
+print(ecg)
+print(f"largest difference from the original: {np.abs(ecg.signal - example.signal).max() * 1000:.2f} µV")
+
+# %% [markdown]
+# A header helps, but not always in the same words. Sleep laboratories write EDF with names such as `EKG V1` or `aVR-Ref`. Two
+# names are traps: `-aVR` is aVR upside down (Cabrera's order has it), and `MLII` is a Holter lead between electrodes on the
+# trunk, not lead II. The first is turned over with a note, the second is not taken for II.
+
+# %% edf
+labels = ["EKG I", "ECG II", "Lead III", "-aVR", "aVL-Ref", "aVF-Ref", *(f"EKG {lead}" for lead in LEADS[6:])]
+signs = [-1 if label.startswith("-") else 1 for label in labels]
+signals = [
+    edfio.EdfSignal(sign * row * 1000.0, example.fs, label=label, physical_dimension="uV", physical_range=(-9999, 9999))
+    for label, sign, row in zip(labels, signs, example.signal, strict=True)
+]
+edfio.Edf(signals).write(folder / "mine.edf")
+from_edf = read_ecg(folder / "mine.edf")
+print(from_edf, *from_edf.notes, sep="\n")
+print(f"largest difference from the original: {np.abs(from_edf.signal - example.signal).max() * 1000:.2f} µV")
+
+# %% [markdown]
+# **Your file.** Write its path between the quotes, and what it does not say into the call. A WFDB record is two files: name the
+# `.hea`, with the `.dat` beside it. Uploading is easier in the explorer of section 8.
+#
+# An ECG is personal: its shape alone can identify its owner [1]. On Binder and Colab your file goes to somebody else's machine, and
+# an upload may stay in a saved notebook. Take a recording that you may share, without a name in it.
+
+# %% your file
+path = ""
+if path:
+    ecg = read_ecg(path)
+    # with what the file does not say: read_ecg(path, fs=500, unit="uV", leads="I,II,III,aVR,aVL,aVF,V1,V2,V3,V4,V5,V6")
+print(ecg)
+print("notes:", *(ecg.notes or ["none"]))
+
+# %% [markdown]
+# ## 2 Is it fit to be explained?
+#
+# `check_ecg` measures fifteen things and compares each with a limit. An **error** means that the networks cannot run, or that
+# their answer means nothing. A **warning** asks for a look. The checks are about the recording, not about the heart.
+
+# %% check
+check_ecg(ecg)
+
+# %% [markdown]
+# No limit is better than its reason. Here are six of them; recommendations for electrocardiographs [2] stand behind the first,
+# plain arithmetic behind most others.
+
+# %% limits
+for name in ("advised rate", "window", "einthoven", "largest lead", "clipped run", "wander"):
+    limit = LIMITS[name]
+    print(fill(f"{name}, {limit.value:g} {limit.unit}: {limit.reason}", 100, subsequent_indent="    "))
+
+# %% look
+plot_ecg(ecg, columns=4, rhythm="II" if ecg.duration > 6 else None, title="The recording, before any filter")
+
+# %% [markdown]
+# ## 3 Ways to spoil a recording
+#
+# A check is worth what it finds. Each function below puts one fault into the recording.
+
+# %% spoil
+START = ecg.signal.shape[1] // 3
+
+
+def swap_labels(signal, a="I", b="II"):
+    """Exchange two leads, as a wrong column heading does."""
+    signal[[LEADS.index(a), LEADS.index(b)]] = signal[[LEADS.index(b), LEADS.index(a)]]
+
+
+def lose(signal):
+    """Lose the connection for 0.2 s."""
+    signal[8, START : START + 100] = np.nan
+
+
+def clip(signal):
+    """Record with too small a range."""
+    signal[6:] = signal[6:].clip(-0.3, 0.3)
+
+
+def hum(signal):
+    """Add mains hum of 0.2 mV to the chest leads."""
+    signal[6:] += 0.2 * np.sin(2 * np.pi * 50 * np.arange(signal.shape[1]) / ecg.fs)
+
+
+def detach(signal):
+    """Take V6 off."""
+    signal[11] = 0
+
+
+def spoiled(change):
+    """Return the recording with a fault."""
+    signal = ecg.signal.copy()
+    result = change(signal)
+    return ecgxai.ECG(signal if result is None else result, ecg.fs, record_id=change.__doc__ or "spoiled")
+
+
+FAULTS = {
+    "µV read as mV": lambda signal: signal * 1000,
+    "gain 10 times too high": lambda signal: signal * 10,
+    "I and II exchanged": swap_labels,
+    "0.2 s lost": lose,
+    "range too small": clip,
+    "hum in the chest leads": hum,
+    "V6 off": detach,
+    "3 s only": lambda signal: signal[:, : int(3 * ecg.fs)],
+}
+for fault, change in FAULTS.items():
+    worst = check_ecg(spoiled(change)).findings[0]
+    print(fill(f"{fault:22s} {worst}", 110, subsequent_indent=" " * 23))
+
+# %% [markdown]
+# The advice for the exchanged leads names the right pair. Einthoven's and Goldberger's laws are four equations between six leads;
+# one exchange, or one lead upside down, is the simplest change that repairs them all, and it is found by trying.
+#
+# **Think first.** The same law holds for a recording whose *cables* were exchanged at the patient. Why?
+
+# %% exchanged cables
+right = ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40})
+wrong = ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40}, noise=Noise(reversal="LA-RA"))
+print(check_ecg(wrong))
+plot_ecg(right, leads=["I", "aVR", "V6"], columns=1, stop=4, title="Cables as they should be")
+
+# %% arms exchanged
+plot_ecg(wrong, leads=["I", "aVR", "V6"], columns=1, stop=4, title="Left and right arm exchanged")
+
+# %% [markdown]
+# Whatever is connected, lead I is a difference of two potentials, II of two, III of the remaining two, and their sum around the
+# loop is zero. What betrays the exchange is the direction of P and QRS: down in I, where V6 still points up [3]. That is a rule of
+# thumb, and so is the finding a warning. Exchange left arm and left leg, and no rule is certain.
+#
+# How often does each rule see its exchange, and how often does a good recording raise a false alarm? Simulated hearts tell,
+# because their cables are known.
+
+# %% how good are the checks
+SEEDS = range(8)
+for reversal in ("LA-RA", "RA-LL", "LA-LL"):
+    reports = [check_ecg(ecgxai.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal))) for seed in SEEDS]
+    seen = sum(any(finding.check == "cables" for finding in found.findings) for found in reports)
+    print(f"{reversal} exchanged: seen in {seen} of {len(SEEDS)}")
+good = [
+    check_ecg(ecgxai.simulate_ecg(kind, seed=seed)) for kind in ("NORM", "AVB", "LBBB", "ISCH") for seed in range(3)
+]
+print(f"good recordings: errors in {sum(not found.ok for found in good)} of {len(good)}, warnings in", end=" ")
+print(sum(bool(found.of("warning")) for found in good))
+
+# %% [markdown]
+# ## 4 Networks answer anyway
+#
+# A network has no way to say "this is no ECG". It maps any array to a probability. Here is what it says to the spoiled
+# recordings that can be filtered at all.
+
+
+# %% answers to spoiled recordings
+def answers(recording, start=0):
+    """Return what each network says to 4 s of a recording, from sample ``start`` at 500 Hz on."""
+    x = recording.resample(500).preprocess().window(start).tensor()
+    return {name: float(model.probability(x)) for name, model in MODELS.items()}
+
+
+print(f"{'':24s}" + "".join(f"{name:>8s}" for name in MODELS) + "   check")
+for fault, change in {"as recorded": lambda signal: signal, **FAULTS}.items():
+    recording = spoiled(change)
+    if np.isfinite(recording.signal).all() and recording.duration >= 4:
+        verdict = "passed" if check_ecg(recording).ok else "error"
+        print(f"{fault:24s}" + "".join(f"{value:8.2f}" for value in answers(recording).values()) + f"   {verdict}")
+
+# %% [markdown]
+# Compare the rows. Where an answer changes, the fault made it; where it stays, the answer is not therefore right. The check in the last
+# column knows nothing of any network, which is its strength: it can stop a recording before there is an answer to believe.
+#
+# ## 5 Before the networks: rate, filter, window
+#
+# The networks were trained at 500 Hz, behind one filter chain, on the first 4 s of 10 s [4]. `resample(500)` and
+# `preprocess()` bring any recording there, in this order; notebook 06 shows what the chain distorts. The window is your choice, and
+# the choice should not matter. Does it?
+
+# %% window
+prepared = ecg.resample(500).preprocess()
+starts = np.arange(0, prepared.samples - 2000 + 1, 250)
+curves = {
+    name: [float(model.probability(prepared.window(s).tensor())) for s in starts] for name, model in MODELS.items()
+}
+fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+for style, (name, values) in zip(("o-", "s--", "^-", "d:"), curves.items(), strict=True):
+    axis.plot(starts / 500, values, style, markersize=4, label=name)
+axis.set(xlabel="start of the window (s)", ylabel="p(pathology)", ylim=(-0.03, 1.03))
+axis.legend(title="network", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+plt.show()
+for name, values in curves.items():
+    print(f"{name:5s} from {min(values):.2f} to {max(values):.2f}")
+
+# %% [markdown]
+# The heart is the same in every window, so the spread is the network's doing: where the window cuts a beat, how many beats it holds. One
+# number from one window hides it.
+#
+# ## 6 Explain, then describe
+#
+# `explain_ecg` does what the notebooks 07 to 09 did step by step: check, filter, run all four networks, explain the logit of the
+# most probable one, sum the relevance over leads and waves, and say it in a sentence.
+
+# %% explain
+explanation = explain_ecg(ecg, MODELS, method="lrp_epsilon", epsilon=0.1)
+for name, probability in explanation.probabilities.items():
+    print(f"p({name}) = {probability:.3f} [{explanation.sources[name]} network]")
+plot_explanation(explanation)
+
+# %% matrix
+explanation.matrix.plot(title=f"LRP-ε of the {explanation.model} network: lead x wave")
+
+# %% describe
+print(fill(explanation.sentence, 100))
+
+# %% [markdown]
+# The sentence is about a network: where its evidence lies, beside where the criteria of the diagnosis look. It does not say that the
+# patient has the diagnosis, nor that the network is right for the right reason. And another method may tell another story:
+
+# %% another method
+for method in ("gradient_x_input", "gradient_x_sign", "integrated_gradients"):
+    other = explain_ecg(ecg, MODELS, method=method, explain=explanation.model)
+    correlation = np.corrcoef(other.relevance.ravel(), explanation.relevance.ravel())[0, 1]
+    print(fill(f"{method} (correlation with LRP-ε {correlation:.2f}): {other.sentence}", 100, subsequent_indent="    "))
+
+# %% [markdown]
+# Report the method with the map, always. A finding on which different methods agree is a better one.
+#
+# ## 7 One page
+#
+# Another person can question an explanation only with everything on the table: the recording and its faults, all four answers, the
+# map with its scale, the method with its parameters and its source, the versions. `report` puts it on one page, as PDF and as HTML
+# that needs nothing but itself.
+
+# %% report
+page = report(ecg, MODELS, method="lrp_epsilon", epsilon=0.1, dated="Example")
+print("saved in plots/reports:", page.pdf.name, "and", page.html.name)
+page
+
+# %% [markdown]
+# ## 8 Explore
+#
+# Upload a file, or write a path. What the file does not say is asked for above the picture, and so are recordings that fail a check; the
+# last good picture stays. The button saves the page.
+
+# %% explorer
+from ecgxai.explorers import OwnECG
+
+explorer = OwnECG(ecg)
+explorer
+
+# %% [markdown]
+# ## Exercises
+#
+# Solutions are in `notebooks/solutions`.
+#
+# **1. Write code.** The array below holds the recording in Cabrera's order (aVL, I, -aVR, II, aVF, III, then V1 to V6), in steps of
+# 4.88 µV, without a word about it. Read it, and prove that you read it right.
+
+# %% an array without a word
+order = ["aVL", "I", "-aVR", "II", "aVF", "III", *LEADS[6:]]
+rows = [-ecg.lead("aVR") if lead == "-aVR" else ecg.lead(lead) for lead in order]
+np.save(folder / "cabrera.npy", np.round(np.stack(rows) / 0.00488).astype(np.int16))
+
+# %% exercise 1 tags=["solution"]
+# Exercise 1: read folder / "cabrera.npy" and compare it with `ecg`.
+read = read_ecg(folder / "cabrera.npy", fs=ecg.fs, unit=0.00488, leads=order)
+print(*read.notes, sep="\n")
+print(
+    f"largest difference {np.abs(read.signal - ecg.signal).max() * 1000:.1f} µV: at most half a step of the converter"
+)
+print(check_ecg(read))
+
+# %% [markdown]
+# **2. Predict, then look.** Which of these can `check_ecg` find: V1 and V2 exchanged, II and V2 exchanged, aVF upside down, all chest leads
+# in reverse order? Write down your answers with a reason, then try.
+
+
+# %% exercise 2 tags=["solution"]
+# Exercise 2: spoil the recording in the four ways and look at what the checks say.
+def reverse_chest(signal):
+    """V6 to V1."""
+    signal[6:] = signal[:5:-1].copy()
+
+
+def turn_avf(signal):
+    """The lead aVF upside down."""
+    signal[5] *= -1
+
+
+for fault, change in {
+    "V1 and V2": lambda signal: swap_labels(signal, "V1", "V2"),
+    "II and V2": lambda signal: swap_labels(signal, "II", "V2"),
+    "aVF upside down": turn_avf,
+    "chest reversed": reverse_chest,
+}.items():
+    print(fill(f"{fault}: {check_ecg(spoiled(change))}", 100, subsequent_indent="    "))
+# The limb leads obey laws, so that a change of any of them is found. No law ties the chest leads to one another: their order is a
+# matter of how R grows from V1 to V6, which differs between patients and vanishes in a bundle branch block.
+
+# %% [markdown]
+# **3. Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Find two measurements that
+# show what went wrong, and repair the call.
+
+# %% a colleague's file
+slow = ecg.resample(250)
+np.savetxt(folder / "slow.csv", slow.signal.T, fmt="%.3f", delimiter=",", header=",".join(LEADS), comments="")
+colleague = read_ecg(folder / "slow.csv", fs=500, unit="mV")
+print(check_ecg(colleague))
+
+# %% exercise 3 tags=["solution"]
+# Exercise 3: measure, then read the file with the right rate.
+repaired = read_ecg(folder / "slow.csv", fs=250, unit="mV")
+for label, recording in {"the colleague's": colleague, "repaired": repaired}.items():
+    intervals = delineate(recording).intervals()
+    rate, qrs = 60000 / intervals["RR"], intervals["QRS"]
+    print(f"{label:16s} {recording.duration:g} s, {rate:.0f} beats a minute, QRS {qrs:.0f} ms")
+# Half the duration, twice the heart rate, half the QRS: time was halved. A QRS of a ventricle cannot be arbitrarily short, and a
+# device that stores 10 s does not store 5. The check warns of the duration alone; the heart rate was still one that hearts have.
+
+# %% [markdown]
+# **4. Interpret.** Section 5 moved the window. Move it for the map as well: explain the same network at three starts, and say which part
+# of the sentence is a property of the network on this heart, and which of the window.
+
+# %% exercise 4 tags=["solution"]
+# Exercise 4: the lead x wave matrices of three windows.
+last = prepared.duration - 4
+windows = [explain_ecg(ecg, MODELS, explain=explanation.model, start=start) for start in (0, last / 2, last)]
+for window in windows:
+    (lead, wave), share = window.matrix.ranked()[0]
+    print(
+        f"from {window.start:.1f} s: p = {window.probabilities[window.model]:.2f}, first {wave} in {lead} ({percent(share)})"
+    )
+first, *others = [window.matrix.share().ravel() for window in windows]
+for window, share in zip(windows[1:], others, strict=True):
+    print(f"matrix at {window.start:.1f} s against 0 s: correlation {np.corrcoef(first, share)[0, 1]:.2f}")
+# Shares that repeat from window to window belong to network and heart. What changes belongs to the beats that the window happens to
+# hold and to its edges. A mean over windows, or over beats (notebook 09), is the better statement.
+
+# %% [markdown]
+# **5. Capstone.** Take a recording of your own, or one of `ecgxai.records()` that you have not used. Make a dossier of it:
+#
+# 1. What did the file not say, and how do you know what you told the reader?
+# 2. Which findings has the check, and which of them could change a network's answer?
+# 3. What do the four networks say, over all windows?
+# 4. Where does the most probable one look, by at least two methods? On which leads and waves do they agree?
+# 5. Do the criteria of that diagnosis look there too? If not, is that a fault of the network, of the method, or of the recording?
+#
+# End with one page, and with two sentences about what you would *not* conclude from it.
+
+# %% exercise 5 tags=["solution"]
+# Exercise 5: the numbers of a dossier, here for a right bundle branch block.
+own = ecgxai.load_record(next(iter(ecgxai.records("RBBB"))))
+print(check_ecg(own))
+signal = own.resample(500).preprocess()
+for network, model in MODELS.items():
+    values = [float(model.probability(signal.window(s).tensor())) for s in range(0, signal.samples - 1999, 500)]
+    print(f"p({network}) from {min(values):.2f} to {max(values):.2f} over {len(values)} windows")
+first, second = (explain_ecg(own, MODELS, method=method) for method in ("lrp_epsilon", "integrated_gradients"))
+print(fill(f"LRP-ε: {first.sentence}", 100))
+print(fill(f"integrated gradients: {second.sentence}", 100))
+agreement = np.corrcoef(first.matrix.share().ravel(), second.matrix.share().ravel())[0, 1]
+print(f"correlation of the two lead x wave matrices: {agreement:.2f}")
+dossier = report(own, MODELS, explain=first.model, dated="Example")
+print("page:", dossier.pdf.name)
+# What not to conclude: that the patient has, or has not, what a network names; and that a network whose map lies where the criteria
+# look has learned the criteria. The map of one recording shows where one answer came from, not what the network would do on the next.
+
+# %% [markdown]
+# ## Take away
+#
+# - Sampling rate, unit and lead names decide what the numbers mean. Ask; do not guess.
+# - Limb leads obey laws, so that mislabelled ones are found. Exchanged cables and chest leads leave traces, or none.
+# - A network answers to anything. Check the recording first, by measurements that know nothing of the network.
+# - One window, one method, one number are one opinion. Move the window, change the method, and report the spread.
+# - A page that others can question says everything: recording, faults, answers, method, parameters, source, versions.
+#
+# ## References
+#
+# 1. Biel, Pettersson, Philipson, Wide 2001, ECG analysis: a new approach in human identification,
+#    [doi:10.1109/19.930458](https://doi.org/10.1109/19.930458)
+# 2. Kligfield et al. 2007, Recommendations for the standardization and interpretation of the electrocardiogram, part I,
+#    [doi:10.1161/CIRCULATIONAHA.106.180200](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)
+# 3. Batchvarov, Malik, Camm 2007, Incorrect electrode cable connection during electrocardiographic recording,
+#    [doi:10.1093/europace/eum198](https://doi.org/10.1093/europace/eum198)
+# 4. Gumpfer et al. 2024, Towards trustworthy AI in cardiology: a comparative analysis of explainable AI methods for
+#    electrocardiogram interpretation, AIME 2024, [doi:10.1007/978-3-031-66535-6_36](https://doi.org/10.1007/978-3-031-66535-6_36)
