@@ -25,12 +25,11 @@ import numpy as np
 
 import ecgxai
 from ecgxai import check_ecg, read_ecg
-from ecgxai.ecg.delineation import delineate
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.noise import Noise
 from ecgxai.ecg.quality import LIMITS
 from ecgxai.ecg.reading import FORMATS, MissingInformation
-from ecgxai.plotting import percent, plot_ecg
+from ecgxai.plotting import plot_ecg
 from ecgxai.report import explain_ecg, plot_explanation, report
 
 folder = Path(tempfile.mkdtemp())
@@ -383,6 +382,8 @@ print(check_ecg(colleague))
 
 # %% exercise 3 tags=["solution"]
 # Exercise 3: measure, then read the file with the right rate.
+from ecgxai.ecg.delineation import delineate
+
 repaired = read_ecg(folder / "slow.csv", fs=250, unit="mV")
 for label, recording in {"the colleague's": colleague, "repaired": repaired}.items():
     intervals = delineate(recording).intervals()
@@ -397,6 +398,8 @@ for label, recording in {"the colleague's": colleague, "repaired": repaired}.ite
 
 # %% exercise 4 tags=["solution"]
 # Exercise 4: the lead x wave matrices of three windows.
+from ecgxai.plotting import percent
+
 last = prepared.duration - 4
 windows = [explain_ecg(ecg, MODELS, explain=explanation.model, start=start) for start in (0, last / 2, last)]
 for window in windows:
