@@ -6,9 +6,10 @@ Only embedded models and simulated recordings are used, so that nothing of other
 from pathlib import Path
 
 import ecgxai
-from ecgxai.plotting import plot_ecg, plot_heartbeat, save_figure
+from ecgxai.plotting import plot_ecg, plot_ground_truth, plot_heartbeat, save_figure
 
-GALLERY = Path(__file__).resolve().parents[1] / "plots" / "gallery"
+ROOT = Path(__file__).resolve().parents[1]
+GALLERY = ROOT / "plots" / "gallery"
 
 
 def known_cause():
@@ -31,7 +32,12 @@ def heart_vector():
     return plot_heartbeat(heart_beat("LBBB"), "Left bundle branch block: one heartbeat, seen from twelve sides")
 
 
-FIGURES = {"known_cause": known_cause, "heart_vector": heart_vector}
+def ground_truth():
+    """Draw the table of the ground-truth benchmark, which ``benchmarks/ground_truth.py`` makes."""
+    return plot_ground_truth(ROOT / "benchmarks" / "ground_truth.csv")
+
+
+FIGURES = {"known_cause": known_cause, "heart_vector": heart_vector, "ground_truth": ground_truth}
 
 if __name__ == "__main__":
     for name, draw in FIGURES.items():

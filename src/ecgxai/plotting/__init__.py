@@ -1,5 +1,6 @@
 """Pictures: ECGs on paper, relevance on ECGs, comparison grids, tables."""
 
+from ecgxai.plotting.benchmark import plot_ground_truth
 from ecgxai.plotting.grid import plot_grid
 from ecgxai.plotting.heart import plot_heartbeat
 from ecgxai.plotting.images import plot_image, plot_image_grid
@@ -15,6 +16,7 @@ __all__ = [
     "percent",
     "plot_ecg",
     "plot_grid",
+    "plot_ground_truth",
     "plot_heartbeat",
     "plot_image",
     "plot_image_grid",
