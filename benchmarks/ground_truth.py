@@ -6,7 +6,8 @@
 Patients are new ones of the four pathologies that the model recognises; the mask says which samples carry the
 condition. Scenes have one object each; the mask is the object. Explained is the logit of the true class. Each method
 runs with its defaults (for the slow ones with fewer samples, see QUICK), and with the best of a few other settings (see
-SWEEPS), which is chosen on other patients and scenes than the ones it is measured on.
+SWEEPS), which is chosen on other patients and scenes than the ones it is measured on. The methods of the family
+perturbation, of which one map costs hundreds of passes, run with one setting.
 
 Columns: data, model, cause, method, setting ("default" or "best"), parameters, n; area (share that the mask covers,
 which a map without information reaches), mass, rank, pointing, auprc with 95 % bootstrap intervals over patients;
@@ -60,9 +61,9 @@ QUICK = {
     "expected_gradients": {"samples": 16},
     "deepshap": {"samples": 4},
     "occlusion": {"stride": 100},
-    "kernel_shap": {"samples": 400},
-    "lime": {"samples": 400},
-    "rise": {"samples": 400},
+    "kernel_shap": {"samples": 200},
+    "lime": {"samples": 200},
+    "rise": {"samples": 200},
 }
 QUICK_IMAGES = QUICK | {
     "smoothgrad": {"samples": 8},
@@ -89,10 +90,6 @@ SWEEPS = {
     "expected_gradients": [{"background": "shifts"}],
     "deeplift": [{"baseline": "mean"}, {"baseline": "noise"}],
     "deepshap": [{"background": "shifts"}],
-    "occlusion": [{"window": 50, "stride": 50}, {"window": 200, "stride": 100}],
-    "kernel_shap": [{"segment": 50}, {"segment": 200}],
-    "lime": [{"segment": 50}, {"segment": 200}],
-    "rise": [{"cell": 50}, {"cell": 200}],
     "lrp_epsilon": [{"epsilon": value} for value in (0.001, 0.01, 1.0)],
     "lrp_epsilon_std_x": [{"factor": value} for value in (0.1, 0.5, 1.0)]
     + [{"factor": 1.0, "input_rule": rule} for rule in ("sign", "zbox")],
@@ -101,10 +98,6 @@ SWEEPS = {
 }
 SWEEPS_IMAGES = SWEEPS | {
     "gradient_x_sign": [{"mu": mu} for mu in (-1.0, -0.5, 0.5)],
-    "occlusion": [{"window": 48, "stride": 32}],
-    "kernel_shap": [{"segment": 56}],
-    "lime": [{"segment": 56}],
-    "rise": [{"cell": 56}],
 }
 
 

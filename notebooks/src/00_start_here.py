@@ -33,18 +33,19 @@ for package in ("ecgxai", "torch", "numpy", "captum", "zennit", "signxai2", "wfd
 # %% [markdown]
 # ## 2 Which data are in use?
 #
-# The course runs without any download: it brings four small networks, trained on simulated ECGs, and a gallery of simulated
-# recordings. They are labelled so. The published networks and real recordings replace them once they are there. In a terminal,
-# in the folder of the course:
+# The course runs without any download: it brings four small networks, trained on simulated ECGs, a gallery of simulated
+# recordings, and a small AlexNet trained on drawn scenes. They are labelled so. The published networks, the AlexNet of
+# ImageNet and real recordings replace them once they are there. In a terminal, in the folder of the course:
 #
 # ```
-# .venv/bin/python -m ecgxai download ecg-models ecgs
+# .venv/bin/python -m ecgxai download ecg-models ecgs alexnet
 # ```
 #
 # Run this notebook again afterwards, and the lines below change.
 
 # %% models
 models = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+alexnet = ecgxai.load_alexnet()
 
 # %% recordings
 recordings = ecgxai.records()
@@ -84,18 +85,21 @@ ECGExplorer(model="RBBB", method="integrated_gradients")
 # | notebook | after it, you can |
 # |---|---|
 # | **00 Start here** | check the environment, use the explorers |
-# | 01 Inside AlexNet *(in preparation)* | read filters and feature maps, synthesise what a class looks like |
-# | 02 Gradients and saliency *(in preparation)* | use the gradient family and occlusion, and say when each misleads |
-# | 03 Layer-wise relevance *(in preparation)* | build LRP by hand, choose its rules, read conservation |
-# | 04 SIGN *(in preparation)* | explain the bias of "times input" and what SIGN changes |
-# | 05 Can you trust it? *(in preparation)* | test an explanation |
+# | [01 Inside AlexNet](01_inside_alexnet.ipynb) | read filters and feature maps, synthesise what a class looks like |
+# | [02 Gradients and saliency](02_gradients_and_saliency.ipynb) | use the gradient family and occlusion, and say when each misleads |
+# | [03 Layer-wise relevance](03_layer_wise_relevance.ipynb) | build LRP by hand, choose its rules, read conservation |
+# | [04 SIGN](04_sign.ipynb) | explain the bias of "times input" and what SIGN changes |
+# | [05 Can you trust it?](05_can_you_trust_it.ipynb) | test an explanation |
 # | [06 Reading an ECG](06_reading_an_ecg.ipynb) | load, check, filter and delineate a recording |
 # | [07 ECG models](07_ecg_models.ipynb) | run, port and train the networks |
 # | [08 Lead-wise attribution](08_lead_wise_attribution.ipynb) | explain twelve leads with every method, and read the maps |
-# | 09 From saliency to semantics *(in preparation)* | turn a map into statements that a cardiologist can check |
-# | 10 Your own ECG *(in preparation)* | bring a recording and explain it |
+# | [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb) | turn a map into statements that a cardiologist can check |
+# | [10 Your own ECG](10_your_own_ecg.ipynb) | bring a recording and explain it |
 #
-# Go on with [06 Reading an ECG](06_reading_an_ecg.ipynb).
+# Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may
+# begin with 06 and come back.
+#
+# Go on with [01 Inside AlexNet](01_inside_alexnet.ipynb).
 
 # %% [markdown]
 # ## If something fails

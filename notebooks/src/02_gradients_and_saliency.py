@@ -570,8 +570,8 @@ by_class, notes = {}, {}
 for name in asked:
     for label, target in (("cat", cat), ("car", car)):
         relevance = ecgxai.attribute(network, x, name, target=target, **FEWER.get(name, {}))
-        by_class[f"{title(name)}, {label}"] = relevance
-        notes[f"{title(name)}, {label}"] = f"{percent(share(relevance, masks[label]))} on the {label}"
+        by_class[f"{label}: {title(name)}"] = relevance
+        notes[f"{label}: {title(name)}"] = f"{percent(share(relevance, masks[label]))} on the {label}"
 plot_image_grid(x, by_class, columns=7, clip=99, mask=masks, notes=notes, title="The same scene, two questions")
 
 # %% [markdown]

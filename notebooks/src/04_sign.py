@@ -316,9 +316,9 @@ side_by_side(scene.image, maps, "Gradient × SIGN-μ", scene.objects[0].mask, co
 
 # %% sweep
 def on_object(relevance):
-    """Share of the positive relevance on the object, mean over the scenes; the colours are summed first."""
+    """Share of the positive relevance on the object, mean over the scenes that have any; colours are summed first."""
     positive = relevance.sum(1).clamp(min=0)
-    return float(((positive * objects).sum((1, 2)) / positive.sum((1, 2))).mean())
+    return float(((positive * objects).sum((1, 2)) / positive.sum((1, 2))).nanmean())
 
 
 area = float(objects.float().mean())
@@ -530,9 +530,6 @@ plot_matrix(
 )
 
 # %% [markdown]
-# A dash: the map of some scene has no positive relevance at all (its explained logit is negative), so the mean share has
-# no value.
-#
 # Compare within a row. Pictures and ECGs differ in what lies near zero. In the AV block it was the evidence, in a scene
 # it is as often background: there *times input* acts as a filter that happens to fit. Neither is a law; the curve of
 # section 2 and a known cause tell which case one has.
