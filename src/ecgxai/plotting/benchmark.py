@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 from matplotlib.patches import Rectangle
 
-from ecgxai.attribution import METHODS
 from ecgxai.plotting.sheet import CourseFigure, Sheet, fold, text_width
 from ecgxai.plotting.style import GREY, INK, LABEL, PAPER_PALE, SMALL, TEXT, TITLE, percent
 
@@ -60,7 +59,7 @@ def plot_ground_truth(table, *, title: str | None = None) -> CourseFigure:
     columns = list(dict.fromkeys(sorted((row.column for row in rows), key=lambda name: (name == "scenes", name))))
     models = [model for model in MODELS if any(row.model == model for row in rows)]
     order = _sorted_methods(rows, models[0])
-    names = [METHODS[name].title if name in METHODS else name for name in order]
+    names = [_title(name) for name in order]
     left = 3 + max(text_width(name, TEXT) for name in names)
     wide = (WIDTH - left - GAP * (len(columns) - 1)) / len(columns)
     heading = fold(title or "Which methods find the cause? Share of the positive relevance on it", WIDTH, TITLE, "bold")
@@ -184,6 +183,14 @@ def _in_words(rows: list[_Row], columns: list[str], order: list[str], model: str
     facts = []
     for column in columns:
         best = max((row for row in rows if row.column == column), key=lambda row: row.mass)
-        name = METHODS[best.method].title if best.method in METHODS else best.method
-        facts.append(f"{column}: most {name}, {percent(best.mass)} on {percent(best.area)} of the samples")
+        facts.append(
+            f"{column}: most {_title(best.method)}, {percent(best.mass)} on {percent(best.area)} of the samples"
+        )
     return f"Relevance on the known cause, {len(order)} methods; {'; '.join(facts)}."
+
+
+def _title(name: str) -> str:
+    """Return a method's title; the name itself where the table knows a method that this version does not."""
+    from ecgxai.attribution import METHODS  # imported here, for captum imports pyplot and plotting does without it
+
+    return METHODS[name].title if name in METHODS else name
