@@ -1,5 +1,6 @@
 """Explorers: ipywidgets controls beside a picture that follows them. Built from the method registry."""
 
+from ecgxai.explorers.canvas import ECGCanvas
 from ecgxai.explorers.ecg import ECGExplorer
 from ecgxai.explorers.heart import HeartVector
 from ecgxai.explorers.images import ImageExplorer
@@ -7,4 +8,4 @@ from ecgxai.explorers.network import NetworkExplorer
 from ecgxai.explorers.own_ecg import OwnECG
 from ecgxai.explorers.rule_lab import RuleLab
 
-__all__ = ["ECGExplorer", "HeartVector", "ImageExplorer", "NetworkExplorer", "OwnECG", "RuleLab"]
+__all__ = ["ECGCanvas", "ECGExplorer", "HeartVector", "ImageExplorer", "NetworkExplorer", "OwnECG", "RuleLab"]

@@ -35,6 +35,7 @@ from ecgxai.plotting.style import (
 )
 
 SIGNAL_MM, TRUTH_MM = 0.32, 1.3  # line of the signal, height of the underline
+GRID_MM = {"fine": 0.1, "coarse": 0.2}
 WAVE = 5.6  # points; P, QRS and T stand close together
 
 
@@ -133,10 +134,10 @@ def draw_paper(sheet: Sheet, colours: dict):
     """Draw the sheet and its grid: a fine line every millimetre, a coarse one every five."""
     paper = Rectangle((0, 0), sheet.width, sheet.height, facecolor=colours["sheet"], linewidth=0, zorder=0)
     sheet.axes.add_patch(paper)
-    for name, step, width, zorder in (("fine", 1, 0.1, 1.0), ("coarse", 5, 0.2, 1.1)):
+    for name, step, zorder in (("fine", 1, 1.0), ("coarse", 5, 1.1)):
         upright = [[(x, 0), (x, sheet.height)] for x in np.arange(0, sheet.width + 0.5, step)]
         level = [[(0, y), (sheet.width, y)] for y in np.arange(0, sheet.height + 0.5, step)]
-        sheet.lines(upright + level, width, colours[name], zorder, gid=f"grid-{name}")
+        sheet.lines(upright + level, GRID_MM[name], colours[name], zorder, gid=f"grid-{name}")
 
 
 def _draw_pulses(sheet, page, rows):

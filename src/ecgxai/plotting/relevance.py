@@ -188,7 +188,7 @@ def draw_halo(sheet: Sheet, x, y, values, bottom, top, size=1.0):
     order = order[np.abs(pooled[order]) > FAINT]
     # A piece reaches one sample into its neighbours, so that the round joins close the gaps in sharp bends.
     pieces = [points[max(edges[i] - 1, 0) : edges[i + 1] + 2] for i in order]
-    sheet.lines(pieces, 2.6 * size, relevance_rgba(pooled[order], over="white"), 3, capstyle="butt", joinstyle="round")
+    sheet.lines(pieces, HALO * size, relevance_rgba(pooled[order], over="white"), 3, capstyle="butt", joinstyle="round")
 
 
 def draw_bubbles(sheet: Sheet, x, y, values, bottom, top, size=1.0):
@@ -197,13 +197,14 @@ def draw_bubbles(sheet: Sheet, x, y, values, bottom, top, size=1.0):
     where = np.array([a + np.abs(values[a:b]).argmax() for a, b in pairwise(edges)])
     where = where[np.argsort(np.abs(values[where]), kind="stable")]
     where = where[np.abs(values[where]) > FAINT]
-    diameter = sheet.points(4.2 * size) * np.sqrt(np.abs(values[where]))
+    diameter = sheet.points(BUBBLE * size) * np.sqrt(np.abs(values[where]))
     sheet.axes.scatter(x[where], y[where], s=diameter**2, c=relevance_rgba(values[where]), linewidths=0, zorder=3)
 
 
 # Each is called with the sheet, the signal (x, y) and the lane in mm, normalised values, and how thick to draw.
 STYLES = {"band": draw_band, "halo": draw_halo, "bubbles": draw_bubbles}
 PER_BAND, PER_HALO, PER_BUBBLE = 5.0, 4.0, 2.5  # columns in a millimetre, as seen at 5 pixels a millimetre
+HALO, BUBBLE = 2.6, 4.2  # width of a halo and diameter of the largest bubble, mm as seen at 5 pixels a millimetre
 FAINT = 0.01  # normalised magnitude below which a halo or a bubble would be white on white
 
 

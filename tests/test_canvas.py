@@ -1,0 +1,114 @@
+"""The canvas: what it sends, once; what it refuses; and its static twin. Its pictures: test_browser.py."""
+
+import re
+from base64 import b64decode
+
+import numpy as np
+import pytest
+import traitlets
+
+from ecgxai.ecg.leads import LEADS
+from ecgxai.explorers.canvas import CHOICES, LARGEST, STATIC, ECGCanvas, quantise
+
+RNG = np.random.default_rng(4)
+SIGNAL = RNG.normal(size=(12, 600)).astype(np.float32)
+RELEVANCE = RNG.normal(size=(12, 600)) * np.geomspace(1e-6, 1e3, 12)[:, None]
+
+
+@pytest.fixture
+def canvas():
+    return ECGCanvas(SIGNAL, RELEVANCE, fs=500)
+
+
+def changes(canvas, act):
+    """Return the synced traits that an action changes: these, and no others, travel to the browser."""
+    seen = []
+
+    def note(change):
+        seen.append(change.name)
+
+    canvas.observe(note, traitlets.All)
+    act()
+    canvas.unobserve(note, traitlets.All)
+    return {name for name in seen if canvas.trait_metadata(name, "sync")}
+
+
+def test_the_buffers_hold_signal_and_relevance(canvas):
+    assert np.array_equal(np.frombuffer(canvas.signal, "<f4").reshape(12, 600), SIGNAL)
+    fractions = np.frombuffer(canvas.relevance, "<i2").reshape(12, 600) / LARGEST
+    error = np.abs(fractions * np.array(canvas.maxima)[:, None] - RELEVANCE).max(axis=1)
+    assert (error <= np.abs(RELEVANCE).max(axis=1) / (2 * LARGEST) * (1 + 1e-9)).all()
+
+
+def test_a_lead_without_relevance_is_zero():
+    data, maxima = quantise(np.zeros((12, 5)))
+    assert data == bytes(2 * 12 * 5)
+    assert maxima == [0.0] * 12
+
+
+def test_a_window_keeps_the_scale_of_the_whole_record():
+    canvas = ECGCanvas(SIGNAL, RELEVANCE, fs=500, start=0.2, stop=0.6)
+    assert (canvas.first, canvas.samples) == (100, 200)
+    assert canvas.maxima == np.abs(RELEVANCE).max(axis=1).tolist()
+    assert np.array_equal(np.frombuffer(canvas.signal, "<f4").reshape(12, 200), SIGNAL[:, 100:300])
+    assert len(canvas.relevance) == 2 * 12 * 200
+
+
+def test_only_what_changed_travels(canvas):
+    assert changes(canvas, lambda: setattr(canvas, "threshold", 0.3)) == {"threshold"}
+    assert changes(canvas, lambda: setattr(canvas, "sign", "negative")) == {"sign_index"}
+    assert changes(canvas, lambda: canvas.show(SIGNAL, RELEVANCE, fs=500)) == set()
+    assert changes(canvas, lambda: canvas.show(SIGNAL, 2 * RELEVANCE, fs=500)) == {"maxima"}
+    assert changes(canvas, lambda: canvas.show(SIGNAL, RELEVANCE[::-1], fs=500)) == {"maxima", "relevance"}
+    assert changes(canvas, lambda: canvas.show(SIGNAL, None, fs=500)) == {"maxima", "relevance"}
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_word_and_its_place_in_the_list_stay_together(canvas, name):
+    for place, word in enumerate(CHOICES[name]):
+        setattr(canvas, name, word)
+        assert getattr(canvas, f"{name}_index") == place
+    setattr(canvas, f"{name}_index", 0)  # as a linked Dropdown does
+    assert getattr(canvas, name) == CHOICES[name][0]
+
+
+def test_what_cannot_be_shown_is_refused_and_the_view_stays(canvas):
+    broken = RELEVANCE.copy()
+    broken[3, 7] = np.nan
+    cases = [
+        ((SIGNAL, RELEVANCE.T), "Transpose it"),
+        ((SIGNAL, broken), "lead aVR at sample 7"),
+        ((SIGNAL * 1000, RELEVANCE), "If it is in µV"),
+    ]
+    for arguments, message in cases:
+        assert changes(canvas, lambda a=arguments, m=message: _refuses(canvas, a, m)) == set()
+    with pytest.raises(ValueError, match="no option"):
+        ECGCanvas(SIGNAL, RELEVANCE, fs=500, colour="red")
+    for name, value in (("overlay", "rainbow"), ("threshold", 1.0), ("leads", ["V7"]), ("leads", []), ("columns", 0)):
+        with pytest.raises(traitlets.TraitError):
+            setattr(canvas, name, value)
+
+
+def _refuses(canvas, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        canvas.show(*arguments, fs=500)
+
+
+def test_one_bundle_holds_the_view_and_its_static_twin(canvas):
+    canvas.overlay, canvas.leads = "halo", ["II", "V1"]
+    data, metadata = canvas._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == canvas.model_id
+    assert b64decode(data["image/png"]).startswith(b"\x89PNG")
+    assert metadata["image/png"]["alt"].startswith("ECG: leads II, V1 on ECG paper")
+    assert "Relevance as halo" in metadata["image/png"]["alt"]
+
+
+def test_the_module_loads_nothing_from_elsewhere():
+    for path in STATIC.iterdir():
+        assert not re.search(r"https?:|^\s*import |@import|url\(", path.read_text(), re.MULTILINE), path.name
+
+
+def test_the_package_ships_the_module(canvas):
+    assert "render" in canvas._esm
+    assert ".ecgxai-ecg" in canvas._css
+    assert list(LEADS) == canvas.look["leads"]
