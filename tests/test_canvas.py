@@ -1,4 +1,4 @@
-"""The canvas: what it sends, once; what it refuses; and its static twin. Its pictures: test_browser.py."""
+"""The canvas: what it sends, once; what it refuses; and its static twin."""
 
 import re
 from base64 import b64decode

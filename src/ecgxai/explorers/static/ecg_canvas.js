@@ -552,6 +552,7 @@ class View {
     if (!widthPx || !this.ecg.samples) return;
     const ratio = window.devicePixelRatio || 1, show = readShow(this.model), { ecg, look, table, brush } = this;
     this.scene = { ecg, show, look, table, brush, ratio, lay: layOut(ecg, show, look, widthPx) };
+    this.keepMarks();
     const { lay } = this.scene;
     this.drawLayers();
     const ctx = sized(this.sheet, lay.widthPx, lay.heightPx, ratio);
@@ -562,6 +563,14 @@ class View {
     blit(this.layers.ink);
     this.drawWords();
     this.drawOver();
+  }
+
+  /** What the pointer is on, and the calipers, stay with their lead and sample where these are still there. */
+  keepMarks() {
+    const { lay, ecg } = this.scene, { strip, sample } = this.at ?? {};
+    const same = lay.strips.find((one) => one.lead === strip?.lead && sample >= one.begin && sample < one.end);
+    this.at = same ? { strip: same, sample } : null;
+    for (const one of this.calipers?.at ?? []) one.sample = clamp(one.sample, 0, ecg.samples - 1);
   }
 
   /** Draw again what lies below and above the relevance, where it has changed. */
@@ -670,7 +679,7 @@ class View {
   }
 
   wheel(event) {
-    if (!(event.ctrlKey || event.altKey)) return; // the wheel alone scrolls the notebook
+    if (!this.scene || !(event.ctrlKey || event.altKey)) return; // the wheel alone scrolls the notebook
     event.preventDefault();
     this.zoomBy(Math.exp(-event.deltaY / 300), under(this.scene, ...this.pixel(event)));
   }
