@@ -1,4 +1,4 @@
-"""Executes a notebook as a learner would: every cell in order, then every control of every widget.
+"""Executes a notebook as a learner would: every cell in order, then the controls of its widgets.
 
 nbclient stops at a cell that raises, and at nothing else: an exception in a widget's callback, in a thread or in an
 asyncio task ends in the widget's Output area, on stderr, or nowhere in the page. A second client therefore listens to
@@ -7,6 +7,7 @@ everything that the kernel publishes.
 
 import copy
 import os
+import random
 import re
 import sys
 import tempfile
@@ -14,6 +15,7 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from queue import Empty
 
@@ -46,6 +48,7 @@ PROGRESS = re.compile(r"^(.*[:\s])?(\d+%\|.*\| *\S+/\S+|\d[\d.]*[a-zA-Z]+) \[\d+
 
 
 ATTEMPTS = 2
+DRIVING = 20.0  # seconds for the controls of a notebook; each explorer's own tests drive every option of every control
 
 
 class LostAnswer(Exception):
@@ -54,10 +57,20 @@ class LostAnswer(Exception):
 
 @dataclass
 class Execution:
-    """How an execution went: wall-clock time, peak resident memory of the kernel and its children, what went wrong."""
+    """How an execution went.
+
+    Parameters
+    ----------
+    seconds : wall-clock time of the cells, kernel's start included
+    peak_mb : peak resident memory of the kernel and its children
+    driven, controls : how many controls were moved within DRIVING seconds, of how many
+    problems : what went wrong
+    """
 
     seconds: float = 0.0
     peak_mb: float = 0.0
+    driven: int = 0
+    controls: int = 0
     problems: list[str] = field(default_factory=list)
 
 
@@ -80,7 +93,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, timeout: float, **env
     timeout : seconds that a cell, or the answer to one change of a control, may take
     environment : variables for the kernel, on top of the caller's own and of ENVIRONMENT
     """
-    source, start = copy.deepcopy(notebook.cells), time.perf_counter()
+    source = copy.deepcopy(notebook.cells)
     for _ in range(ATTEMPTS):
         notebook.cells, result = copy.deepcopy(source), Execution()
         try:
@@ -89,11 +102,11 @@ def execute(notebook: nbformat.NotebookNode, folder: Path, timeout: float, **env
         except LostAnswer as lost:
             print(f"({lost})", end=" ", flush=True)
             result.problems.append(str(lost))
-    result.seconds = time.perf_counter() - start
     return result
 
 
 def _execute_once(notebook, folder: Path, timeout: float, environment: dict[str, str], result: Execution) -> None:
+    start = time.perf_counter()
     client = NotebookClient(
         notebook,
         timeout=timeout,
@@ -107,7 +120,7 @@ def _execute_once(notebook, folder: Path, timeout: float, environment: dict[str,
         env = {**inherited(), **ENVIRONMENT, "IPYTHONDIR": scratch, **environment}
         try:
             with client.setup_kernel(env=env, stderr=log), peak_memory(client.km.provisioner.pid, result):
-                _execute_cells(client, timeout, result)
+                _execute_cells(client, timeout, result, start)
         except RuntimeError as error:  # jupyter_client's word for a kernel that does not start
             log.seek(0)
             result.problems.append(f"{error}\n{log.read()[-2000:]}".rstrip())
@@ -119,7 +132,7 @@ def inherited() -> dict[str, str]:
     return kept | {key: str(Path(kept[key]).expanduser().absolute()) for key in FOLDERS if kept.get(key)}
 
 
-def _execute_cells(client: NotebookClient, timeout: float, result: Execution) -> None:
+def _execute_cells(client: NotebookClient, timeout: float, result: Execution, start: float) -> None:
     with listening(client.km) as witness:
         for index, cell in enumerate(client.nb.cells):
             try:
@@ -132,9 +145,23 @@ def _execute_cells(client: NotebookClient, timeout: float, result: Execution) ->
                     raise LostAnswer(f"cell {index}: the kernel is idle, its answer was lost") from error
                 result.problems.append(f"cell {index} ({cell.id}):\n{ANSI.sub('', str(error)).strip()}")
                 return
+            finally:
+                result.seconds = time.perf_counter() - start
             result.problems += [f"cell {index} ({cell.id}): {problem}" for problem in problems_in(heard(witness))]
-        for change in changes(client.widget_state):
+        drive_all(client.widget_state, witness, timeout, result)
+
+
+def drive_all(widgets: dict[str, dict], witness: BlockingKernelClient, timeout: float, result: Execution) -> None:
+    """Move control after control, in an order of chance that is the same each time, for DRIVING seconds."""
+    controls = [list(group) for _, group in groupby(changes(widgets), key=lambda change: change.widget)]
+    random.Random(0).shuffle(controls)
+    result.controls, end = len(controls), time.monotonic() + DRIVING
+    for control in controls:
+        if time.monotonic() > end:
+            return
+        for change in control:
             result.problems += [f"{change.label}: {problem}" for problem in drive(witness, change, timeout)]
+        result.driven += 1
 
 
 def idle(client: BlockingKernelClient, patience: float = 5.0) -> bool:

@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help="the folder that holds src/")
     parser.add_argument("--out", type=Path, default=ROOT / "build", help="where run writes HTML")
     parser.add_argument("--plots", type=Path, default=ROOT / "plots", help="where run writes the figures")
+    parser.add_argument("--variant", choices=("both", "exercises", "solutions"), default="both")
     parser.add_argument("--timeout", type=float, default=CELL_TIMEOUT, help="seconds for one cell (%(default)g)")
     options = parser.parse_args(arguments)
     try:
@@ -94,7 +95,8 @@ def execute_all(options: argparse.Namespace, finish, **environment: str) -> int:
         clean(notebook)
         finish(path, notebook, execution)
         done[name] = execution
-        print(f"{execution.seconds:.1f} s, {execution.peak_mb:.0f} MB, {verdict(execution)}", flush=True)
+        moved = f"{execution.driven} of {execution.controls} controls moved, " * (execution.controls > 0)
+        print(f"{execution.seconds:.1f} s, {execution.peak_mb:.0f} MB, {moved}{verdict(execution)}", flush=True)
         for problem in execution.problems:
             print(indent(problem), file=sys.stderr, flush=True)
     print("\n" + table(done))
@@ -103,7 +105,9 @@ def execute_all(options: argparse.Namespace, finish, **environment: str) -> int:
 
 def planned(options: argparse.Namespace) -> list[tuple[str, nbformat.NotebookNode]]:
     """Return the notebooks that the sources asked for make: (path below notebooks/, notebook without outputs)."""
-    return [item for source in sources(options.notebooks, options.names) for item in variants(source).items()]
+    made = [item for source in sources(options.notebooks, options.names) for item in variants(source).items()]
+    wanted = {"exercises": (False,), "solutions": (True,), "both": (False, True)}[options.variant]
+    return [(path, notebook) for path, notebook in made if path.startswith("solutions/") in wanted]
 
 
 def check(options: argparse.Namespace) -> int:
