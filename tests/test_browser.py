@@ -2,11 +2,12 @@
 
 import io
 
+import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from browser import browser, chromium, open_page, put, settle, show_canvas
+from browser import browser, chromium, complaints, jupyter_lab, open_page, put, settle, show_canvas
 from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.canvas import LARGEST, ECGCanvas
 from ecgxai.plotting.relevance import Scale, pool_signed_max
@@ -262,3 +263,48 @@ def test_without_relevance_the_paper_is_pink(show):
 def test_a_closed_view_leaves_the_model_alone(page):
     page.evaluate("window.close_view()")
     assert page.evaluate("Object.values(window.model.handlers).every((list) => list.length === 0)")
+
+
+NOTEBOOK = """\
+import numpy as np, ipywidgets as widgets
+from ecgxai.explorers.canvas import ECGCanvas
+t = np.arange(2000) / 500
+signal = np.sin(2 * np.pi * t) * np.linspace(0.3, 1, 12)[:, None]
+canvas = ECGCanvas(signal, np.cos(np.pi * t) * np.linspace(0.1, 1, 12)[:, None], fs=500)
+threshold = widgets.FloatSlider(description="threshold", max=0.95, step=0.05)
+sign = widgets.Dropdown(description="sign", options=["both", "positive", "negative"])
+links = [widgets.jsdlink((threshold, "value"), (canvas, "threshold"))]
+links += [widgets.jsdlink((sign, "index"), (canvas, "sign_index"))]
+widgets.VBox([threshold, sign, canvas])"""
+
+
+def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path, monkeypatch):
+    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):
+        monkeypatch.setenv(name, str(tmp_path / "jupyter" / name.lower()))
+    cell = nbformat.v4.new_code_cell(NOTEBOOK)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "canvas.ipynb")
+    with jupyter_lab(tmp_path) as (address, token):
+        page = running.new_page(viewport={"width": 1300, "height": 1100})
+        seen = complaints(page)
+        page.goto(f"{address}/lab/tree/canvas.ipynb?token={token}")
+        page.locator(".jp-Notebook .cm-content").first.click(timeout=120_000)
+        page.keyboard.press("Shift+Enter")
+        page.wait_for_selector(".ecgxai-sheet[height]", timeout=120_000)
+        settle(page)
+        before = picture(page)
+        assert (before[:, :, 0] > before[:, :, 2] + 40).mean() > 0.01  # relevance for, in vermilion
+        page.locator(".noUi-handle").first.focus()
+        for _ in range(10):
+            page.keyboard.press("ArrowRight")
+        settle(page)
+        after = picture(page)
+        assert not np.array_equal(before, after)
+        page.locator(".widget-dropdown select").select_option("negative")
+        settle(page)
+        against = picture(page)
+        assert (against[:, :, 0] > against[:, :, 2] + 40).mean() < 0.01
+        assert "negative R only" in page.inner_text(".ecgxai-legend")
+        assert [line for line in seen if "ecgxai" in line or "anywidget" in line] == []
+        assert seen == []
+        page.close()
