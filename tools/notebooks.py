@@ -40,7 +40,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help="the folder that holds src/")
     parser.add_argument("--out", type=Path, default=ROOT / "build", help="where run writes HTML")
     parser.add_argument("--plots", type=Path, default=ROOT / "plots", help="where run writes the figures")
-    parser.add_argument("--variant", choices=("both", "exercises", "solutions"), default="both")
+    parser.add_argument(
+        "--variant",
+        choices=("both", "exercises", "solutions"),
+        default="both",
+        help="solutions: those, and the notebooks that need none",
+    )
     parser.add_argument("--timeout", type=float, default=CELL_TIMEOUT, help="seconds for one cell (%(default)g)")
     options = parser.parse_args(arguments)
     try:
@@ -105,9 +110,11 @@ def execute_all(options: argparse.Namespace, finish, **environment: str) -> int:
 
 def planned(options: argparse.Namespace) -> list[tuple[str, nbformat.NotebookNode]]:
     """Return the notebooks that the sources asked for make: (path below notebooks/, notebook without outputs)."""
-    made = [item for source in sources(options.notebooks, options.names) for item in variants(source).items()]
-    wanted = {"exercises": (False,), "solutions": (True,), "both": (False, True)}[options.variant]
-    return [(path, notebook) for path, notebook in made if path.startswith("solutions/") in wanted]
+    out = []
+    for source in sources(options.notebooks, options.names):
+        made = list(variants(source).items())  # the exercise, then its solution where there is one
+        out += {"exercises": made[:1], "solutions": made[-1:], "both": made}[options.variant]
+    return out
 
 
 def check(options: argparse.Namespace) -> int:
