@@ -242,3 +242,10 @@ def test_every_formula_can_be_drawn(name):
 def test_figure_refuses_other_options(options):
     with pytest.raises(ValueError, match="expected"):
         plot_explained(make_scene(0).image, np.zeros((224, 224)), **options)
+
+
+def test_a_choice_whose_value_is_none_is_shown_and_not_an_empty_field():
+    explorer = ImageExplorer(7)
+    explorer.controls["seed"].value = 9
+    assert explorer.controls["target"].label == "the most probable class"
+    assert explorer.controls["target"].value is None

@@ -23,8 +23,14 @@ def grid(controls) -> widgets.GridBox:
 
 
 def drop(description: str, options, value) -> widgets.Dropdown:
-    """Return a choice among options, words or (label, value)."""
-    return widgets.Dropdown(description=description, options=options, value=value, style=LABEL, layout=FIELD)
+    """Return a choice among options, words or (label, value).
+
+    An option whose value is None is chosen by its place: ipywidgets takes ``value=None`` for no choice, an empty field.
+    """
+    values = [option[1] if isinstance(option, tuple) else option for option in options]
+    return widgets.Dropdown(
+        description=description, options=options, index=values.index(value), style=LABEL, layout=FIELD
+    )
 
 
 def slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:

@@ -159,7 +159,7 @@ class ImageExplorer(MethodExplorer):
         options += [(names[k] + ", in the picture" * (names[k] in shown.objects), k) for k in listed]
         with self.quietly():
             self.controls["target"].options = options
-            self.controls["target"].value = None
+            self.controls["target"].index = 0
 
     def _index(self, target) -> int:
         """Return the index of a class, and list it among those that can be explained."""
