@@ -28,7 +28,7 @@ help:
 	@echo "NB='06 07' the notebooks. Real recordings and weights: $(BIN)/python -m ecgxai download all"
 
 course: $(STAMP) data
-	$(NOTEBOOKS) run --variant exercises $(NB)
+	$(NOTEBOOKS) run $(NB) --variant exercises
 
 lab: $(STAMP)
 	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) --ServerApp.root_dir=$(CURDIR) notebooks/00_start_here.ipynb
