@@ -44,6 +44,7 @@ from ecgxai.models.alexnet import load_alexnet
 from ecgxai.models.alexnet import preprocess as preprocess_image
 from ecgxai.models.weights import ECG_MODELS
 from ecgxai.paths import data_dir
+from scene_localisation import QUICK as QUICK_IMAGES
 
 MEASURES = ("mass", "rank", "pointing", "auprc")
 SEEDS = {"test": 5_000_000, "tune": 5_500_000}  # nothing was trained, and nothing else is tested, on these
@@ -64,18 +65,6 @@ QUICK = {
     "kernel_shap": {"samples": 200},
     "lime": {"samples": 200},
     "rise": {"samples": 200},
-}
-QUICK_IMAGES = QUICK | {
-    "smoothgrad": {"samples": 8},
-    "smoothgrad_x_input": {"samples": 8},
-    "smoothgrad_x_sign": {"samples": 8},
-    "vargrad": {"samples": 8},
-    "integrated_gradients": {"steps": 12},
-    "expected_gradients": {"samples": 12},
-    "occlusion": {"window": 32, "stride": 32},
-    "kernel_shap": {"samples": 128, "segment": 32},
-    "lime": {"samples": 128, "segment": 32},
-    "rise": {"samples": 128},
 }
 
 _NOISES = [{"noise": level} for level in (0.02, 0.05, 0.2)]

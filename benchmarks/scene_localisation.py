@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 from ecgxai import METHODS, attribute
+from ecgxai.evaluation import relevance_mass
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 
@@ -56,9 +57,8 @@ def positive(model, scenes, classes, method: str) -> np.ndarray:
 def on_object(model, scenes, method: str) -> np.ndarray:
     """Return the share of the positive relevance on the only object of each scene, (N,); 0 for a map without any."""
     maps = positive(model, scenes, [scene.objects[0].index for scene in scenes], method)
-    inside = np.array([relevance[scene.objects[0].mask].sum() for relevance, scene in zip(maps, scenes, strict=True)])
-    total = maps.sum((1, 2))
-    return inside / np.where(total > 0, total, 1)
+    masks = np.stack([scene.objects[0].mask for scene in scenes])
+    return np.nan_to_num(relevance_mass(maps, masks))
 
 
 def on_the_right_one(model, scenes, method: str) -> np.ndarray:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import matplotlib
 import pytest
+import torch
 
 import ecgxai  # noqa: F401  before any test imports zennit or signxai: it makes torchvision importable
 
@@ -29,3 +30,12 @@ def data_dir(tmp_path, monkeypatch) -> Path:
     path.mkdir()
     monkeypatch.setenv("ECGXAI_DATA", str(path))
     return path
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """For modules of small batches: a second thread would wait more than it works."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

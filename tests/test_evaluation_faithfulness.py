@@ -10,14 +10,7 @@ from networks import ImageNet, ecg_batch, image_batch, linear_ecg, seeded
 
 QUIET = {"progress": False}
 
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small batches: a second thread would wait more than it works."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

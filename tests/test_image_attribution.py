@@ -32,16 +32,10 @@ QUICK = {
     "vargrad": {"samples": 4},
 }
 
-pytestmark = pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Batches of one or two pictures: a second thread would wait more than it works."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning"),
+    pytest.mark.usefixtures("one_thread"),
+]
 
 
 @cache

@@ -1,6 +1,8 @@
-"""Where downloaded data and embedded assets lie."""
+"""Where downloaded data and embedded assets lie, and how files are written."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
@@ -23,3 +25,18 @@ def data_dir() -> Path:
         return Path(os.environ["ECGXAI_DATA"]).expanduser()
     root = checkout()
     return root / "data" if root else Path(platformdirs.user_cache_dir("ecgxai"))
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Give a path beside ``path`` to write to and move it into place at the end, so that a crash leaves no half file.
+
+    The folder is created. Where the block raises, what was there before stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

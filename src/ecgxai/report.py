@@ -4,7 +4,6 @@ A page for teaching, as PDF and as HTML that needs nothing but itself. It speaks
 the note in ``NOT_FOR_DIAGNOSIS`` stands on every page.
 """
 
-import os
 import re
 import warnings
 from base64 import b64encode
@@ -26,7 +25,7 @@ from ecgxai.ecg.io import RecordError
 from ecgxai.ecg.quality import Report, check_ecg
 from ecgxai.ecg.record import ECG
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
-from ecgxai.paths import checkout
+from ecgxai.paths import checkout, whole_file
 from ecgxai.plotting import plot_ecg
 from ecgxai.plotting.sheet import CourseFigure, fold
 from ecgxai.plotting.style import INK
@@ -427,12 +426,6 @@ class _any_letter(warnings.catch_warnings):
 
 
 def _write(path: Path, content: bytes) -> Path:
-    """Write beside the target and move into place, so that a crash leaves no half file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    with whole_file(path) as part:
         part.write_bytes(content)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
     return path

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ecgxai.attribution.names import resolve
 from ecgxai.attribution.registry import METHODS, MU, Method, Parameter, caveat
-from ecgxai.attribution.running import LOCK, borrowed, progress_to, sample_dims
+from ecgxai.attribution.running import LOCK, borrowed, device_of, progress_to, sample_dims
 from ecgxai.ecg.record import ECG
 
 TIMES = Parameter("times", "choice", "nothing", choices=("nothing", "input", "sign", "input_sign"))
@@ -60,7 +60,7 @@ def attribute(
     """
     name, named = resolve(method)
     row = METHODS[name]
-    batch, single = _as_batch(model, x)
+    batch, single = batch_of(model, x)
     options = _options(row, {**named, **parameters}, images=batch.ndim == 4, method=method)
     times, mu = options.pop("times"), options.pop("mu")
     if "input_rule" in options:
@@ -69,16 +69,15 @@ def attribute(
     if reason:
         warnings.warn(f"{row.title}: {reason}.", MethodWarning, stacklevel=2)
     with LOCK, torch.inference_mode(False), torch.enable_grad(), borrowed(model), progress_to(progress):
-        device = next((weight.device for weight in model.parameters()), batch.device)
-        inside = batch.to(device).clone()
-        classes = _classes(model, inside, target)
+        inside = batch.to(device_of(model, batch.device)).clone()
+        classes = classes_of(model, inside, target)
         relevance = row.function(model, inside, classes, **options).detach()
         relevance = _multiply(relevance, inside, times, mu)
     relevance = relevance.to(batch.device)
     return relevance[0] if single else relevance
 
 
-def _as_batch(model: nn.Module, x) -> tuple[Tensor, bool]:
+def batch_of(model: nn.Module, x) -> tuple[Tensor, bool]:
     """Return x as a float batch (N, ...) and whether N was missing."""
     x = x.tensor() if isinstance(x, ECG) else torch.as_tensor(x) if isinstance(x, np.ndarray) else x
     if not isinstance(x, Tensor):
@@ -98,7 +97,7 @@ def _as_batch(model: nn.Module, x) -> tuple[Tensor, bool]:
     return (x[None], True) if x.ndim == dims else (x, False)
 
 
-def _classes(model: nn.Module, x: Tensor, target) -> Tensor:
+def classes_of(model: nn.Module, x: Tensor, target) -> Tensor:
     """Return the class to explain for each sample, shape (N,); that the network has it is checked where it is used."""
     if target is None:
         with torch.no_grad():

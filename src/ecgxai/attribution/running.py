@@ -229,6 +229,11 @@ def replaced(layer: nn.Module, output: Tensor):
         del layer.forward
 
 
+def device_of(model: nn.Module, otherwise):
+    """Return the device of the network's weights; ``otherwise`` for a network without any."""
+    return next((weight.device for weight in model.parameters()), otherwise)
+
+
 def first_weighted(model: nn.Module) -> nn.Module:
     """Return the first convolution or dense layer: the one that sees the input."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)

@@ -7,9 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecgxai.attribution.core import _as_batch, _classes
+from ecgxai.attribution.core import batch_of, classes_of
 from ecgxai.attribution.gradients import refuse_unknown_classes
-from ecgxai.attribution.running import LOCK, borrowed
+from ecgxai.attribution.running import LOCK, borrowed, device_of
+from ecgxai.plotting.relevance import to_numpy
 
 SIGNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "signed": lambda relevance: relevance,
@@ -45,12 +46,12 @@ def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[
     ------
     ValueError : x without the batch axis, not finite or not of the network's form, or a class that does not exist
     """
-    x, single = _as_batch(model, x)
+    x, single = batch_of(model, x)
     if single or x.ndim not in (3, 4):
         raise ValueError(f"x is one sample of shape {tuple(x.shape[1:])}; expected a batch: x[None] adds the axis.")
-    x = x.to(next((weight.device for weight in model.parameters()), x.device))
+    x = x.to(device_of(model, x.device))
     with LOCK, torch.no_grad(), borrowed(model):
-        classes = _classes(model, x, target)
+        classes = classes_of(model, x, target)
         refuse_unknown_classes(model, x, classes)
     return x, classes
 
@@ -69,7 +70,7 @@ def as_maps(relevance: Tensor | np.ndarray, what: str = "relevance") -> np.ndarr
     ------
     ValueError : another number of axes, no samples, or values that are NaN or infinite
     """
-    maps = relevance.detach().cpu().numpy() if isinstance(relevance, Tensor) else np.asarray(relevance)
+    maps = to_numpy(relevance)
     if maps.ndim not in (3, 4) or maps.size == 0:
         raise ValueError(
             f"{what} has shape {maps.shape}; expected (N, leads, T) for ECGs or (N, colours, H, W) for images, "
@@ -91,7 +92,7 @@ def as_masks(mask: Tensor | np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     ------
     ValueError : another shape, or not bool
     """
-    mask = mask.detach().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask)
+    mask = to_numpy(mask)
     if mask.dtype != bool:
         raise ValueError(f"mask holds {mask.dtype}; expected bool. A mask of 0 and 1 becomes one by mask > 0.")
     if mask.shape != shape:

@@ -73,6 +73,10 @@ class Explorer:
         """Show a line of HTML above the picture, at once."""
         self.message.value = f"<div style='line-height: 1.5; padding: 4px 0'>{line}</div>"
 
+    def complain(self, error: Exception) -> None:
+        """Show what went wrong above the picture, at once."""
+        self.say(f"<b style='color: #a33b00'>{escape(str(error) or type(error).__name__)}</b>")
+
     def values(self) -> dict:
         """Return the present value of every control."""
         return {name: control.value for name, control in self.controls.items()}
@@ -89,7 +93,7 @@ class Explorer:
             self.say(line)
         except Exception as error:
             self.error = error
-            self.say(f"<b style='color: #a33b00'>{escape(str(error) or type(error).__name__)}</b>")
+            self.complain(error)
         else:
             self.error = None
 
@@ -158,6 +162,10 @@ class MethodExplorer(Explorer):
         if change.owner is self.controls["method"]:
             self.offer_parameters(change.new)
         super()._changed(change)
+
+    def say_computing(self, method: str) -> None:
+        """Say which method is at work: some take seconds. The second line keeps the picture in its place."""
+        self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
 
     def settings(self) -> dict:
         """Return the parameters of the method as they stand."""

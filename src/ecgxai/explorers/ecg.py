@@ -79,8 +79,7 @@ class ECGExplorer(MethodExplorer):
         return ecg, min(round(start * ecg.fs), max(ecg.samples - SAMPLES, 0))
 
     def _relevance(self, record, model, target, method, start, settings) -> torch.Tensor:
-        # Some methods take seconds. The second line keeps the picture in its place.
-        self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
+        self.say_computing(method)
         ecg, first = self._window(record, start)
         x = ecg.window(first, SAMPLES).tensor()
         with warnings.catch_warnings():

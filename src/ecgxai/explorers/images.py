@@ -150,9 +150,10 @@ class ImageExplorer(MethodExplorer):
         """Take a picture; what can be explained are its most probable classes and those of its known objects."""
         if shown is self.shown:
             return
-        self.shown = shown
         with torch.no_grad():
-            best = self.model(shown.x).argsort(descending=True).tolist()
+            self.logits, self.nothing = self.model(torch.stack([shown.x, torch.zeros_like(shown.x)]))
+        self.shown = shown
+        best = self.logits.argsort(descending=True).tolist()
         names = self.model.class_names
         listed = best[:TOP] + [k for k in best[TOP:] if names[k] in shown.objects]
         options = [("the most probable class", None)]
@@ -214,8 +215,7 @@ class ImageExplorer(MethodExplorer):
         return f'attribute(net, {self.shown.code}, "{method}", target={target}{self.changed_settings()})'
 
     def _relevance(self, shown: Shown, target: int, method: str, settings) -> Tensor:
-        # Some methods take seconds. The second line keeps the picture in its place.
-        self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
+        self.say_computing(method)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", MethodWarning)  # said in the line above the picture
             return attribute(self.model, shown.x, method, target=target, progress=False, **dict(settings))
@@ -224,8 +224,7 @@ class ImageExplorer(MethodExplorer):
         """Return the figure, and a line with the call and what the method cannot do here."""
         shown = self._picture(picture, seed, mark)
         self._look(shown)
-        with torch.no_grad():
-            logits, nothing = self.model(torch.stack([shown.x, torch.zeros_like(shown.x)]))
+        logits = self.logits
         target = self.controls["target"].value
         target = int(logits.argmax()) if target is None else target
         relevance = self.relevance(shown, target, method, tuple(sorted(self.settings().items())))
@@ -234,7 +233,7 @@ class ImageExplorer(MethodExplorer):
         figure = plot_explained(
             shown.x, relevance, objects=shown.objects, caption=shown.caption,
             classes=[(names[k], float(probabilities[k])) for k in logits.argsort(descending=True)[:TOP].tolist()],
-            explained=names[target], facts=_facts(float(relevance.sum()), logits[target], nothing[target]),
+            explained=names[target], facts=_facts(float(relevance.sum()), logits[target], self.nothing[target]),
             formula=row.formula, citation=row.citation, style=style, clip=clip, threshold=threshold, sign=sign,
             title=f"{row.title} of the {self.model.source} network, explained: {names[target]}",
         )  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ecgxai.attribution.registry import Parameter
-from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, grid
+from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, drop, grid
 from ecgxai.explorers.picture import PictureChoice
 from ecgxai.explorers.worker import Worker
 from ecgxai.models.alexnet import load_alexnet
@@ -87,13 +87,13 @@ class NetworkExplorer(Explorer):
         classes = [(name, index) for index, name in enumerate(self.class_names)]
         controls = {
             "view": widgets.ToggleButtons(options=list(VIEWS.items()), value=view),
-            "layer": widgets.Dropdown(description="layer", options=layers, value=maps[len(maps) // 3], **shared),
-            "order": widgets.Dropdown(description="sorted by", options=list(ORDERS), **shared),
+            "layer": drop("layer", layers, maps[len(maps) // 3]),
+            "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
             "count": widgets.IntSlider(
                 description="channels", value=7, min=1, max=31, continuous_update=False, **shared
             ),
-            "what": widgets.Dropdown(description="maximise", options=("a class", "a channel"), **shared),
-            "target": widgets.Dropdown(description="class", options=classes, value=0, **shared),
+            "what": drop("maximise", ("a class", "a channel"), "a class"),
+            "target": drop("class", classes, 0),
             "channel": widgets.BoundedIntText(description="channel", value=0, min=0, max=0, **shared),
         }
         controls["channel"].max = self.layers[controls["layer"].value].shape[0] - 1

@@ -105,7 +105,7 @@ class OwnECG(MethodExplorer):
         with self.quietly():
             self.controls["start"].disabled = last <= 0
             self.controls["start"].max = last or 6.0
-        self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
+        self.say_computing(method)
         e = self.explain(model, min(start, last), method, tuple(sorted(self.settings().items())))
         figure = plot_explanation(e)
         self.explanation, self.alt = e, figure.alt
@@ -126,7 +126,7 @@ class OwnECG(MethodExplorer):
             page = report(self.ecg, self.networks, **how, **self.settings())
             self.say(f"Saved {escape(page.pdf.name)} and {escape(page.html.name)} in {escape(str(page.pdf.parent))}.")
         except Exception as error:
-            self.say(f"<b style='color: #a33b00'>{escape(str(error))}</b>")
+            self.complain(error)
 
 
 def _number(text: str) -> float:

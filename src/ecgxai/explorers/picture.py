@@ -3,7 +3,7 @@
 import ipywidgets as widgets
 import torch
 
-from ecgxai.explorers.base import FIELD, LABEL
+from ecgxai.explorers.base import FIELD, LABEL, drop
 from ecgxai.explorers.upload import uploaded_files
 from ecgxai.images.io import load_image, load_photograph, photographs
 from ecgxai.images.scenes import make_scene
@@ -29,9 +29,9 @@ class PictureChoice:
         shared = {"style": LABEL, "layout": FIELD}
         self.image = image
         self.controls = {
-            "source": widgets.Dropdown(description="picture", options=options, value=options[0][1], **shared),
+            "source": drop("picture", options, options[0][1]),
             "seed": widgets.BoundedIntText(description="scene", value=0, min=0, max=999_999, **shared),
-            "objects": widgets.Dropdown(description="objects", options=(1, 2), value=1, **shared),
+            "objects": drop("objects", (1, 2), 1),
             "path": widgets.Text(
                 description="path", placeholder="PNG, JPEG or WebP", continuous_update=False, **shared
             ),

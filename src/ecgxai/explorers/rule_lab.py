@@ -11,7 +11,7 @@ from torch import Tensor
 from ecgxai.attribution.layerwise import Shares, share_out
 from ecgxai.attribution.lrp import RULES, STABILISER
 from ecgxai.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
-from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, grid
+from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, drop, grid
 from ecgxai.plotting.rule import plot_rule, short
 from ecgxai.plotting.style import number as figures
 
@@ -145,12 +145,12 @@ class RuleLab(Explorer):
         rows = {
             name: replace(row, default=row.check(parameters.get(name, row.default))) for name, row in PARAMETERS.items()
         }
-        controls = {"rule": widgets.Dropdown(description="rule", options=menu, value=rule, **plain)}
+        controls = {"rule": drop("rule", menu, rule)}
         controls |= {name: control_for(row) for name, row in rows.items()}
         controls["bias"] = widgets.Checkbox(description="bias", value=True, indent=True, **plain)
         if self.given is None:
             last = max(20, seed)
-            controls["kind"] = widgets.Dropdown(description="inputs", options=list(KINDS), value=kind, **plain)
+            controls["kind"] = drop("inputs", list(KINDS), kind)
             controls["seed"] = widgets.IntSlider(description="layer", value=seed, min=0, max=last, **plain)
             controls["seed"].continuous_update = False
         return controls

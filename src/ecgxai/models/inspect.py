@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ecgxai.attribution.running import LOCK, Progress, borrowed, first_weighted, progress_to, sample_dims
+from ecgxai.attribution.running import LOCK, Progress, borrowed, device_of, first_weighted, progress_to, sample_dims
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
@@ -81,7 +81,7 @@ def _outputs(module: nn.Module):
 
 
 def _on_device(net: nn.Module, x: Tensor) -> Tensor:
-    return x.to(next((weight.device for weight in net.parameters()), x.device))
+    return x.to(device_of(net, x.device))
 
 
 @torch.no_grad()

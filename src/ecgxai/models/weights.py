@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, safe_open, save_file
 
 from ecgxai.models.ecg_net import ECGNet
-from ecgxai.paths import ASSETS, data_dir
+from ecgxai.paths import ASSETS, data_dir, whole_file
 
 ECG_MODELS = {
     "AVB": "first-degree atrioventricular block",
@@ -195,12 +195,9 @@ def check_keras_structure(path: str | Path) -> None:
 
 def save_safetensors(model: torch.nn.Module, path: str | Path, **metadata: str) -> None:
     """Write a model's weights; the file appears whole or not at all."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    save_file(state, partial, metadata=metadata or None)
-    partial.replace(path)
+    with whole_file(Path(path)) as part:
+        save_file(state, part, metadata=metadata or None)
 
 
 def load_safetensors(model: torch.nn.Module, path: str | Path) -> dict[str, str]:

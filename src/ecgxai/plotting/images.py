@@ -59,7 +59,7 @@ def plot_image(
     pixels = as_pixels(image)
     outlines = outlines_of(mask, pixels.shape[:2])
     scale = None if relevance is None else scale_for(relevance, pixels, threshold, sign, alpha, clip)
-    width, height = _size(pixels, SIDE)
+    width, height = fitted(pixels, SIDE)
     paper = max(width, SIDE)
     heading = fold(title, paper, TITLE, "bold") if title else []
     lines = fold(scale.describe(label), paper) if scale else []
@@ -122,7 +122,7 @@ def plot_image_grid(
     k = zoom_for(width)
     captions = [[("picture", TEXT, "bold", INK)], *(_caption(n, s, notes.get(n), TILE / k) for n, s in scales.items())]
     rows = [captions[i : i + columns] for i in range(0, len(captions), columns)]
-    tile = _size(pixels, TILE)
+    tile = fitted(pixels, TILE)
     heights = [ceil(tile[1] + (1.5 + LINE * max(map(len, row)) + 2) * k) for row in rows]
 
     first = next(iter(scales.values()))
@@ -135,7 +135,7 @@ def plot_image_grid(
         row, column = divmod(i, columns)
         left, bottom = column * (TILE + GAP), sheet.height - sum(heights[:row]) - tile[1]
         draw_picture(sheet, pixels, scale, outlines, (left + (TILE - tile[0]) / 2, bottom, *tile))
-        _write(sheet, caption, left, bottom - 1.5 * k)
+        write_caption(sheet, caption, left, bottom - 1.5 * k)
     draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max" if clip == 100 else "full")
     sheet.figure.alt = _describe(
         title, "Comparison", pixels, f"{label} of {len(maps)} maps ({', '.join(maps)})", outlines
@@ -279,7 +279,7 @@ def outline(mask: np.ndarray) -> np.ndarray:
 # What comes out ------------------------------------------------------------------------------------------------------
 
 
-def _size(pixels: np.ndarray, side: float) -> tuple[float, float]:
+def fitted(pixels: np.ndarray, side: float) -> tuple[float, float]:
     """Return width and height in mm of a picture whose longer side is ``side`` mm."""
     height, width = pixels.shape[:2]
     return side * width / max(width, height), side * height / max(width, height)
@@ -304,9 +304,11 @@ def _caption(name, scale, note, width) -> list[tuple]:
     return bold + [(line, SMALL, "normal", GREY) for line in facts]
 
 
-def _write(sheet: Sheet, caption, left, top) -> None:
+def write_caption(sheet: Sheet, caption, left, top) -> float:
+    """Write the lines (text, size, weight, colour) of a caption and return where it ends."""
     for row, (text, size, weight, colour) in enumerate(caption):
         sheet.text(left, top - row * LINE * sheet.zoom, text, size, weight=weight, color=colour, va="top")
+    return top - len(caption) * LINE * sheet.zoom
 
 
 def _describe(title, kind, pixels, relevance, outlines) -> str:

@@ -1,9 +1,10 @@
 """Figures as files: the same figure gives the same bytes."""
 
-import os
 from pathlib import Path
 
 from matplotlib import rc_context
+
+from ecgxai.paths import whole_file
 
 DPI = 6 * 25.4  # 152.4: 150 dpi, and 6 whole pixels a millimetre, so that the lines of ECG paper stay even
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": "ecgxai"}}
@@ -35,18 +36,12 @@ def save_figure(fig, path, formats=("png", "svg"), dpi: float = DPI) -> list[Pat
         raise ValueError(f"formats {sorted(unknown)} cannot be saved; expected one or more of {', '.join(METADATA)}.")
     path = Path(path).expanduser()
     stem = path.name.removesuffix(path.suffix) if path.suffix.lower()[1:] in METADATA else path.name
-    path.parent.mkdir(parents=True, exist_ok=True)
     return [_save(fig, path.with_name(f"{stem}.{kind}"), kind, dpi) for kind in formats]
 
 
 def _save(fig, path, kind, dpi):
-    """Write beside the target and move into place, so that a crash leaves no half file."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        # Everything that a user's own matplotlib settings could change in the file is set here.
-        with rc_context({"svg.hashsalt": "ecgxai", "svg.fonttype": "path", "savefig.bbox": None}):
-            fig.savefig(part, format=kind, dpi=dpi, metadata=METADATA[kind], facecolor="white")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    # Everything that a user's own matplotlib settings could change in the file is set here.
+    settings = rc_context({"svg.hashsalt": "ecgxai", "svg.fonttype": "path", "savefig.bbox": None})
+    with whole_file(path) as part, settings:
+        fig.savefig(part, format=kind, dpi=dpi, metadata=METADATA[kind], facecolor="white")
     return path

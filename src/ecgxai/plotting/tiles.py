@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from PIL import Image
 
-from ecgxai.plotting.images import GAP, LINE, TILE, PixelScale, as_pixels, outline
+from ecgxai.plotting.images import GAP, LINE, TILE, PixelScale, as_pixels, fitted, outline, write_caption
 from ecgxai.plotting.relevance import draw_legend, legend_height, to_numpy
 from ecgxai.plotting.sheet import PIXELS_PER_MM, CourseFigure, Sheet, fold, zoom_for
 from ecgxai.plotting.style import GREY, INK, SMALL, TEXT, TITLE, TRUTH, number, percent, relevance_rgba
@@ -70,7 +70,7 @@ def plot_tiles(
     captions = {name: _caption(name, values[name], notes.get(name), side / k, shared) for name in values}
     below = {name: len(captions[name]) * LINE + len(bars.get(name, ())) * BAR + SPACE for name in values}
     rows = [list(values)[i : i + columns] for i in range(0, len(values), columns)]
-    heights = [max(_size(values[name], side)[1] + (1.5 + below[name]) * k for name in row) for row in rows]
+    heights = [max(fitted(values[name], side)[1] + (1.5 + below[name]) * k for name in row) for row in rows]
     heading = fold(title, width / k, TITLE, "bold") if title else []
     lines = fold(_legend(label, highest), width / k) if maps else []
     foot = (2 + legend_height(lines)) * k if maps else 1
@@ -79,10 +79,10 @@ def plot_tiles(
     for index, row in enumerate(rows):
         for column, name in enumerate(row):
             left, top = column * (side + GAP), sheet.height - sum(heights[:index])
-            wide, high = _size(values[name], side)
+            wide, high = fitted(values[name], side)
             box = (left, top - high, wide, high)
             _draw(sheet, values[name], highest, edges.get(name), box)
-            bottom = _write(sheet, captions[name], left, top - high - 1.5 * k)
+            bottom = write_caption(sheet, captions[name], left, top - high - 1.5 * k)
             _draw_bars(sheet, bars.get(name, ()), left, bottom, side)
     if maps:
         scale = PixelScale(maps[0] if highest is None else np.array([[highest]]))
@@ -109,11 +109,6 @@ def _edges(name: str, mask, shape) -> np.ndarray:
     if mask.shape != shape or mask.dtype != bool:
         raise ValueError(f"mask of {name!r} has shape {mask.shape}, type {mask.dtype}; expected {shape} of bool.")
     return outline(mask)
-
-
-def _size(values: np.ndarray, side: float) -> tuple[float, float]:
-    height, width = values.shape[:2]
-    return side * width / max(width, height), side * height / max(width, height)
 
 
 def _caption(name, values, note, width, shared) -> list[tuple]:
@@ -154,13 +149,6 @@ def _shrunk(pixels: np.ndarray, width: float) -> np.ndarray:
         return pixels
     size = (max(1, round(width)), max(1, round(height * width / full)))
     return np.asarray(Image.fromarray(pixels).resize(size, Image.Resampling.BOX))
-
-
-def _write(sheet: Sheet, caption, left, top) -> float:
-    """Write a caption and return where it ends."""
-    for row, (text, size, weight, colour) in enumerate(caption):
-        sheet.text(left, top - row * LINE * sheet.zoom, text, size, weight=weight, color=colour, va="top")
-    return top - len(caption) * LINE * sheet.zoom
 
 
 def _draw_bars(sheet: Sheet, bars, left, top, side) -> None:

@@ -15,12 +15,13 @@ from scipy.special import stdtrit
 from torch import nn
 
 from ecgxai.attribution import attribute
-from ecgxai.attribution.running import Progress, progress_to
+from ecgxai.attribution.running import Progress, device_of, progress_to
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.record import ECG
 from ecgxai.ecg.records import load_record
 from ecgxai.ecg.simulate import SimulatedECG
 from ecgxai.ecg.waves import Wave
+from ecgxai.paths import whole_file
 from ecgxai.plotting.relevance import to_numpy
 from ecgxai.plotting.sheet import CourseFigure
 from ecgxai.semantics.beats import BeatAverage, beat_average, whole_beats
@@ -169,7 +170,6 @@ class Cohort:
     def save(self, path: str | Path) -> Path:
         """Write the cohort to one file (.npz), complete or not at all; return its path."""
         path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
         header = {
             "settings": self.settings,
             "records": self.records,
@@ -179,15 +179,10 @@ class Cohort:
         arrays = {"header": np.array(json.dumps({**header, "names": list(self.moments)}))}
         for i, found in enumerate(self.moments.values()):
             arrays |= {f"count{i}": np.array(found.count), f"mean{i}": found.mean, f"squares{i}": found.squares}
-        part = path.with_name(f".{path.name}.{os.getpid()}.part")
-        try:
-            with part.open("wb") as file:
-                np.savez(file, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
+        with whole_file(path) as part, part.open("wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
         return path
 
     @classmethod
@@ -365,8 +360,7 @@ def _add(cohort, model, record, start, samples, pathology, options) -> None:
         cohort.leave_out(f"{name}: {error}")
         return
     with torch.no_grad():
-        device = next((weight.device for weight in model.parameters()), "cpu")
-        probability = torch.softmax(model(ecg.tensor()[None].to(device)), dim=-1)[0, options["target"]]
+        probability = torch.softmax(model(ecg.tensor()[None].to(device_of(model, "cpu"))), dim=-1)[0, options["target"]]
     cohort.update(**found, probability=float(probability))
 
 
