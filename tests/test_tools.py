@@ -166,6 +166,48 @@ def test_a_solution_stays_out_of_the_exercise(built):
     assert solution.outputs[0].text == "solved 2\n"
 
 
+ANSWERS = """# %% exercise 1 tags=["solution"] answers=["lead", "power"]
+# Exercise 1: the lead,
+# and a function.
+lead = "V1"
+
+
+def power(x):
+    # The mean square.
+    return (x**2).mean()
+
+
+# %% exercise 2 tags=["solution"] answers=[]
+# Exercise 2: in words.
+print("none")
+"""
+
+
+def test_a_stub_sets_each_answer_to_an_ellipsis(tmp_path):
+    made = notebook_source.variants(write(tmp_path, {"01_answers": ANSWERS}) / "src" / "01_answers.py")
+    exercise, solution = made["01_answers.ipynb"].cells, made["solutions/01_answers.ipynb"].cells
+    assert exercise[0].source == (
+        "# Exercise 1: the lead,\n# and a function.\nlead = ...  # your code here\npower = ...  # your code here"
+    )
+    assert exercise[1].source == "# Exercise 2: in words.\n# Your code here."
+    assert {str(dict(cell.metadata)) for cell in [*exercise, *solution]} == {"{'tags': ['solution']}"}
+    assert "power(x)" in solution[0].source
+
+
+@pytest.mark.parametrize(
+    ("title", "message"),
+    [
+        ('tags=["solution"] answers=["leads"]', r"01_wrong.py: cell 01-one: .*defines no leads"),
+        ('tags=["solution"] answers=["lead", "V1"]', "defines no V1"),
+        ('answers=["lead"]', 'without tags=."solution"'),
+    ],
+)
+def test_answers_that_no_solution_gives_are_refused(tmp_path, title, message):
+    text = f"# %% one {title}\nlead = 'V1'\n# %% two tags=[\"solution\"]\n1\n"
+    with pytest.raises(notebook_source.SourceError, match=message):
+        notebook_source.variants(write(tmp_path, {"01_wrong": text}) / "src" / "01_wrong.py")
+
+
 def test_a_build_prints_a_line_for_each_notebook_and_a_table(built):
     line = r"^\[1/2\] 00_good \.\.\. [\d.]+ s, \d+ MB, (\d+) of \1 controls moved, ok$"
     assert re.search(line, built[2], re.MULTILINE)

@@ -1,5 +1,6 @@
 """From a source in notebooks/src (py:percent) to the notebooks that a learner opens, not yet executed."""
 
+import ast
 import re
 from itertools import takewhile
 from pathlib import Path
@@ -38,15 +39,22 @@ def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
     """Return what is built from a source: path below notebooks/ -> notebook.
 
     A source without a cell tagged ``solution`` makes one notebook. With one it makes two: the exercise, where each
-    solution is cut down to its leading comments, and ``solutions/NN_name.ipynb`` with all of it.
+    solution is cut down to its leading comments and one line for each name in ``answers``, and
+    ``solutions/NN_name.ipynb`` with all of it.
     """
     solved = read(source)
     name = f"{source.stem}.ipynb"
-    if not any(is_solution(cell) for cell in solved.cells):
+    if not any(is_solution(cell) or "answers" in cell.metadata for cell in solved.cells):
         return {name: solved}
     exercise = read(source)
-    for cell in filter(is_solution, exercise.cells):
-        cell.source = stub(cell.source)
+    for cell, solution in zip(exercise.cells, solved.cells, strict=True):
+        answers = solution.metadata.pop("answers", None)
+        cell.metadata.pop("answers", None)
+        if is_solution(cell):
+            check_answers(f"{source}: cell {cell.id}", cell.source, answers or [])
+            cell.source = stub(cell.source, answers)
+        elif answers is not None:
+            raise SourceError(f'{source}: cell {cell.id} has answers={answers!r} without tags=["solution"].')
     return {name: exercise, f"solutions/{name}": solved}
 
 
@@ -77,7 +85,21 @@ def is_solution(cell: nbformat.NotebookNode) -> bool:
     return "solution" in cell.metadata.get("tags", [])
 
 
-def stub(solution: str) -> str:
-    """Return what a learner gets in place of a solution: its leading comment lines, then room for code."""
+def check_answers(where: str, solution: str, answers: list[str]) -> None:
+    """Raise unless the solution defines every name that its learner is asked for."""
+    nodes = list(ast.walk(ast.parse(solution))) if answers else []
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    defined |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    missing = [name for name in answers if name not in defined]
+    if missing:
+        raise SourceError(f"{where}: answers={answers!r}, but its solution defines no {', '.join(missing)}.")
+
+
+def stub(solution: str, answers: list[str] | None = None) -> str:
+    """Return what a learner gets in place of a solution: its leading comment lines, then room for code.
+
+    Each name in ``answers`` gets a line that sets it to ``...``, so that the cell runs before anything is done.
+    """
     task = takewhile(lambda line: line.startswith("#"), solution.splitlines())
-    return "\n".join([*task, "# Your code here."])
+    room = [f"{name} = ...  # your code here" for name in answers or []] or ["# Your code here."]
+    return "\n".join([*task, *room])
