@@ -1,0 +1,253 @@
+"""Checks of exercises and quizzes: the machinery on answers of every kind, and what all notebooks must have."""
+
+import importlib
+import re
+from pathlib import Path
+
+import ipywidgets as widgets
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+import ecgxai.checks
+from ecgxai.checks import core, quiz
+from ecgxai.checks.core import Hint, exercise
+from ecgxai.checks.quiz import Option, Question
+
+ROOT = Path(__file__).resolve().parents[1]
+MODULES = sorted(path.stem for path in Path(ecgxai.checks.__file__).parent.glob("notebook_*.py"))
+
+
+@pytest.fixture
+def check(monkeypatch):
+    """A check of "half of seven" in a registry of its own."""
+    for name, empty in (("CHECKS", core.defaultdict(dict)), ("VERDICTS", {}), ("QUIZZES", {})):
+        monkeypatch.setattr(core, name, empty)
+    monkeypatch.setattr(quiz, "QUIZZES", core.QUIZZES)
+
+    @exercise("99", 1, "half of seven", expects="a number")
+    def half_of_seven(half, unit="mV"):
+        if half == 3:
+            raise Hint("3 is what // gives: <drop> no half.")
+        return f"{half + 0.0} {unit}"
+
+    return half_of_seven
+
+
+def test_the_states_of_a_verdict(check):
+    right = check(3.5, unit="mm")
+    assert (right.state, right.text) == ("right", "3.5 mm")
+    assert repr(right) == "✓ Exercise 1 (half of seven): right. 3.5 mm"
+    wrong = check(3)
+    assert repr(wrong) == "✗ Exercise 1 (half of seven): not yet. 3 is what // gives: <drop> no half."
+    assert "&lt;drop&gt;" in wrong._repr_html_()
+    assert "✗ not yet" in wrong._repr_html_()
+    for nothing in (..., None, [1, ...], {"half": ...}):
+        verdict = check(nothing)
+        assert repr(verdict) == "○ Exercise 1 (half of seven): not done yet"
+        assert verdict.state in verdict._repr_html_()
+
+
+@pytest.mark.parametrize("rubbish", ["seven", {}, object(), torch, print, [1, 2]])
+def test_a_check_never_raises(check, rubbish):
+    verdict = check(rubbish)
+    assert verdict.state == "not yet"
+    assert re.search(r"could not be checked: \w+Error: .*; expected a number\.", verdict.text)
+    assert check().state == "not yet"
+    assert check(1, 2, 3).state == "not yet"
+
+
+def test_a_learners_function_that_fails_is_named(check):
+    @exercise("99", 2, "a function")
+    def called(function, data):
+        return function(1 / 2)
+
+    assert "ZeroDivisionError: " in called(lambda x: 1 / 0, 3).text
+    assert called(lambda x: x, ...).text == "Still to do: data."
+    assert called(..., ...).text == ""
+
+
+def test_a_check_can_be_interrupted(check):
+    @exercise("99", 2, "a function")
+    def called(function):
+        function()
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        called(stop)
+
+
+def test_two_checks_cannot_have_one_number(check):
+    with pytest.raises(ValueError, match="half_of_seven and other are both 1"):
+
+        @exercise("99", 1, "again")
+        def other(half):
+            return ""
+
+
+def test_progress_counts_what_was_checked_last(check):
+    @exercise("99", 2, "second")
+    def second(answer):
+        return ""
+
+    assert repr(core.progress("99")).startswith("0 of 2 exercises right.\n  ○ Exercise 1 (half of seven): not done yet")
+    check(3.5)
+    second(1)
+    check(3)
+    seen = core.progress("99")
+    assert [verdict.state for verdict in seen.verdicts] == ["not yet", "right"]
+    assert "1 of 2 exercises right" in repr(seen)
+    assert "Quiz" not in repr(seen)
+    asked = quiz.quiz("99", [ONE, MANY])
+    asked.views[0].choices[0].index = 0
+    asked.views[0].button.click()
+    for text in (repr(core.progress("99")), core.progress("99")._repr_html_()):
+        assert "Quiz: 1 of 2 questions answered, 0 rightly." in text
+
+
+@pytest.mark.parametrize(
+    "value", [2.5, np.float32(2.5), np.array(2.5), np.array([2.5]), torch.tensor(2.5, requires_grad=True)]
+)
+def test_numbers_come_in_many_forms(value):
+    assert core.expect_number(value, 2.4, 0.2, "x") == 2.5
+    with pytest.raises(Hint, match=r"x is too large: 2\.5"):
+        core.expect_number(value, 2, 0.2, "x")
+    with pytest.raises(Hint, match="x is too small"):
+        core.expect_number(value, 3, 0.2, "x")
+
+
+@pytest.mark.parametrize("value", ["2.5", True, [1, 2], torch.zeros(2), np.zeros((2, 2)), print, float("nan")])
+def test_what_is_not_a_number(value):
+    with pytest.raises(Hint):
+        core.as_number(value, "x")
+
+
+@pytest.mark.parametrize("form", [list, np.array, torch.tensor, lambda rows: torch.tensor(rows, requires_grad=True)])
+def test_arrays_come_in_many_forms(form):
+    rows = [[1.0, 2.0], [3.0, 4.0]]
+    assert core.as_array(form(rows), "x", (None, 2)).tolist() == rows
+    core.expect_array(form(rows), np.array(rows) + 0.1, 0.1, "x")
+    with pytest.raises(Hint, match=r"most at \(1, 1\)"):
+        core.expect_array(form(rows), [[1, 2], [3, 5]], 0.1, "x")
+    with pytest.raises(Hint, match=r"shape \(any, 3\); this one has \(2, 2\)"):
+        core.as_array(form(rows), "x", (None, 3))
+
+
+def test_choices_and_functions():
+    assert core.as_choice(" Blue", ["blue", "orange"], "colour") == "blue"
+    for wrong in ("green", 3, ["blue"]):
+        with pytest.raises(Hint, match="one of 'blue', 'orange'"):
+            core.as_choice(wrong, ["blue", "orange"], "colour")
+    assert core.as_function(print, "f") is print
+    with pytest.raises(Hint, match=r"not its result: this is a tensor \(2,\)"):
+        core.as_function(torch.zeros(2), "f")
+
+
+ONE = Question(
+    "Which is <odd>?",
+    [
+        Option("two", False, "It is even."),
+        Option("three", True, "It leaves one."),
+        Option("four", False, "Twice two."),
+    ],
+)
+MANY = Question(
+    "Which are odd?",
+    [Option("one", True, "It is."), Option("two", False, "It is even."), Option("three", True, "Leaves one.")],
+)
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_single_choice(place):
+    asked = quiz.quiz("99", [ONE])
+    view = asked.views[0]
+    assert (view.chosen(), asked.answered) == (set(), {})
+    view.button.click()
+    assert "first" in view.message.value
+    assert asked.answered == {}
+    view.choices[0].index = place
+    view.button.click()
+    assert asked.answered == {0: place == 1}
+    assert ("✓ right</b></div>" in view.message.value) is (place == 1)
+    assert all(option.why in view.message.value for option in ONE.options)
+    assert view.message.value.count("your choice") == 1
+
+
+@pytest.mark.parametrize("chosen", [(), (0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)])
+def test_multiple_choice(chosen):
+    asked = quiz.quiz("99", [ONE, MANY])
+    view = asked.views[1]
+    for place in chosen:
+        view.choices[place].value = True
+    view.button.click()
+    assert asked.answered == ({1: chosen == (0, 2)} if chosen else {})
+    assert all(option.why in view.message.value for option in MANY.options) is bool(chosen)
+
+
+def test_a_quiz_says_what_went_wrong(monkeypatch):
+    view = quiz.quiz("99", [ONE]).views[0]
+    monkeypatch.setattr(view, "chosen", lambda: {}["gone"])
+    view.button.click()
+    assert "KeyError: &#x27;gone&#x27;" in view.message.value
+
+
+def test_the_static_twin_holds_it_all_and_folds_the_answers():
+    asked = quiz.quiz("99", [ONE, MANY])
+    data, _ = asked._repr_mimebundle_()
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == asked.view.model_id
+    html = data["text/html"]
+    open_part = re.sub(r"<details>.*?</details>", "", html)
+    for question in (ONE, MANY):
+        for option in question.options:
+            assert option.text in open_part
+            assert option.why in html
+            assert option.why not in open_part
+    assert "Which is &lt;odd&gt;?" in html
+    assert html.count("Choose all that apply") == data["text/plain"].count("Choose all that apply") == 1
+
+
+def test_a_quiz_is_of_controls_that_a_keyboard_reaches():
+    stack, controls = [quiz.quiz("99", [ONE, MANY]).view], []
+    while stack:
+        widget = stack.pop()
+        stack += getattr(widget, "children", ())
+        controls += [widget] * (not isinstance(widget, widgets.Box | widgets.HTML))
+    assert {type(control) for control in controls} == {widgets.RadioButtons, widgets.Checkbox, widgets.Button}
+    assert not any(control.disabled for control in controls)
+
+
+def test_questions_without_answer_or_explanation_are_refused():
+    with pytest.raises(ValueError, match="a why"):
+        Option("two", False, " ")
+    with pytest.raises(ValueError, match="right"):
+        Question("Which?", [Option("a", False, "no"), Option("b", False, "no")])
+
+
+# What every notebook must have.
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_notebook_has_exercises_and_questions(module):
+    checks = importlib.import_module(f"ecgxai.checks.{module}")
+    number = module[-2:]
+    assert sorted(core.CHECKS[number]) == list(range(1, len(core.CHECKS[number]) + 1))
+    assert len(core.CHECKS[number]) >= 4
+    assert len(checks.QUESTIONS) >= 3
+    assert not all(question.options[0].right for question in checks.QUESTIONS)  # the first option is no safe guess
+    assert isinstance(checks.quiz(), quiz.Quiz)
+    assert len(checks.progress().verdicts) == len(core.CHECKS[number])
+
+
+@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(("folder", "state"), [("", "not done yet"), ("solutions", "right")])
+def test_saved_verdicts(module, folder, state):
+    importlib.import_module(f"ecgxai.checks.{module}")
+    number = module[-2:]
+    (path,) = (ROOT / "notebooks" / folder).glob(f"{number}_*.ipynb")
+    cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
+    for place, check in core.CHECKS[number].items():
+        (output,) = cells[f"{number}-check-{place}"].outputs
+        assert output.data["text/plain"].startswith(f"{core.MARKS[state]} {check.title}: {state}")
