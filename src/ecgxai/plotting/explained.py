@@ -8,7 +8,16 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
-from ecgxai.plotting.images import as_pixels, check_map, draw_picture, outlines_of, scale_for
+from ecgxai.plotting.images import (
+    STYLES,
+    as_pixels,
+    check_map,
+    draw_frame,
+    draw_picture,
+    ground_of,
+    outlines_of,
+    scale_for,
+)
 from ecgxai.plotting.relevance import draw_legend, legend_height, one_of, to_numpy
 from ecgxai.plotting.sheet import CourseFigure, Sheet, fold
 from ecgxai.plotting.style import FONT, GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, percent, relevance_rgba
@@ -16,7 +25,6 @@ from ecgxai.plotting.style import FONT, GREY, INK, PAPER_PALE, SMALL, TEXT, TITL
 SIDE, GAP, PANEL = 67.2, 4.0, 82.0  # side of a picture, space between, width of the panel on the right, mm
 ROW, LINE = 4.6, 3.4  # heights of a row with a bar and of a line of text, mm
 NAMES, BAR = 30.0, 34.0  # where the bars of the panel start, and how long a full one is, mm
-STYLES = ("overlay", "alone")
 
 
 def positive_share(relevance, mask) -> float:
@@ -32,6 +40,11 @@ def positive_share(relevance, mask) -> float:
     positive = check_map(relevance, mask.shape).clip(min=0)
     total = positive.sum()
     return float(positive[to_numpy(mask)].sum() / total) if total > 0 else 0.0
+
+
+def shares_on(relevance, objects: Mapping) -> dict[str, tuple[float, float]]:
+    """Return for each known object, name -> mask, the share of the positive relevance on it, and that of its area."""
+    return {name: (positive_share(relevance, mask), float(np.mean(mask))) for name, mask in objects.items()}
 
 
 def plot_explained(
@@ -75,7 +88,7 @@ def plot_explained(
     pixels, objects = as_pixels(image), dict(objects or {})
     edges = outlines_of(objects, pixels.shape[:2])
     scale = scale_for(relevance, pixels, threshold, sign, clip=clip)
-    shares = {name: (positive_share(relevance, mask), float(np.mean(mask))) for name, mask in objects.items()}
+    shares = shares_on(relevance, objects)
     width = 2 * SIDE + 2 * GAP + PANEL
     heading = fold(title, width, TITLE, "bold") if title else []
     legend, source = fold(scale.describe(label), SIDE), fold(citation, PANEL, SMALL)
@@ -84,21 +97,16 @@ def plot_explained(
     sheet = Sheet(width, SIDE, 2 + 4.6 * len(heading), foot, zoom=1)
     sheet.text(0, SIDE + 1.5 + 4.6 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
     left, right = SIDE + GAP, 2 * (SIDE + GAP)
-    ground = pixels if style == "overlay" else np.full_like(pixels, 255)
     draw_picture(sheet, pixels, None, edges, (0, 0, SIDE, SIDE))
-    draw_picture(sheet, ground, scale, edges, (left, 0, SIDE, SIDE))
-    sheet.lines([[(x, y) for x, y in _frame(left)]], 0.15, PAPER_PALE["coarse"], 5)
+    draw_picture(sheet, ground_of(pixels, style), scale, edges, (left, 0, SIDE, SIDE))
+    draw_frame(sheet, (left, 0, SIDE, SIDE))
     draw_legend(sheet, scale, legend, left, -2, SIDE, side="left")
     sheet.text(0, -2, "\n".join(words), SMALL, va="top", color=GREY)
     _panel(sheet, right, classes, explained, shares, facts)
     _write_formula(sheet, right, -7.5, formula)
     sheet.text(right, -13.5, "\n".join(source), SMALL, va="top", color=GREY)
-    sheet.figure.alt = _describe(title, explained, classes, shares, facts)
+    sheet.figure.alt = describe(title, explained, classes, shares, facts)
     return sheet.figure
-
-
-def _frame(left):
-    return [(left, 0), (left + SIDE, 0), (left + SIDE, SIDE), (left, SIDE), (left, 0)]
 
 
 def _panel(sheet: Sheet, left, classes, explained, shares, facts) -> None:
@@ -150,8 +158,8 @@ def _write_formula(sheet: Sheet, x, y, formula) -> None:
     sheet.text(x, y, string, TITLE * min(1, PANEL / (width / 72 * 25.4)), va="center")
 
 
-def _describe(title, explained, classes, shares, facts) -> str:
-    """Return the alternative text."""
+def describe(title, explained, classes, shares, facts) -> str:
+    """Return the alternative text; the arguments as in :func:`plot_explained` and from :func:`shares_on`."""
     parts = [title or "An explained picture", f"explained class: {explained}" if explained else ""]
     parts += [f"probabilities: {', '.join(f'{name} {percent(p)}' for name, p in classes)}" if classes else ""]
     lies = (f"{percent(share)} on the {name}, which covers {percent(area)}" for name, (share, area) in shares.items())

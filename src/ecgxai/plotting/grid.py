@@ -23,6 +23,7 @@ def plot_grid(
     leads=("I", "II", "V1", "V6"),
     fs: float | None = None,
     style: str = "band",
+    normalise: str = "record",
     threshold: float = 0.0,
     sign: str = "both",
     start: float | None = None,
@@ -36,8 +37,9 @@ def plot_grid(
     Parameters
     ----------
     ecg : ECG, or array (12, T) in mV together with ``fs``
-    maps : mapping title -> relevance, tensor or array (12, T) or (1, 12, T). Each is normalised by its own maximum over
-        all twelve leads, which stands under its title.
+    maps : mapping title -> relevance, tensor or array (12, T) or (1, 12, T). Its maximum over all twelve leads stands
+        under its title.
+    normalise : "record" divides each map by that maximum, "lead" each of its leads by the lead's own
     leads : names of the leads, one column each
     fs : Hz, for a bare array
     style, threshold, sign, start, stop : as in :func:`plot_ecg`
@@ -60,7 +62,7 @@ def plot_grid(
         raise ValueError(
             f"got {len(maps)} maps and notes on {strangers}; expected at least one map, and notes on maps."
         )
-    scales = {name: _scale(name, relevance, ecg, threshold, sign) for name, relevance in maps.items()}
+    scales = {name: _scale(name, relevance, ecg, normalise, threshold, sign) for name, relevance in maps.items()}
     window, indices = time_window(ecg, start, stop), lead_indices(leads)
     width = max(WIDTH, CAPTION + len(indices) * (CELL + GAP))
     k = zoom_for(width)
@@ -68,7 +70,8 @@ def plot_grid(
     cells = _place_cells(ecg, indices, window, [len(c) for c in captions.values()], width, k)
 
     heading = fold(title, width / k, TITLE, "bold") if title else []
-    sentence = f"{label}, each map normalised by its own max |R|"
+    each = "map" if normalise == "record" else "lead of each map"
+    sentence = f"{label}, each {each} normalised by its own max |R|"
     lines = fold("; ".join(filter(None, (sentence, next(iter(scales.values())).cut()))), width / k - 60)
     head, foot = (6 + 4.6 * len(heading) + bool(heading)) * k, (3 + legend_height(lines)) * k
     sheet = Sheet(width, cells.height, head, foot)
@@ -90,9 +93,9 @@ def plot_grid(
     return sheet.figure
 
 
-def _scale(name, relevance, ecg, threshold, sign):
+def _scale(name, relevance, ecg, normalise, threshold, sign):
     try:
-        return Scale(check_relevance(relevance, ecg.signal.shape), ecg.fs, "record", threshold, sign)
+        return Scale(check_relevance(relevance, ecg.signal.shape), ecg.fs, normalise, threshold, sign)
     except ValueError as error:
         raise ValueError(f"map {name!r}: {error}") from error
 

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 
 from ecgxai.models.alexnet import to_image
-from ecgxai.plotting.relevance import Scale, draw_legend, legend_height, to_numpy
+from ecgxai.plotting.relevance import Scale, draw_legend, legend_height, one_of, to_numpy
 from ecgxai.plotting.sheet import GRID, CourseFigure, Sheet, fold, zoom_for
-from ecgxai.plotting.style import GREY, INK, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
+from ecgxai.plotting.style import GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
 
 SIDE, TILE = 89.6, 44.8  # longer side of a picture and of a tile, mm: 224 pixels fill twice or once as many on a screen
 GAP = 3.0  # between tiles, mm
 LINE = 3.2  # height of a line of a tile's caption, mm
 PALE = 0.6  # contrast that the grey picture keeps: on black, dark blue would be lost
+STYLES = ("overlay", "alone")  # colours on the picture in grey, or on white
 
 
 def plot_image(
@@ -69,7 +70,7 @@ def plot_image(
     draw_picture(sheet, pixels, scale, outlines, ((paper - width) / 2, 0, width, height))
     if scale:
         draw_legend(sheet, scale, lines, 0, -2, paper, side="left", end=number(scale.maximum))
-    sheet.figure.alt = _describe(title, "Picture", pixels, scale.describe(label) if scale else "", outlines)
+    sheet.figure.alt = describe(title, "Picture", pixels, scale.describe(label) if scale else "", outlines)
     return sheet.figure
 
 
@@ -78,6 +79,7 @@ def plot_image_grid(
     maps,
     *,
     columns: int = 4,
+    style: str = "overlay",
     threshold: float = 0.0,
     sign: str = "both",
     alpha: float = 1.0,
@@ -95,6 +97,7 @@ def plot_image_grid(
     maps : mapping title -> relevance, (3, H, W) or (H, W). Each is normalised by its own maximum, which stands under
         its title.
     columns : tiles in a row, 1 to 8
+    style : "overlay" draws the colours on the picture in grey, "alone" on white
     notes : mapping title -> text to print under the title, such as "46 % on the cat"; titles without one are fine
     title : heading
     label : what the relevance is, for the legend
@@ -107,6 +110,7 @@ def plot_image_grid(
     ------
     ValueError : no maps, notes for a map that is not there, or anything that :func:`plot_image` would refuse
     """
+    one_of("style", style, STYLES)
     pixels, notes = as_pixels(image), dict(notes or {})
     strangers = sorted(set(notes) - set(maps))
     if not maps or strangers:
@@ -134,12 +138,13 @@ def plot_image_grid(
     for i, (scale, caption) in enumerate(zip([None, *scales.values()], captions, strict=True)):
         row, column = divmod(i, columns)
         left, bottom = column * (TILE + GAP), sheet.height - sum(heights[:row]) - tile[1]
-        draw_picture(sheet, pixels, scale, outlines, (left + (TILE - tile[0]) / 2, bottom, *tile))
+        box = (left + (TILE - tile[0]) / 2, bottom, *tile)
+        draw_picture(sheet, ground_of(pixels, style) if scale else pixels, scale, outlines, box)
+        if scale and style == "alone":
+            draw_frame(sheet, box)
         write_caption(sheet, caption, left, bottom - 1.5 * k)
     draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max" if clip == 100 else "full")
-    sheet.figure.alt = _describe(
-        title, "Comparison", pixels, f"{label} of {len(maps)} maps ({', '.join(maps)})", outlines
-    )
+    sheet.figure.alt = describe(title, "Comparison", pixels, of_maps(label, maps), outlines)
     sheet.figure.full_colour = GRID
     return sheet.figure
 
@@ -297,6 +302,19 @@ def draw_picture(sheet: Sheet, pixels, scale, outlines, box) -> None:
         sheet.lines(lines, thin * sheet.zoom, TRUTH, 4, capstyle="round", gid="mask")
 
 
+def ground_of(pixels: np.ndarray, style: str) -> np.ndarray:
+    """Return what the colours lie on: the picture, or white."""
+    return pixels if style == "overlay" else np.full_like(pixels, 255)
+
+
+def draw_frame(sheet: Sheet, box) -> None:
+    """Draw a thin line around a picture that may be white; ``box``: left, bottom, width, height in mm."""
+    left, bottom, width, height = box
+    right, top = left + width, bottom + height
+    corners = [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
+    sheet.lines([corners], 0.15, PAPER_PALE["coarse"], 5)
+
+
 def _caption(name, scale, note, width) -> list[tuple]:
     """Return the lines of a tile's caption: (text, size, weight, colour)."""
     facts = [*fold(note or "", width, SMALL), f"max |R| {number(np.abs(scale.relevance).max())}"]
@@ -311,8 +329,13 @@ def write_caption(sheet: Sheet, caption, left, top) -> float:
     return top - len(caption) * LINE * sheet.zoom
 
 
-def _describe(title, kind, pixels, relevance, outlines) -> str:
-    """Return the alternative text."""
+def of_maps(label: str, maps) -> str:
+    """Return what a grid of maps shows, in words."""
+    return f"{label} of {len(maps)} map{'s' * (len(maps) != 1)} ({', '.join(maps)})"
+
+
+def describe(title, kind, pixels, relevance, outlines) -> str:
+    """Return the alternative text of a picture; ``outlines``: one for each known object."""
     facts = [f"{title or kind}: a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels"]
     facts += [f"on it in colour {relevance}"] * bool(relevance)
     facts += [f"{len(outlines)} known object{'s' * (len(outlines) > 1)} outlined"] * bool(outlines)
