@@ -76,16 +76,19 @@ def state_of(widget) -> tuple[dict, dict[str, str]]:
     return json.loads(json.dumps(plain, default=str)), {n: b64encode(v).decode() for n, v in buffers.items()}
 
 
-def open_page(running, width: int = 1000, height: int = 1200, ratio: float = 1) -> Page:
-    """Open a page, ``width`` CSS pixels wide with ``ratio`` pixels of the screen in each, for :func:`show_canvas`."""
+def open_page(running, width: int = 1000, height: int = 1200, ratio: float = 1, module: str = "ecg_canvas") -> Page:
+    """Open a page, ``width`` CSS pixels wide with ``ratio`` pixels of the screen in each, for :func:`show_canvas`.
+
+    ``module`` : the name of the JavaScript and the style sheet of the widget that is to be shown
+    """
     page = running.new_page(viewport={"width": width, "height": height}, device_scale_factor=ratio)
     page.complaints = complaints(page)
     files = {path.name: path for path in STATIC.iterdir()}
-    kinds = {".js": "text/javascript", ".css": "text/css"}
+    kinds, start = {".js": "text/javascript", ".css": "text/css"}, PAGE.replace("ecg_canvas", module)
 
     def answer(route):
         path = files.get(route.request.url.rsplit("/", 1)[-1])
-        body, kind = (path.read_text(), kinds[path.suffix]) if path else (PAGE, "text/html")
+        body, kind = (path.read_text(), kinds[path.suffix]) if path else (start, "text/html")
         route.fulfill(body=body, content_type=kind)
 
     page.route("**/*", answer)  # nothing is asked of a network
