@@ -2,12 +2,23 @@
 
 import io
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
-from browser import browser, chromium, complaints, jupyter_lab, open_page, put, settle, show_canvas
+from browser import (
+    browser,
+    chromium,
+    close_notebook,
+    jupyter_lab,
+    open_notebook,
+    open_page,
+    put,
+    run_all,
+    settle,
+    show_canvas,
+    write_notebook,
+)
 from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.canvas import LARGEST, ECGCanvas
 from ecgxai.plotting.relevance import Scale, pool_signed_max
@@ -278,19 +289,12 @@ links += [widgets.jsdlink((sign, "index"), (canvas, "sign_index"))]
 widgets.VBox([threshold, sign, canvas])"""
 
 
-def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path, monkeypatch):
-    for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR"):
-        monkeypatch.setenv(name, str(tmp_path / "jupyter" / name.lower()))
-    cell = nbformat.v4.new_code_cell(NOTEBOOK)
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), tmp_path / "canvas.ipynb")
+def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path):
+    write_notebook(tmp_path / "canvas.ipynb", NOTEBOOK)
     with jupyter_lab(tmp_path) as (address, token):
-        page = running.new_page(viewport={"width": 1300, "height": 1100})
-        seen = complaints(page)
-        page.goto(f"{address}/lab/tree/canvas.ipynb?token={token}")
-        page.locator(".jp-Notebook .cm-content").first.click(timeout=120_000)
-        page.keyboard.press("Shift+Enter")
-        page.wait_for_selector(".ecgxai-sheet[height]", timeout=120_000)
+        page = open_notebook(running, address, token, "canvas.ipynb")
+        run_all(page)
+        page.wait_for_selector(".ecgxai-sheet[height]")
         settle(page)
         before = picture(page)
         assert (before[:, :, 0] > before[:, :, 2] + 40).mean() > 0.01  # relevance for, in vermilion
@@ -305,6 +309,5 @@ def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path, monkey
         against = picture(page)
         assert (against[:, :, 0] > against[:, :, 2] + 40).mean() < 0.01
         assert "negative R only" in page.inner_text(".ecgxai-legend")
-        assert [line for line in seen if "ecgxai" in line or "anywidget" in line] == []
-        assert seen == []
-        page.close()
+        assert page.complaints == []
+        close_notebook(page)

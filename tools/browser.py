@@ -13,13 +13,19 @@ from base64 import b64encode
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Page, sync_playwright
+import nbformat
+from playwright.sync_api import Locator, Page, sync_playwright
 
 STATIC = Path(__file__).resolve().parents[1] / "src/ecgxai/explorers/static"
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A browser under test looks nothing up on the network by itself.
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 QUIET += ["--disable-component-update", "--disable-sync"]
+
+OWN_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+OWN_FOLDERS += ("IPYTHONDIR",)
+NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
+PATIENCE = 180_000  # ms: a loaded machine is slow, and nothing else is wrong
 
 # What anywidget hands to render: a model with get, set, on, off and save_changes.
 PAGE = """<!doctype html><meta charset=utf-8><link rel=stylesheet href=/ecg_canvas.css>
@@ -123,23 +129,32 @@ def put(page, **traits) -> None:
 
 
 @contextmanager
-def jupyter_lab(folder: Path):
-    """Serve JupyterLab from ``folder`` on this machine only; yields its address with a token."""
+def jupyter_lab(folder: Path, **environment: str):
+    """Serve JupyterLab from ``folder`` on this machine only; yields its address and a token.
+
+    Nobody's settings count, and cells stay in the page when they are scrolled out of sight. ``environment`` holds
+    variables for the server and its kernels.
+    """
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    token = secrets.token_hex(16)
+    token, own = secrets.token_hex(16), folder / ".jupyter"
+    settings = own / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}", "--allow-root"]
     command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+    command += ["--LabApp.expose_app_in_browser=True"]
+    env = {**os.environ, **{name: str(own / name) for name in OWN_FOLDERS}, **environment}
     with open(folder / "lab.log", "w") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log)
+        server = subprocess.Popen(command, stdout=log, stderr=log, env=env)
     try:
         _wait_for(f"http://127.0.0.1:{port}/api?token={token}", server, folder / "lab.log")
         yield f"http://127.0.0.1:{port}", token
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(30)
 
 
 def _wait_for(address, server, log, seconds=120):
@@ -151,3 +166,40 @@ def _wait_for(address, server, log, seconds=120):
         except OSError:
             time.sleep(0.5)
     raise RuntimeError(f"JupyterLab did not start within {seconds} s:\n{log.read_text()[-2000:]}")
+
+
+def write_notebook(path: Path, *cells: str, outputs=()) -> None:
+    """Write a notebook of code cells, with outputs of the last one. A cell that raises does not stop the others."""
+    made = [nbformat.v4.new_code_cell(cell, metadata={"tags": ["raises-exception"]}) for cell in cells]
+    made[-1].outputs = list(outputs)
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=made, metadata=kernel), path)
+
+
+def open_notebook(running, address: str, token: str, name: str, width: int = 1100, height: int = 1200) -> Page:
+    """Open a notebook in JupyterLab, alone on the page, and wait until its kernel is ready."""
+    page = running.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(PATIENCE)
+    page.complaints = complaints(page)
+    page.goto(f"{address}/doc/tree/{name}?token={token}")
+    page.wait_for_function(f"{NOTEBOOK}?.sessionContext?.session?.kernel?.status === 'idle'")
+    return page
+
+
+def run_all(page: Page) -> None:
+    """Execute all cells of the open notebook, in order, and wait until the last has ended."""
+    code = "jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.ran = true; })"
+    page.evaluate(f"() => {{ {code}; }}")
+    page.wait_for_function("window.ran")
+
+
+def close_notebook(page: Page) -> None:
+    """End the kernel of the open notebook, and close the page."""
+    page.evaluate(f"() => {NOTEBOOK}.sessionContext.shutdown()")
+    page.close()
+
+
+def control(area: Locator, label: str) -> Locator:
+    """Return the ipywidgets control with this description within an output area."""
+    labelled = f'*[contains(@class, "widget-label")][normalize-space() = "{label}"]'
+    return area.locator(f'xpath=.//*[contains(@class, "widget-inline-hbox")][{labelled}]').filter(visible=True).first

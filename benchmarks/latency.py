@@ -1,0 +1,440 @@
+"""From a moved control to changed pixels, in JupyterLab in headless Chromium: each explorer against a naive redraw.
+
+    python benchmarks/latency.py               every row, 30 changes of each; writes benchmarks/latency.json
+    python benchmarks/latency.py --changes 5   a trial; writes nothing
+    python benchmarks/latency.py --rows ECG    rows with this in their name; writes nothing
+    python benchmarks/latency.py --table       the result as Markdown
+
+Everything is real: server, kernel, browser; keys and mouse are the browser's own events. The clock starts when the
+page hears the event and stops when the last frame with other pixels has been painted; a change has ended when the
+pictures have been still for 300 ms, no progress bar is shown and the kernel is idle. Pixels are compared on a grid of
+every third one, both ways: ``looks_ms`` in the result says what that costs within each frame. Where a change asks for
+a new map, no map is asked for twice, so that no cache answers.
+
+The naive redraw is what most tutorials do, in the same JupyterLab: ``interactive_output``, a new pyplot figure, twelve
+axes, dots sorted by relevance. It computes no map. The slow link adds 50 ms each way and lets 10 Mbit/s pass.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from contextlib import nullcontext
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
+
+from browser import (
+    PATIENCE,
+    browser,
+    chromium,
+    close_notebook,
+    control,
+    jupyter_lab,
+    open_notebook,
+    run_all,
+    write_notebook,
+)
+from slow_link import DELAY, RATE, slow_link
+
+HERE = Path(__file__).resolve()
+RESULT = HERE.with_suffix(".json")
+PROBE = HERE.with_name("latency_probe.js").read_text()
+AREA = ".jp-CodeCell .jp-OutputArea"
+PICTURES = "canvas, .widget-image, .jp-RenderedImage img"
+WARM_UP = 3  # changes before those that count
+STEPS = 10  # of a drag
+
+NAIVE = """
+import ipywidgets as widgets, matplotlib.pyplot as plt, numpy as np
+from ecgxai import attribute, load_ecg_model, load_record
+
+ecg = load_record("sim-lbbb-1").preprocess().window()
+relevance = attribute(load_ecg_model("LBBB", verbose=False), ecg.tensor(), "lrp_epsilon", target=1).numpy()
+
+def show(threshold):
+    values = np.where(np.abs(relevance) < threshold * np.abs(relevance).max(), 0, relevance)
+    figure, axes = plt.subplots(6, 2, figsize=(12, 10))
+    for lead, axis in enumerate(axes.T.flat):
+        order = np.argsort(np.abs(values[lead]))
+        axis.plot(ecg.signal[lead], color="black", linewidth=0.8)
+        axis.scatter(order, ecg.signal[lead, order], c=values[lead, order], cmap="seismic", s=12)
+    plt.show()
+
+threshold = widgets.FloatSlider(description="threshold", max=0.95, step=0.05, continuous_update=False)
+widgets.VBox([threshold, widgets.interactive_output(show, {"threshold": threshold})])
+"""
+EXPLORER = "from ecgxai.explorers import {name}\n{name}({arguments})"
+
+
+def explorer(name: str, arguments: str = "") -> str:
+    return EXPLORER.format(name=name, arguments=arguments)
+
+
+SOURCES = {
+    "naive redraw": NAIVE,
+    "ECG, gradient": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "gradient"'),
+    "ECG, LRP-ε": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "lrp_epsilon"'),
+    "ECG, Grad-CAM": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "grad_cam"'),
+    "ECG, integrated gradients": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "integrated_gradients"'),
+    "ImageExplorer": explorer("ImageExplorer", 'method="gradient"'),
+    "NetworkExplorer": explorer("NetworkExplorer"),
+    "RuleLab": explorer("RuleLab", 'rule="epsilon"'),
+    "HeartVector": explorer("HeartVector"),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is measured.
+
+    Parameters
+    ----------
+    source : key of ``SOURCES``
+    control : the description of a control there
+    kind : "display" changes the view alone, "map" asks for a map of an ECG, "other" for something else; "progress" is
+        the time until a progress bar, or the map if that comes first; "drag" is from letting go of the slider
+    renew : a slider that is moved between two passes of ``control``, so that each map is a new one
+    """
+
+    source: str
+    control: str
+    kind: str
+    renew: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.source}: {self.control}" + f", {self.kind}" * (self.kind in ("drag", "progress"))
+
+
+ROWS = (
+    Row("naive redraw", "threshold", "naive"),
+    Row("ECG, LRP-ε", "threshold", "display"),
+    Row("ECG, LRP-ε", "sign", "display"),
+    Row("ECG, LRP-ε", "normalise", "display"),
+    Row("ECG, LRP-ε", "style", "display"),
+    Row("ECG, LRP-ε", "threshold", "drag"),
+    Row("ECG, LRP-ε", "epsilon", "map", "start (s)"),
+    Row("ECG, LRP-ε", "epsilon", "drag", "start (s)"),
+    Row("ECG, gradient", "start (s)", "map"),
+    Row("ECG, gradient", "start (s)", "drag"),
+    Row("ECG, Grad-CAM", "start (s)", "map"),
+    Row("ECG, integrated gradients", "start (s)", "progress"),
+    Row("ImageExplorer", "threshold", "display"),
+    Row("ImageExplorer", "explained", "other", "seed"),
+    Row("NetworkExplorer", "channels", "other"),
+    Row("NetworkExplorer", "layer", "other"),
+    Row("RuleLab", "epsilon", "other"),
+    Row("RuleLab", "epsilon", "drag"),
+    Row("HeartVector", "axis (°)", "other"),
+    Row("HeartVector", "axis (°)", "drag"),
+)
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What "It is done when" asks of all rows of some kinds: a figure, through a link, at most or at least so much."""
+
+    says: str
+    kinds: tuple[str, ...]
+    link: str
+    figure: str
+    bound: float
+
+    def met(self, value: float) -> bool:
+        return value >= self.bound if self.figure == "times_faster" else value <= self.bound
+
+
+LIMITS = (
+    Limit("display-only changes: median at most 40 ms", ("display",), "direct", "median_ms", 40),
+    Limit("maps of an ECG: median at most 100 ms", ("map",), "direct", "median_ms", 100),
+    Limit("maps of an ECG: 95th percentile at most 200 ms", ("map",), "direct", "p95_ms", 200),
+    Limit("at least 8 times faster than the naive redraw", ("display", "map", "other"), "direct", "times_faster", 8),
+    Limit("through the slow link: median at most 250 ms", ("display", "map", "other"), "slow", "median_ms", 250),
+    Limit("a drag ends on the right picture within 200 ms", ("drag",), "direct", "p95_ms", 200),
+    Limit("integrated gradients show progress within 200 ms", ("progress",), "direct", "p95_ms", 200),
+)
+
+
+# One change ----------------------------------------------------------------------------------------------------------
+
+
+def settle(page) -> dict:
+    """Wait until a change has had all its effect; return the probe's log."""
+    page.wait_for_function("probe.quiet()", timeout=PATIENCE)
+    return page.evaluate("probe.read()")
+
+
+def handle_of(area, label: str):
+    return control(area, label).locator(".noUi-handle")
+
+
+def step(handle, direction: int) -> bool:
+    """Press an arrow key on a slider; return whether there was room."""
+    now, low, high = (float(handle.get_attribute(f"aria-value{name}")) for name in ("now", "min", "max"))
+    if now >= high if direction > 0 else now <= low:
+        return False
+    handle.press("ArrowRight" if direction > 0 else "ArrowLeft")
+    return True
+
+
+def renew(page, area, row: Row) -> None:
+    """Give the next changes another input, and wait for its picture."""
+    if not row.renew:
+        return
+    page.evaluate("probe.begin()")
+    field = control(area, row.renew)
+    if field.locator(".noUi-handle").count():
+        if not step(field.locator(".noUi-handle"), 1):
+            raise RuntimeError(f"{row.name}: {row.renew} has come to its end; no new maps to ask for.")
+    else:
+        field.locator("input").press("ArrowUp")
+        field.locator("input").press("Enter")
+    settle(page)
+
+
+def slides(page, area, row: Row):
+    """Move a slider to and fro, one step at a time; a log each time."""
+    handle, direction = handle_of(area, row.control), 1
+    while True:
+        page.evaluate("probe.begin()")
+        if not step(handle, direction):
+            direction = -direction
+            renew(page, area, row)
+            continue
+        yield settle(page)
+
+
+def choices(page, area, row: Row):
+    """Choose one option after the other; a log each time."""
+    field = control(area, row.control).locator("select")
+    while True:
+        present = field.evaluate("(one) => one.selectedIndex")
+        count = field.locator("option").count()
+        if present == count - 1:
+            renew(page, area, row)
+        page.evaluate("probe.begin()")
+        field.select_option(index=(present + 1) % count)
+        yield settle(page)
+
+
+def drags(page, area, row: Row):
+    """Drag a slider over two fifths of its length in ten moves, to and fro; a log each time, from letting go."""
+    handle, track = handle_of(area, row.control), control(area, row.control).locator(".noUi-base")
+    direction = 1
+    while True:
+        renew(page, area, row)
+        knob, wide = handle.bounding_box(), track.bounding_box()["width"]
+        x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
+        middle = track.bounding_box()["x"] + wide / 2
+        direction = 1 if x < middle else -1
+        page.evaluate("probe.begin()")
+        page.mouse.move(x, y)
+        page.mouse.down()
+        for i in range(1, STEPS + 1):
+            page.mouse.move(x + direction * 0.4 * wide * i / STEPS, y)
+            page.wait_for_timeout(16)
+        page.mouse.up()
+        log = settle(page)
+        log["right"] = is_that_of_its_value(page, handle)
+        yield log
+
+
+def is_that_of_its_value(page, handle) -> bool:
+    """Whether the picture is the same once the slider has gone a step away and come back."""
+    dragged = page.evaluate("probe.sum()")
+    way = 1 if step(handle, 1) else -1
+    if way < 0:
+        step(handle, -1)
+    settle(page)
+    page.evaluate("probe.begin()")
+    step(handle, -way)
+    settle(page)
+    return page.evaluate("probe.sum()") == dragged
+
+
+def elapsed(log: dict, event: str, effects: str = "changes", which: int = -1) -> float | None:
+    """Return milliseconds from the first such event to the last (or first) effect; None where there was none."""
+    start = next(at for name, at in log["events"] if name == event)
+    after = [at for at in log[effects] if at > start]
+    return after[which] - start if after else None
+
+
+# One row -------------------------------------------------------------------------------------------------------------
+
+
+def measure(page, row: Row, changes: int) -> dict:
+    """Return the summary of a row: milliseconds, and how many changes changed nothing that can be seen."""
+    area = page.locator(AREA).first
+    area.evaluate("(element, selector) => probe.watch(element, selector)", PICTURES)
+    slider = handle_of(area, row.control).count() > 0
+    moves = (drags if row.kind == "drag" else slides if slider else choices)(page, area, row)
+    logs = [next(moves) for _ in range(WARM_UP + changes)][WARM_UP:]
+    event = "keydown" if slider else "change"
+    if row.kind == "drag":
+        found = summary([elapsed(log, "pointerup") or 0.0 for log in logs])  # 0: right before the finger was lifted
+        return found | {"wrong": sum(not log["right"] for log in logs), "gap_ms": gap(logs)} | looks(logs)
+    times = [elapsed(log, event) for log in logs]
+    seen = [time for time in times if time is not None]
+    if len(seen) < changes / 2:
+        raise RuntimeError(f"{row.name}: only {len(seen)} of {changes} changes changed the picture.")
+    if row.kind == "progress":
+        first = [elapsed(log, event, "bars", 0) or elapsed(log, event) for log in logs]
+        return summary(first) | {"to_the_map": summary(seen)} | looks(logs)
+    return summary(seen) | {"unseen": len(times) - len(seen)} | looks(logs)
+
+
+def summary(times: list[float]) -> dict[str, float]:
+    """Return the median and the 95th percentile in milliseconds, and of how many."""
+    median, p95 = np.percentile(times, [50, 95])
+    return {"median_ms": round(float(median), 1), "p95_ms": round(float(p95), 1), "changes": len(times)}
+
+
+def gap(logs: list[dict]) -> float:
+    """Return the median time between two moves of a drag, in milliseconds."""
+    moves = [[at for name, at in log["events"] if name == "pointermove"][1 : STEPS + 1] for log in logs]
+    return round(statistics.median(b - a for times in moves for a, b in pairwise(times)), 1)
+
+
+def looks(logs: list[dict]) -> dict[str, float]:
+    """Return what the comparison of pixels takes in a frame, in milliseconds."""
+    return {"looks_ms": round(statistics.median(look for log in logs for look in log["looks"]), 2)}
+
+
+# All rows ------------------------------------------------------------------------------------------------------------
+
+
+def measure_all(running, folder: Path, address: str, token: str, link: str, rows, changes: int) -> dict[str, dict]:
+    """Measure rows through one link, one notebook after the other: row -> summary."""
+    found = {}
+    for source in dict.fromkeys(row.source for row in rows):
+        name = f"{list(SOURCES).index(source)}.ipynb"
+        write_notebook(folder / name, SOURCES[source])
+        page = open_notebook(running, address, token, name)
+        page.evaluate(PROBE)
+        run_all(page)
+        failures = page.locator(
+            ".jp-OutputArea-output[data-mime-type*=error], .jp-OutputArea-output[data-mime-type*=stderr]"
+        )
+        if failures.count():
+            raise RuntimeError(f"{source}: {failures.first.inner_text()[-1000:]}")
+        page.locator(AREA).first.locator(PICTURES).first.wait_for()
+        for row in (row for row in rows if row.source == source):
+            found[row.name] = measured = measure(page, row, changes)
+            print(line(row.name, link, measured), flush=True)
+        if page.complaints:
+            raise RuntimeError(f"{source}: the browser's console says {page.complaints[0]}")
+        close_notebook(page)
+    return found
+
+
+def line(name: str, link: str, row: dict) -> str:
+    rest = {key: value for key, value in row.items() if key not in ("median_ms", "p95_ms", "changes")}
+    return f"{link:7}{name:42} median {row['median_ms']:7.1f} ms   95 % {row['p95_ms']:7.1f} ms   {rest}"
+
+
+def with_ratios(found: dict[str, dict]) -> dict[str, dict]:
+    """Add how many times faster than the naive redraw each row is, by the medians."""
+    naive = found.get(ROWS[0].name)
+    for name, row in found.items():
+        if naive and name != ROWS[0].name and ", drag" not in name:
+            row["times_faster"] = round(naive["median_ms"] / row["median_ms"], 1)
+    return found
+
+
+def verdicts(found: dict[str, dict[str, dict]]) -> list[dict]:
+    """Hold every limit against its rows: the worst of them, and those that miss it."""
+    judged = []
+    for limit in LIMITS:
+        rows = {row.name: found.get(limit.link, {}).get(row.name) for row in ROWS if row.kind in limit.kinds}
+        values = {name: row[limit.figure] for name, row in rows.items() if row and limit.figure in row}
+        if not values:
+            continue
+        missed = [n for n, value in values.items() if not limit.met(value) or rows[n].get("wrong")]
+        worst = (min if limit.figure == "times_faster" else max)(values, key=values.get)
+        judged.append(
+            {"limit": limit.says, "met": not missed, "worst": worst, "value": values[worst], "missed": missed}
+        )
+    return judged
+
+
+def machine(running) -> dict:
+    """Return what the figures depend on."""
+    names = ("jupyterlab", "ipykernel", "ipywidgets", "anywidget", "matplotlib", "numpy", "torch")
+    cpu = [row for row in Path("/proc/cpuinfo").read_text().splitlines() if row.startswith("model name")]
+    return {
+        "machine": platform.machine(), "cpu": cpu[0].split(": ")[1] if cpu else "", "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1), "python": platform.python_version(), "chromium": running.version,
+        **{name: version(name) for name in names},
+    }  # fmt: skip
+
+
+def run(rows, changes: int, links) -> dict:
+    """Measure rows through links, and return the result as it is saved."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder, browser() as running:
+        about = machine(running)
+        # An empty data folder: the simulated recordings and the networks that come with the course.
+        (Path(folder) / "data").mkdir()
+        with jupyter_lab(Path(folder), ECGXAI_DATA=str(Path(folder) / "data")) as (address, token):
+            for link in links:
+                port = urlsplit(address).port
+                with slow_link(port) if link == "slow" else nullcontext(port) as port:
+                    there = f"http://127.0.0.1:{port}"
+                    found[link] = with_ratios(measure_all(running, Path(folder), there, token, link, rows, changes))
+    link = {"each way, ms": 1000 * DELAY, "Mbit/s": RATE / 1e6}
+    return about | {"slow link": link, "rows": found, "limits": verdicts(found)}
+
+
+def table(result: dict) -> str:
+    """Return a result as Markdown: a row for each change, then the limits."""
+    direct, slow = result["rows"]["direct"], result["rows"]["slow"]
+    lines = ["| change | ms (95 %) | times faster | slow link, ms (95 %) |", "| --- | ---: | ---: | ---: |"]
+    for name, row in direct.items():
+        there = slow.get(name)
+        times = f"{row['times_faster']:g}" if "times_faster" in row else ""
+        both = [f"{one['median_ms']:.0f} ({one['p95_ms']:.0f})" if one else "" for one in (row, there)]
+        lines.append(f"| {name} | {both[0]} | {times} | {both[1]} |")
+    lines += ["", "| limit | met | worst |", "| --- | --- | --- |"]
+    for one in result["limits"]:
+        lines.append(f"| {one['limit']} | {'yes' if one['met'] else 'no'} | {one['value']:g} ({one['worst']}) |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Run the benchmark, print it and save it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--changes", type=int, default=30)
+    parser.add_argument("--rows", default="", help="only rows with this in their name")
+    parser.add_argument("--links", nargs="+", default=["direct", "slow"], choices=["direct", "slow"])
+    parser.add_argument("--table", action="store_true", help="print the saved result as Markdown")
+    options = parser.parse_args()
+    if options.table:
+        print(table(json.loads(RESULT.read_text())))
+        return
+    if chromium() is None:
+        sys.exit("no Chromium or Chrome found; on Debian: apt-get install chromium")
+    rows = [row for row in ROWS if options.rows.casefold() in row.name.casefold()]
+    if not rows:
+        sys.exit(f"no row has {options.rows!r} in its name; there are: {', '.join(row.name for row in ROWS)}")
+    start = time.monotonic()
+    result = run(rows, options.changes, options.links)
+    for one in result["limits"]:
+        print(f"{'met   ' if one['met'] else 'MISSED'} {one['limit']}; worst {one['value']:g} ({one['worst']})")
+    print(f"{time.monotonic() - start:.0f} s")
+    if options.changes >= 30 and not options.rows and len(options.links) == 2:
+        RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+
+
+if __name__ == "__main__":
+    main()
