@@ -39,3 +39,9 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture
+def patient(monkeypatch):
+    """Let a control of an explorer wait for its picture, however slow the machine is."""
+    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 600.0)

@@ -1,28 +1,38 @@
 """Explorers: every option of every control changes the picture or leaves it, and nothing fails unseen."""
 
-import io
+import datetime
+import re
+import threading
 
 import ipywidgets as widgets
 import numpy as np
 import pytest
-from PIL import Image
+import wfdb
 
 from ecgxai import METHODS, attribute, load_ecg_model
+from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.records import load_record
 from ecgxai.explorers import ECGExplorer, HeartVector
 from ecgxai.explorers.base import control_for
-from ecgxai.explorers.ecg import _prepared
+from ecgxai.explorers.canvas import LARGEST
 
 QUICK = {"samples": 20, "segment": 500, "window": 500, "stride": 500, "cell": 500}
 
 
 @pytest.fixture
-def explorer(data_dir):
+def explorer(data_dir, patient):
     return ECGExplorer(record="sim-lbbb-1", model="LBBB", method="gradient")
 
 
-def pixels(explorer):
-    return np.asarray(Image.open(io.BytesIO(explorer.picture.value)).convert("RGB"))
+def choose(explorer, method):
+    """Choose a method as a learner does: its family, then the method."""
+    explorer.controls["family"].value = METHODS[method].family
+    explorer.controls["method"].value = method
+
+
+def shown(explorer):
+    """Return what the canvas has been given: signal and relevance."""
+    return explorer.canvas.signal, explorer.canvas.relevance, tuple(explorer.canvas.maxima)
 
 
 def options(control):
@@ -50,15 +60,28 @@ def test_controls_of_every_method_cover_its_parameters(name):
             parameter.check(value)
 
 
-@pytest.mark.parametrize("name", ["target", "threshold", "sign", "normalise", "style", "start"])
-def test_every_display_control_changes_the_picture(explorer, name):
+@pytest.mark.parametrize("name", ECGExplorer.display)
+def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kernel(explorer, name, monkeypatch):
+    monkeypatch.setattr(explorer, "refresh", lambda: pytest.fail("the kernel was asked"))
+    control, trait = explorer.controls[name], explorer.display[name]
+    (link,) = [link for link in explorer.links if link.source[0] is control]
+    assert link.target == (explorer.canvas, trait)
+    figures = {}
+    for value in options(control):
+        control.value = value
+        figures[value] = explorer.plot()._repr_png_()[0]
+        assert getattr(explorer.canvas, trait) == getattr(control, link.source[1])
+    assert len(set(figures.values())) == len(figures)
+
+
+@pytest.mark.parametrize("name", ["target", "start"])
+def test_what_is_explained_changes_the_map(explorer, name):
     control = explorer.controls[name]
     for value in options(control):
-        before, changed = pixels(explorer), control.value != value
+        before, changed = shown(explorer), control.value != value
         control.value = value
         assert explorer.error is None
-        same = pixels(explorer).shape == before.shape and np.array_equal(pixels(explorer), before)
-        assert same != changed
+        assert (shown(explorer) != before) == changed
 
 
 def test_every_record_and_model_can_be_chosen(explorer):
@@ -77,30 +100,39 @@ def test_every_method_shows_its_own_controls_and_map(explorer, name, monkeypatch
         return control
 
     monkeypatch.setattr("ecgxai.explorers.base.control_for", quick)
-    before = explorer.picture.value
-    explorer.controls["method"].value = name
+    choose(explorer, name)
     assert explorer.error is None
-    assert (explorer.picture.value == before) == (name == "gradient")
+    assert explorer.canvas.title.startswith(f"{METHODS[name].title} of the LBBB network")
     assert set(explorer.parameters) == {p.name for p in METHODS[name].parameters if p.default is not None}
+    assert METHODS[name].citation.split(",")[0] in explorer.formula.value
 
 
 def test_a_parameter_slider_changes_the_map(explorer):
-    explorer.controls["method"].value = "lrp_epsilon"
-    before = pixels(explorer)
+    choose(explorer, "lrp_epsilon")
+    before = shown(explorer)
     explorer.parameters["epsilon"].value = 10.0
-    assert not np.array_equal(pixels(explorer), before)
-    assert explorer.code() == 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, epsilon=10.0)'
+    assert shown(explorer) != before
+    assert explorer.code_line.code == 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, epsilon=10.0)'
+
+
+def test_parameters_may_be_given(data_dir):
+    explorer = ECGExplorer(method="lrp_epsilon", epsilon=10.0)
+    assert explorer.code().endswith("epsilon=10.0)")
+    with pytest.raises(ValueError, match="no parameter 'eps'"):
+        ECGExplorer(method="lrp_epsilon", eps=10.0)
+    for wrong in ({"method": "gradcam"}, {"record": "sim"}):
+        with pytest.raises(ValueError, match="expected one of"):
+            ECGExplorer(**wrong)
 
 
 def test_the_printed_code_makes_the_map_that_is_shown(explorer):
-    explorer.controls["method"].value = "lrp_alpha_beta"
+    choose(explorer, "lrp_alpha_beta")
     explorer.parameters["alpha"].value = 2.0
-    ecg, model = _prepared(explorer.controls["record"].value).window(0, 2000), load_ecg_model("LBBB", verbose=False)
-    shown = explorer.relevance(
-        explorer.controls["record"].value, "LBBB", 1, "lrp_alpha_beta", 0.0, tuple(sorted(explorer.settings().items()))
-    )
-    again = eval(explorer.code(), {"attribute": attribute, "model": model, "ecg": ecg})
-    assert np.array_equal(again, shown)
+    ecg, model = load_record("sim-lbbb-1").preprocess().window(0, 2000), load_ecg_model("LBBB", verbose=False)
+    again = eval(explorer.code(), {"attribute": attribute, "model": model, "ecg": ecg}).numpy()
+    fractions = np.frombuffer(explorer.canvas.relevance, "<i2").reshape(12, -1) / LARGEST
+    drawn = fractions * np.array(explorer.canvas.maxima)[:, None]
+    assert np.abs(drawn - again).max() <= np.abs(again).max() / LARGEST
 
 
 def test_the_window_is_cut_out_of_the_filtered_recording(explorer):
@@ -111,18 +143,105 @@ def test_the_window_is_cut_out_of_the_filtered_recording(explorer):
     assert "3.5–7.5 s" in explorer.alt
 
 
+def test_the_bars_are_the_shares_of_the_leads(explorer):
+    relevance = np.frombuffer(explorer.canvas.relevance, "<i2").reshape(12, -1) / LARGEST
+    share = np.abs(relevance * np.array(explorer.canvas.maxima)[:, None]).sum(1)
+    words = re.findall(r"<b>(\w+)</b><br>([\d.<]+)", explorer.lead_bars.value)
+    assert [lead for lead, _ in words] == list(LEADS)
+    assert [float(value) for _, value in words] == pytest.approx(100 * share / share.sum(), abs=0.6)
+
+
+def test_an_uploaded_recording_joins_the_menu(explorer, tmp_path):
+    ecg = load_record("sim-rbbb-1")
+    table = ",".join(LEADS) + "\n" + "\n".join(",".join(f"{v:.4f}" for v in row) for row in ecg.signal.T)
+    upload(explorer.controls["upload"], "mine.csv", table.encode())
+    assert "500" in explorer.message.value or explorer.error is not None  # a CSV does not say its rate
+    assert explorer.controls["record"].value == "sim-lbbb-1"
+    header, data = (path.read_bytes() for path in write_wfdb(ecg, tmp_path))
+    upload(explorer.controls["upload"], "mine.hea", header, "mine.dat", data)
+    assert explorer.error is None
+    assert explorer.controls["record"].value == "yours: mine.hea"
+    network = load_ecg_model("LBBB", verbose=False)
+    p = float(network.probability(ecg.preprocess().window(0, 2000).tensor()))
+    assert f"p(LBBB) = {p:.3f}" in explorer.message.value
+
+
+def upload(widget, *files):
+    """Put files, name and content in turn, into the widget as the browser does with this version of ipywidgets."""
+    pairs = zip(files[::2], files[1::2], strict=True)
+    if isinstance(widget.value, dict):
+        widget.value = {name: {"metadata": {"name": name}, "content": data} for name, data in pairs}
+    else:
+        now = datetime.datetime.now(datetime.timezone.utc)
+        widget.value = tuple(
+            {"name": name, "type": "", "size": len(data), "content": memoryview(data), "last_modified": now}
+            for name, data in pairs
+        )
+
+
+def write_wfdb(ecg, folder):
+    """Write a recording as WFDB, 16 bits; return the paths of header and signal."""
+    wfdb.wrsamp(
+        "mine", fs=ecg.fs, units=["mV"] * 12, sig_name=list(LEADS), p_signal=ecg.signal.T.astype(float),
+        fmt=["16"] * 12, write_dir=str(folder),
+    )  # fmt: skip
+    return folder / "mine.hea", folder / "mine.dat"
+
+
 def test_a_degenerate_method_says_why(explorer):
-    explorer.controls["method"].value = "grad_cam"
+    choose(explorer, "grad_cam")
     assert "never in which lead" in explorer.message.value
 
 
-def test_a_computation_is_announced_and_its_result_kept(explorer):
-    lines = []
-    explorer.message.observe(lambda change: lines.append(change.new), "value")
-    for name in ("lrp_z", "gradient", "lrp_z"):
-        explorer.controls["method"].value = name
-    assert ["computing" in line for line in lines] == [True, False, False, False]
-    assert "computing LRP-z" in lines[0]
+def test_an_answer_is_kept(explorer, monkeypatch):
+    choose(explorer, "lrp_epsilon")
+    drawn = shown(explorer)
+    monkeypatch.setattr("ecgxai.explorers.ecg.explain", lambda *a, **b: pytest.fail("computed again"))
+    explorer.controls["record"].value = "sim-lbbb-1"
+    choose(explorer, "gradient")
+    choose(explorer, "lrp_epsilon")
+    assert explorer.error is None
+    assert shown(explorer) == drawn
+
+
+def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explorer, monkeypatch):
+    """Integrated gradients with as many steps as it allows, in a thread; meanwhile the learner changes his mind."""
+    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 0.01)
+    steps = {p.name: p.high for p in METHODS["integrated_gradients"].parameters if p.name == "steps"}
+    before, seen = shown(explorer), threading.Event()
+    explorer.bar.observe(lambda change: seen.set(), "value")
+    choose(explorer, "integrated_gradients")
+    explorer.parameters["steps"].value = steps["steps"]
+    assert seen.wait(60)  # it is under way,
+    assert explorer.busy.layout.visibility == "visible"
+    assert shown(explorer)[1] in (before[1], explorer.canvas.relevance)  # nothing half-drawn,
+    explorer.controls["family"].value = "gradient"
+    explorer.controls["method"].value = "gradient"
+    explorer.wait()
+    assert shown(explorer) == before  # and no longer wanted
+    assert explorer.busy.layout.visibility == "hidden"
+    assert not any(("steps", steps["steps"]) in asked[5] for asked in explorer.answers)
+
+
+def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def endless(*args, **settings):
+        under_way.set()
+        while True:
+            go_on.wait(0.01)
+            args[4](1, 2)
+
+    before = shown(explorer)
+    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 0.01)
+    monkeypatch.setattr("ecgxai.explorers.ecg.explain", endless)
+    explorer.controls["start"].value = 1.0
+    assert under_way.wait(60)
+    explorer.halt.click()
+    assert not explorer.worker.busy
+    assert shown(explorer) == before
+    assert "cancelled" in explorer.message.value
+    assert explorer.busy.layout.visibility == "hidden"
 
 
 def test_the_window_starts_as_late_as_the_recording_allows(explorer, monkeypatch):
@@ -135,17 +254,27 @@ def test_the_window_starts_as_late_as_the_recording_allows(explorer, monkeypatch
 
 
 def test_an_error_is_shown_and_the_last_good_picture_stays(explorer, monkeypatch):
-    before = explorer.picture.value
-    monkeypatch.setattr(explorer, "draw", lambda **values: 1 / 0)
-    explorer.controls["threshold"].value = 0.5
-    assert explorer.picture.value == before
+    before = shown(explorer)
+    monkeypatch.setattr(explorer, "answer", lambda *asked: 1 / 0)
+    explorer.controls["start"].value = 0.5
+    assert shown(explorer) == before
     assert "division by zero" in explorer.message.value
+
+
+def test_the_figure_is_saved(explorer, tmp_path, monkeypatch):
+    explorer.controls["sign"].value = "negative"
+    files = explorer.save(tmp_path / "mine")
+    assert [file.name for file in files] == ["mine.png", "mine.svg"]
+    assert all(file.stat().st_size > 1000 for file in files)
+    monkeypatch.setattr("ecgxai.explorers.base.checkout", lambda: tmp_path)
+    explorer.save_button.click()
+    assert (tmp_path / "plots/explorers/ECGExplorer.png").is_file()
+    assert "ECGExplorer.png" in explorer.message.value
 
 
 def test_the_page_without_a_kernel_gets_a_picture(explorer):
     data, metadata = explorer._repr_mimebundle_()
-    view = data["application/vnd.jupyter.widget-view+json"]
-    assert view == explorer.view._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]
+    assert data["application/vnd.jupyter.widget-view+json"]["model_id"] == explorer.view.model_id
     assert "image/png" in data
     assert "LBBB" in metadata["image/png"]["alt"]
 

@@ -20,7 +20,7 @@ QUICK = {"samples": 10, "segment": 112, "window": 112, "stride": 112, "cell": 11
 
 
 @pytest.fixture
-def explorer(data_dir):
+def explorer(data_dir, patient):
     return ImageExplorer(3, "embedded")
 
 
@@ -43,12 +43,12 @@ def test_every_control_changes_the_picture(explorer, name):
     control = explorer.controls[name]
     explorer.controls["threshold"].value = 0.1
     for value in values(control):
-        before, changed = explorer.picture.value, control.value != value
+        before, changed = explorer.canvas.value, control.value != value
         same_class = name == "target" and {control.value, value} == {None, values(control)[1]}
         control.value = value
         assert explorer.error is None
         assert control.value == value
-        assert (explorer.picture.value == before) == (not changed or same_class)
+        assert (explorer.canvas.value == before) == (not changed or same_class)
 
 
 def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
@@ -57,7 +57,7 @@ def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
     for value in values(explorer.controls["picture"]):
         explorer.controls["picture"].value = value
         assert explorer.error is None
-        seen.add(explorer.picture.value)
+        seen.add(explorer.canvas.value)
         offered = [control.description for control in explorer.source_box.children]
         wanted = {
             "one": ["seed", "mark in the corner"],
@@ -106,10 +106,10 @@ def test_every_option_of_a_rule_can_be_chosen(data_dir):
 
 def test_a_parameter_changes_the_map(explorer):
     explorer.controls["family"].value = "perturbation"
-    before, window = explorer.picture.value, explorer.parameters["window"]
+    before, window = explorer.canvas.value, explorer.parameters["window"]
     assert window.value == 32, "the default for images"
     window.value = max(stop for stop in values(window) if stop <= 100)
-    assert explorer.picture.value != before
+    assert explorer.canvas.value != before
 
 
 def test_the_printed_code_makes_the_map_that_is_shown(explorer):
@@ -138,25 +138,25 @@ def test_a_file_is_read_from_its_path_or_from_an_upload(explorer, file, monkeypa
     explorer.controls["path"].value = str(file)
     assert explorer.controls["picture"].value == "own"
     assert "own.png" in explorer.code()
-    from_path = explorer.picture.value
+    from_path = explorer.canvas.value
     explorer.controls["picture"].value = "one"
     monkeypatch.setattr("ecgxai.explorers.images.uploaded_files", lambda widget: {"up.png": file.read_bytes()})
     explorer._changed(SimpleNamespace(owner=explorer.controls["upload"]))  # as the browser would tell it
     assert explorer.error is None
     assert explorer.controls["picture"].value == "own"
     assert torch.equal(explorer.shown.x, preprocess(make_scene(1).image))
-    assert explorer.picture.value != from_path, "the caption names the upload"
+    assert explorer.canvas.value != from_path, "the caption names the upload"
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words_and_the_last_picture_stays(explorer, tmp_path):
-    before = explorer.picture.value
+    before = explorer.canvas.value
     explorer.controls["picture"].value = "own"
     assert "no picture yet" in explorer.message.value
     (tmp_path / "note.png").write_text("no pixels")
     explorer.controls["path"].value = str(tmp_path / "note.png")
     assert isinstance(explorer.error, ImageError)
     assert "expected a PNG, JPEG or WebP picture" in explorer.message.value
-    assert explorer.picture.value == before
+    assert explorer.canvas.value == before
     explorer.controls["picture"].value = "two"
     assert explorer.error is None
 

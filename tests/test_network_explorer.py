@@ -20,7 +20,7 @@ from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 from ecgxai.models.inspect import feature_maps, maximise_activation, top_k
 from ecgxai.plotting import plot_tiles
-from test_explorers import options, pixels
+from test_explorers import options
 
 
 class Net(nn.Sequential):
@@ -68,12 +68,12 @@ def test_nothing_uploaded(value):
 
 def test_every_view_and_layer_of_alexnet_is_drawn():
     explorer = NetworkExplorer(load_alexnet("embedded"), view="filters")
-    seen = [pixels(explorer)]
+    seen = [explorer.canvas.value]
     for view in list(VIEWS.values())[1:]:
         explorer.controls["view"].value = view
         assert explorer.error is None
-        assert not any(np.array_equal(shown, pixels(explorer)) for shown in seen)
-        seen.append(pixels(explorer))
+        assert not any(shown == explorer.canvas.value for shown in seen)
+        seen.append(explorer.canvas.value)
     explorer.controls["count"].value = 1
     explorer.controls["view"].value = "maps"
     for layer in explorer.layers:
@@ -190,11 +190,11 @@ def test_the_picture_follows_a_running_synthesis(explorer, held, monkeypatch):
     monkeypatch.setattr("ecgxai.explorers.network.PAUSE", 0)
     gate, reached = held
     explorer.controls["view"].value = "synthesis"
-    before = explorer.picture.value
+    before = explorer.canvas.value
     explorer.go.click()
     assert reached.wait(30)
     assert explorer.worker.busy
-    assert explorer.picture.value != before
+    assert explorer.canvas.value != before
     assert "step 1 of 9" in explorer.message.value
     gate.set()
     explorer.worker.wait()

@@ -22,7 +22,7 @@ def sim():
 
 
 @pytest.fixture
-def explorer(sim, tmp_path):
+def explorer(sim, tmp_path, patient):
     return OwnECG(sim, method="gradient", weights="embedded", folder=tmp_path)
 
 
@@ -42,13 +42,13 @@ def upload(explorer, **files):
 
 
 def test_every_control(explorer, sim):
-    first = explorer.picture.value
+    first = explorer.canvas.value
     assert "p(RBBB)" in explorer.message.value
     assert "not for diagnosis" in explorer.message.value
     explorer.controls["model"].value = "AVB"
     assert explorer.error is None
     assert explorer.explanation.model == "AVB"
-    assert explorer.picture.value != first
+    assert explorer.canvas.value != first
     explorer.controls["start"].value = 3.2
     assert explorer.explanation.start == pytest.approx(3.2)
     explorer.controls["method"].value = "lrp_epsilon"
@@ -62,7 +62,7 @@ def test_every_control(explorer, sim):
 
 
 def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
-    good = explorer.picture.value
+    good = explorer.canvas.value
     upload(explorer, **{"mine.npy": npy(sim.signal * 1000)})
     for control, value, asked in (
         ("leads", ",".join(LEADS), "leads="),
@@ -71,7 +71,7 @@ def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
     ):
         assert explorer.error is not None
         assert asked in explorer.message.value
-        assert explorer.picture.value == good
+        assert explorer.canvas.value == good
         explorer.controls[control].value = value
     assert explorer.error is None
     assert "<b>mine</b>" in explorer.message.value
@@ -81,7 +81,7 @@ def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
 
 
 def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
-    good = explorer.picture.value
+    good = explorer.canvas.value
     for name, data in (
         ("<b>.csv", b"<script>alert(1)</script>"),
         ("a.edf", b"text"),
@@ -91,11 +91,11 @@ def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
         upload(explorer, **{name: data})
         assert explorer.error is not None
         assert "<script>" not in explorer.message.value
-        assert explorer.picture.value == good
+        assert explorer.canvas.value == good
     for path in ("/no/such/file.csv", str(tmp_path), "\0"):
         explorer.controls["path"].value = path
         assert explorer.error is not None
-        assert explorer.picture.value == good
+        assert explorer.canvas.value == good
     explorer.controls["fs"].value = "fast"
     assert "expected a number of Hz" in explorer.message.value
     explorer.save()

@@ -17,7 +17,7 @@ INPUTS, WEIGHTS = np.array([2.0, 1.0]), np.array([[1.0, -1.0, 0.5], [1.0, 3.0, -
 
 
 def pixels(lab):
-    return np.asarray(Image.open(io.BytesIO(lab.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(io.BytesIO(lab.canvas.value)).convert("RGB"))
 
 
 def words(figure):

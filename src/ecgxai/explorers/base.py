@@ -1,17 +1,39 @@
-"""What all explorers share: controls, a picture, a line for messages, and a static twin for pages without a kernel."""
+"""What all explorers share: controls, a live view, a line for messages, a static twin for pages without a kernel."""
 
 import math
+import threading
+import time
+import warnings
 from base64 import b64encode
+from collections import OrderedDict
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from html import escape
+from pathlib import Path
+from types import MappingProxyType
 
+import anywidget
 import ipywidgets as widgets
 
+from ecgxai.attribution import MethodWarning, attribute
 from ecgxai.attribution.registry import METHODS, Parameter
+from ecgxai.attribution.running import LOCK
+from ecgxai.explorers.worker import Cancelled, Worker
+from ecgxai.paths import checkout
+from ecgxai.plotting.save import save_figure
 
 LABEL = {"description_width": "84px"}
 FIELD = widgets.Layout(width="auto")  # as wide as its cell of the grid
+FAMILIES = {
+    "gradient": "gradients",
+    "cam": "class activation maps",
+    "perturbation": "perturbation",
+    "LRP": "layer-wise relevance propagation",
+    "control": "control",
+}
+PATIENCE = 0.08  # seconds that a control waits for its picture; after that, a bar shows how far the method has come
+KEPT = 64  # results that an explorer remembers
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
 
@@ -37,37 +59,69 @@ def slide(description: str, high: float, step: float, readout_format: str) -> wi
     """Return a slider from 0, where it stands, to ``high``."""
     return widgets.FloatSlider(
         description=description, min=0.0, max=high, step=step, value=0.0, readout_format=readout_format,
-        style=LABEL, layout=FIELD, continuous_update=False,
+        style=LABEL, layout=FIELD,
     )  # fmt: skip
 
 
-class Explorer:
-    """Controls beside a picture. A subclass fills ``controls`` and implements ``draw``.
+class Picture(widgets.Image):
+    """A figure as a PNG."""
 
-    The picture is drawn anew whenever a control changes. An error is shown in the explorer and the last good picture
-    stays. In a notebook the same output holds the live view and a PNG of the present state, which is what GitHub, print
-    and an untrusted page show.
+    def __init__(self):
+        super().__init__(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
+
+    def show(self, figure) -> None:
+        """Show a figure."""
+        self.value = figure._repr_png_()[0]
+        self._figure = figure
+
+    def plot(self):
+        """Return the figure that is shown."""
+        return self._figure
+
+
+class Explorer:
+    """Controls beside a live view. A subclass fills ``controls`` and implements ``draw``.
+
+    ``draw`` is called whenever a control changes, except for those in ``display``: these change the view in the
+    browser, without the kernel. An error is shown in the explorer and the last good picture stays. In a notebook the
+    same output holds the live view and a PNG of the present state, which is what GitHub, print and an untrusted page
+    show.
     """
 
-    alt = "explorer"
+    display: Mapping[str, str] = MappingProxyType({})  # control -> trait of the canvas that it moves in the browser
     quiet = False  # whether controls are being set by the explorer itself
 
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.controls = controls
-        self.picture = widgets.Image(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
-        self.message = widgets.HTML()
-        for control in controls.values():
-            control.observe(self._changed, "value")
+        self.canvas = self.make_canvas()
+        self.message = widgets.HTML(layout=widgets.Layout(flex="1 1 auto", min_height="28px"))
+        self.links = [widgets.jsdlink(self._source(name), (self.canvas, t)) for name, t in self.display.items()]
+        for name, control in controls.items():
+            if name not in self.display:
+                control.observe(self._changed, "value")
         page = widgets.Layout(max_width="1140px")  # the picture's width, so that controls end where it ends
-        self.view = widgets.VBox([self.panel(), self.message, self.picture], layout=page)
+        self.view = widgets.VBox([self.panel(), self.status(), self.canvas, *self.below()], layout=page)
         self.error: Exception | None = None
         self.refresh()
+        self.wait()
         if self.error:
             raise self.error
+
+    def make_canvas(self):
+        """Return the live view: a widget with ``plot()``, which returns the figure that shows the same."""
+        return Picture()
 
     def panel(self) -> widgets.Widget:
         """Return the controls as laid out above the picture."""
         return grid(self.controls.values())
+
+    def status(self) -> widgets.Widget:
+        """Return what stands between controls and picture."""
+        return self.message
+
+    def below(self) -> list[widgets.Widget]:
+        """Return what stands below the picture."""
+        return []
 
     def say(self, line: str) -> None:
         """Show a line of HTML above the picture, at once."""
@@ -81,25 +135,55 @@ class Explorer:
         """Return the present value of every control."""
         return {name: control.value for name, control in self.controls.items()}
 
-    def draw(self, **values):
-        """Return the figure for these values of the controls, and a line to print above it (HTML)."""
+    def draw(self, **values) -> str:
+        """Show on the canvas what the controls ask for; return a line to print above it (HTML)."""
         raise NotImplementedError
 
     def refresh(self) -> None:
-        """Draw the picture for the present values; an error goes to the message line."""
+        """Show the picture for the present values; an error goes to the message line."""
+        self._attempt(lambda: self.draw(**self.values()))
+
+    def wait(self) -> None:
+        """Wait until what the controls ask for is shown."""
+
+    def plot(self):
+        """Return what is shown as a figure."""
+        for name, trait in self.display.items():
+            control, key = self._source(name)
+            self.canvas.set_trait(trait, getattr(control, key))  # the browser has done so already, if there is one
+        return self.canvas.plot()
+
+    @property
+    def alt(self) -> str:
+        """What is shown, in words."""
+        return self.plot().alt
+
+    def save(self, path: str | Path | None = None) -> list[Path]:
+        """Save what is shown as PNG and SVG; by default in ``plots/explorers`` of the checkout or working folder."""
+        name = type(self).__name__
+        return save_figure(self.plot(), path or (checkout() or Path.cwd()) / "plots" / "explorers" / name)
+
+    def _attempt(self, show) -> None:
+        """Call a function that shows something and returns the line above it; an error takes the line's place."""
         try:
-            figure, line = self.draw(**self.values())
-            self.picture.value = figure._repr_png_()[0]
-            self.say(line)
+            line = show()
+        except Cancelled:
+            raise
         except Exception as error:
             self.error = error
             self.complain(error)
         else:
             self.error = None
+            self.say(line)
 
     def _changed(self, change) -> None:
         if not self.quiet:
             self.refresh()
+
+    def _source(self, name: str) -> tuple[widgets.Widget, str]:
+        """Return a control and the name of its trait that holds the choice: a browser knows a Dropdown's index only."""
+        control = self.controls[name]
+        return control, "index" if hasattr(control, "index") else "value"
 
     @contextmanager
     def quietly(self):
@@ -111,15 +195,32 @@ class Explorer:
             self.quiet = before
 
     def _repr_mimebundle_(self, include=None, exclude=None, **options):
-        # Written out, for a widget of ipywidgets 7 has no such method.
-        live = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
-        png = b64encode(self.picture.value).decode()
-        bundle = {"application/vnd.jupyter.widget-view+json": live, "image/png": png, "text/plain": self.alt}
-        return bundle, {"image/png": {"alt": self.alt}}
+        # The bundle of anywidget, which ipywidgets 7 lacks; in Colab it names the widget manager that the canvas needs.
+        bundle, metadata = anywidget.AnyWidget._repr_mimebundle_(self.view)
+        png, words = self.plot()._repr_png_()
+        bundle |= {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}
+        return bundle, metadata | {"image/png": words}
+
+
+class FigureExplorer(Explorer):
+    """An explorer whose ``draw`` returns a figure and a line (HTML)."""
+
+    def refresh(self) -> None:
+        """Draw the figure for the present values; an error goes to the message line."""
+
+        def show():
+            figure, line = self.draw(**self.values())
+            self.canvas.show(figure)
+            return line
+
+        self._attempt(show)
 
 
 class MethodExplorer(Explorer):
     """An explorer with a control "method", whose parameters get controls of their own, made from the method's row.
+
+    A subclass says what is asked (``asked``), computes the answer (``answer``) and shows it (``draw``). Answers are
+    kept. A slow one is computed in a thread of its own, with a bar and a button that cancels it; the newest input wins.
 
     Parameters
     ----------
@@ -132,9 +233,20 @@ class MethodExplorer(Explorer):
 
     def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
         self.parameters: dict[str, widgets.Widget] = {}
+        self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
+        self.worker = Worker()
+        self.at_work, self.lock = None, threading.Lock()  # what is being computed, for the bar
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
+        self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
+        self.halt.on_click(lambda button: self.cancel())
+        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
         self.method_box = grid(controls[name] for name in self.choice)
         self.offer_parameters(controls["method"].value, given or {})
         super().__init__(controls)
+
+    def status(self) -> widgets.Widget:
+        """Return the message and, at its right, the bar of a slow method."""
+        return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="center"))
 
     def offer_parameters(self, method: str, given: dict | None = None) -> None:
         """Put the controls of a method's parameters beside the choice of the method.
@@ -159,13 +271,14 @@ class MethodExplorer(Explorer):
         self.method_box.children = [*self.method_box.children[: len(self.choice)], *self.parameters.values()]
 
     def _changed(self, change) -> None:
+        if self.quiet:
+            return
+        if change.owner is self.controls.get("family"):
+            self.controls["method"].options = methods_of(change.new)  # chooses the first, which comes back here
+            return
         if change.owner is self.controls["method"]:
             self.offer_parameters(change.new)
         super()._changed(change)
-
-    def say_computing(self, method: str) -> None:
-        """Say which method is at work: some take seconds. The second line keeps the picture in its place."""
-        self.say(f"<i>computing {escape(METHODS[method].title)} ...</i><br>&nbsp;")
 
     def settings(self) -> dict:
         """Return the parameters of the method as they stand."""
@@ -176,6 +289,96 @@ class MethodExplorer(Explorer):
         defaults = METHODS[self.controls["method"].value].defaults(self.images)
         return "".join(f", {name}={value!r}" for name, value in self.settings().items() if value != defaults[name])
 
+    def asked(self, **values):
+        """Return what the answer depends on, hashable, for these values of the controls."""
+        raise NotImplementedError
+
+    def answer(self, asked, progress):
+        """Compute the answer; ``progress`` is for ``attribute``, and may end the computation by raising."""
+        raise NotImplementedError
+
+    def draw(self, answer, **values) -> str:
+        """Show an answer on the canvas; return a line to print above it (HTML)."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Show the answer for the present values: at once where it is known or soon computed, else when it is."""
+        self.worker.cancel()
+        values = self.values()
+        try:
+            asked = self.asked(**values, settings=tuple(sorted(self.settings().items())))
+        except Exception as error:
+            self.error = error
+            self.complain(error)
+            return
+        if asked in self.answers and not self.worker.busy:
+            self._show(asked, values)
+            return
+        self.worker.start(lambda check: self._compute(asked, values, check))
+        if not self.worker.wait(PATIENCE):
+            self._show_bar(asked, 0.0)
+
+    def wait(self) -> None:
+        """Wait until what the controls ask for is shown."""
+        self.worker.wait()
+
+    def cancel(self) -> None:
+        """Stop the method that is at work; the picture stays as it was."""
+        if self.worker.busy:
+            self.worker.stop()
+            self.say("cancelled: the picture still shows what was asked before")
+
+    def _compute(self, asked, values, check) -> None:
+        """Compute an answer, unless it is known, and show it; runs in the worker's thread."""
+
+        def progress(done, total):
+            check()
+            if time.monotonic() > late:
+                self._show_bar(asked, done / total)
+
+        late, self.at_work = time.monotonic() + PATIENCE, asked
+        try:
+            if asked not in self.answers:
+                self.answers[asked] = self.answer(asked, progress)
+                while len(self.answers) > KEPT:
+                    self.answers.popitem(last=False)
+            check()
+            self._show(asked, values)
+        except Cancelled:
+            raise
+        except Exception as error:
+            self.error = error
+            self.complain(error)
+        finally:
+            with self.lock:
+                self.at_work = None
+                self.busy.layout.visibility = "hidden"
+
+    def _show_bar(self, asked, share: float) -> None:
+        """Show how far the method has come, if it is still at work on this."""
+        with self.lock:
+            if self.at_work == asked:
+                self.bar.value = share
+                self.busy.layout.visibility = "visible"
+
+    def _show(self, asked, values) -> None:
+        self._attempt(lambda: self.draw(self.answers[asked], **values))
+
+
+def explain(model, x, method: str, target, progress, **settings):
+    """Return ``attribute(...)`` without its warning, which an explorer says in words of its own.
+
+    One at a time: the filters of warnings are common to all threads.
+    """
+    with LOCK, warnings.catch_warnings():
+        warnings.simplefilter("ignore", MethodWarning)
+        return attribute(model, x, method, target=target, progress=progress, **settings)
+
+
+def methods_of(family: str) -> list[tuple[str, str]]:
+    """Return the methods of a family for a menu: (title, key)."""
+    return [(row.title, key) for key, row in METHODS.items() if row.family == family]
+
 
 def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | None:
     """Return a control for a method's parameter, made from its row in the registry.
@@ -184,15 +387,13 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     default is found from the input.
     """
     default = parameter.image_default if images and parameter.image_default is not None else parameter.default
-    shared = {"description": parameter.name, "style": LABEL, "layout": FIELD, "continuous_update": False}
+    shared = {"description": parameter.name, "style": LABEL, "layout": FIELD}
     shared[TOOLTIP] = parameter.help
     if default is None:
         return None
     if parameter.kind == "choice":
-        shared.pop("continuous_update")
         return widgets.Dropdown(options=parameter.choices, value=default, **shared)
     if parameter.kind == "bool":
-        shared.pop("continuous_update")
         return widgets.Checkbox(value=default, indent=True, **shared)
     if parameter.name == "seed":
         return widgets.BoundedIntText(value=default, min=0, max=9999, **shared)

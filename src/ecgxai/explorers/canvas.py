@@ -39,12 +39,14 @@ from ecgxai.plotting.style import FONT, GREY, INK, PAPER_PALE, PAPER_PLAIN, POWE
 STATIC = Path(__file__).parent / "static"
 SPEED, GAIN = 25, 10  # mm/s and mm/mV, as printed
 LARGEST = 32767  # int16: a lead's relevance travels as fractions of the lead's maximum
-CHOICES = {"overlay": tuple(STYLES), "sign": SIGNS, "normalise": NORMALISE}
-PLOTTED = ("sign", "normalise", "threshold", "leads", "columns", "sequential")  # options that plot_ecg has too
+GROUPS = {"all": None, "limb leads": LEADS[:6], "chest leads": LEADS[6:], **{lead: (lead,) for lead in LEADS}}
+CHOICES = {"overlay": tuple(STYLES), "sign": SIGNS, "normalise": NORMALISE, "group": tuple(GROUPS)}
+PLOTTED = ("sign", "normalise", "threshold", "columns", "sequential")  # options that plot_ecg has too
 
 # Everything that makes the live view look like plot_ecg. It goes to the browser once.
 LOOK = {
-    "leads": list(LEADS), "choices": {name: list(words) for name, words in CHOICES.items()},
+    "leads": list(LEADS), "groups": {name: leads and list(leads) for name, leads in GROUPS.items()},
+    "choices": {name: list(words) for name, words in CHOICES.items()},
     "paper": {"plain": PAPER_PLAIN, "pale": PAPER_PALE},
     "ink": INK, "grey": GREY, "caliper": TRUTH, "font": FONT,
     "power": POWER, "steps": RELEVANCE.N,
@@ -75,7 +77,8 @@ class ECGCanvas(anywidget.AnyWidget):
 
     Signal and relevance travel to the browser as binary buffers, once. Each of the traits below changes the view there,
     without the kernel, and may be linked to a control by ``ipywidgets.jsdlink``. A front end keeps the choice of a
-    ``Dropdown`` as an index, so that its partner is ``overlay_index``, ``sign_index`` or ``normalise_index``.
+    ``Dropdown`` as an index, so that its partner is ``overlay_index``, ``sign_index``, ``normalise_index`` or
+    ``group_index``.
 
     Works with ipywidgets 7.7 and 8; in Colab, anywidget switches the custom widget manager on when the first canvas is
     made (anywidget 0.11.0, widget.py lines 37-38).
@@ -91,6 +94,7 @@ class ECGCanvas(anywidget.AnyWidget):
         threshold : fraction of the maximum, 0 to below 1
         power : of the colour scale: strength grows with ``|R| ** power``; 1 is linear
         leads : names of the leads, in this order
+        group : "all" of these leads; or "limb leads", "chest leads" or one lead, whatever ``leads`` says
         columns : columns of leads, 1 to 12
         sequential : whether columns follow each other in time; None: where the window is longer than 6 s
         zoom : 1 shows the whole window; ``left`` : time of the left edge in seconds, where zoom is above 1
@@ -121,6 +125,8 @@ class ECGCanvas(anywidget.AnyWidget):
     overlay = traitlets.Enum(CHOICES["overlay"], default_value="band")
     sign = traitlets.Enum(CHOICES["sign"], default_value="both")
     normalise = traitlets.Enum(CHOICES["normalise"], default_value="record")
+    group = traitlets.Enum(CHOICES["group"], default_value="all")
+    group_index = traitlets.Int().tag(sync=True)
     overlay_index = traitlets.Int().tag(sync=True)
     sign_index = traitlets.Int().tag(sync=True)
     normalise_index = traitlets.Int().tag(sync=True)
@@ -182,7 +188,7 @@ class ECGCanvas(anywidget.AnyWidget):
 
     def plot(self) -> CourseFigure:
         """Return what is shown as a figure by ``plot_ecg``: the same options, the whole window."""
-        options = {name: getattr(self, name) for name in PLOTTED}
+        options = {name: getattr(self, name) for name in PLOTTED} | {"leads": GROUPS[self.group] or self.leads}
         return plot_ecg(**self._shown, style=self.overlay, title=self.title, label=self.label, **options)
 
     def _repr_mimebundle_(self, **options):

@@ -5,7 +5,7 @@ import numpy as np
 
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.simulate import heart_beat
-from ecgxai.explorers.base import FIELD, LABEL, Explorer
+from ecgxai.explorers.base import FIELD, LABEL, FigureExplorer
 from ecgxai.plotting.heart import plot_heartbeat
 
 CONDITIONS = {
@@ -16,10 +16,8 @@ CONDITIONS = {
 }
 
 
-class HeartVector(Explorer):
+class HeartVector(FigureExplorer):
     """One beat of an average heart: its axis, PR interval, QRS width and ST level against the twelve leads."""
-
-    alt = "Loops of the heart vector and the twelve leads of one beat"
 
     def __init__(self):
         def slider(name, value, low, high, step, kind=widgets.IntSlider):

@@ -1,6 +1,5 @@
 """Explain one picture by any method, with a control for every parameter."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -12,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ecgxai.attribution import METHODS, MethodWarning, attribute, caveat
-from ecgxai.explorers.base import FIELD, LABEL, MethodExplorer, drop, grid, slide
+from ecgxai.attribution import METHODS, caveat
+from ecgxai.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, explain, grid, methods_of, slide
 from ecgxai.explorers.upload import uploaded_files
 from ecgxai.images.io import load_image, load_photograph, photographs
 from ecgxai.images.scenes import Scene, make_scene
@@ -21,13 +20,6 @@ from ecgxai.models.alexnet import load_alexnet, preprocess, to_image
 from ecgxai.plotting import number
 from ecgxai.plotting.explained import plot_explained
 
-FAMILIES = {
-    "gradient": "gradients",
-    "cam": "class activation maps",
-    "perturbation": "perturbation",
-    "LRP": "layer-wise relevance propagation",
-    "control": "control",
-}
 SCENES = {"one": "a scene with one object", "two": "a scene with two objects"}
 OWN = "own"
 BY_PICTURE = {"one": ("seed", "mark"), "two": ("seed", "mark"), OWN: ("path", "upload")}  # controls that go with it
@@ -79,7 +71,6 @@ class ImageExplorer(MethodExplorer):
     def __init__(self, image=None, model=None, *, method="gradient", target=None, families=None, **parameters):
         self.model = load_alexnet(model or "auto", verbose=False) if isinstance(model, str | None) else model
         self.families = _families(families, method)
-        self.relevance = lru_cache(maxsize=64)(self._relevance)
         self.scene = lru_cache(maxsize=16)(_scene)
         self.photograph = lru_cache(_photograph)
         self.own: Callable[[], Shown] | Shown | None = None
@@ -127,15 +118,12 @@ class ImageExplorer(MethodExplorer):
             "upload": widgets.FileUpload(description="upload", accept=".png,.jpg,.jpeg,.webp", multiple=False),
             "target": drop("explained", [("the most probable class", None)], None),
             "family": drop("family", [(FAMILIES[key], key) for key in self.families], family),
-            "method": drop("method", self._methods(family), method),
+            "method": drop("method", methods_of(family), method),
             "style": drop("style", [("on the picture in grey", "overlay"), ("colours alone", "alone")], "overlay"),
             "clip": drop("full colour", [("at the maximum", 100.0), ("at percentile 99", 99.0)], 100.0),
             "threshold": slide("threshold", 0.95, 0.05, ".0%"),
             "sign": drop("sign", ("both", "positive", "negative"), "both"),
         }
-
-    def _methods(self, family: str) -> list[tuple[str, str]]:
-        return [(row.title, key) for key, row in METHODS.items() if row.family == family]
 
     def panel(self) -> widgets.Widget:
         """Return what is explained, by which method with which parameters, and how it is drawn."""
@@ -177,9 +165,6 @@ class ImageExplorer(MethodExplorer):
         if self.quiet:
             return
         controls = self.controls
-        if change.owner is controls["family"]:
-            controls["method"].options = self._methods(change.new)  # chooses the first, which comes back here
-            return
         if change.owner in (controls["path"], controls["upload"]):
             self._take(change)
             with self.quietly():
@@ -214,20 +199,22 @@ class ImageExplorer(MethodExplorer):
         target, method = self.controls["target"].value, self.controls["method"].value
         return f'attribute(net, {self.shown.code}, "{method}", target={target}{self.changed_settings()})'
 
-    def _relevance(self, shown: Shown, target: int, method: str, settings) -> Tensor:
-        self.say_computing(method)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MethodWarning)  # said in the line above the picture
-            return attribute(self.model, shown.x, method, target=target, progress=False, **dict(settings))
-
-    def draw(self, picture, seed, mark, method, style, clip, threshold, sign, **_):
-        """Return the figure, and a line with the call and what the method cannot do here."""
+    def asked(self, picture, seed, mark, method, settings, **_):
+        """Return the picture, the explained class, the method and its parameters."""
         shown = self._picture(picture, seed, mark)
         self._look(shown)
-        logits = self.logits
         target = self.controls["target"].value
-        target = int(logits.argmax()) if target is None else target
-        relevance = self.relevance(shown, target, method, tuple(sorted(self.settings().items())))
+        return shown, int(self.logits.argmax()) if target is None else target, method, settings
+
+    def answer(self, asked, progress):
+        """Return what was asked and the relevance, float (3, 224, 224)."""
+        shown, target, method, settings = asked
+        return shown, target, explain(self.model, shown.x, method, target, progress, **dict(settings))
+
+    def draw(self, answer, method, style, clip, threshold, sign, **_):
+        """Show the map; return the call that makes it and what the method cannot do here."""
+        shown, target, relevance = answer
+        logits = self.logits
         row, names = METHODS[method], self.model.class_names
         probabilities = torch.softmax(logits, 0)
         figure = plot_explained(
@@ -237,10 +224,10 @@ class ImageExplorer(MethodExplorer):
             formula=row.formula, citation=row.citation, style=style, clip=clip, threshold=threshold, sign=sign,
             title=f"{row.title} of the {self.model.source} network, explained: {names[target]}",
         )  # fmt: skip
-        self.alt = figure.alt
+        self.canvas.show(figure)
         reason = caveat(method, self.model)
         line = f"<code>{escape(self.code())}</code>"
-        return figure, line + (f"<br><b>Mind:</b> {escape(reason)}." if reason else "")
+        return line + (f"<br><b>Mind:</b> {escape(reason)}." if reason else "")
 
 
 def _families(families, method: str) -> tuple[str, ...]:

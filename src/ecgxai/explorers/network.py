@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ecgxai.attribution.registry import Parameter
-from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, drop, grid
+from ecgxai.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
 from ecgxai.explorers.picture import PictureChoice
 from ecgxai.explorers.worker import Worker
 from ecgxai.models.alexnet import load_alexnet
@@ -45,7 +45,7 @@ PARAMETERS = (
 PAUSE = 0.5  # seconds between two pictures while a synthesis runs
 
 
-class NetworkExplorer(Explorer):
+class NetworkExplorer(FigureExplorer):
     """Choose a view: first-layer filters, feature maps of any layer, classes, or activation maximisation.
 
     A synthesis runs beside the kernel and shows its picture on the way. A control that is changed meanwhile starts it
@@ -58,8 +58,6 @@ class NetworkExplorer(Explorer):
         chosen
     view : "filters", "maps", "classes" or "synthesis"
     """
-
-    alt = "Inside a network"
 
     def __init__(self, model=None, image=None, view: str = "maps"):
         self.model = load_alexnet("auto", verbose=False) if model is None else model
@@ -138,7 +136,6 @@ class NetworkExplorer(Explorer):
     def draw(self, view, **values):
         """Return the figure of a view, and a line that says what is seen."""
         figure, line = getattr(self, f"_draw_{view}")(**values)
-        self.alt = figure.alt
         return figure, line
 
     def _draw_filters(self, **_):

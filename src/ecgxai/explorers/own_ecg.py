@@ -1,6 +1,5 @@
 """A learner's own recording: upload it, say what the file does not say, see what the checks and the networks say."""
 
-from functools import lru_cache
 from html import escape
 from pathlib import Path
 
@@ -37,7 +36,6 @@ class OwnECG(MethodExplorer):
     def __init__(self, recording=None, method="lrp_epsilon", weights="auto", folder=None, **parameters):
         self.folder = folder
         self.networks = {name: load_ecg_model(name, weights, verbose=False) for name in ECG_MODELS}
-        self.explain = lru_cache(maxsize=32)(self._explain)
         is_path = isinstance(recording, str | Path)
         self.source: ECG | str | dict[str, bytes] = str(recording) if is_path else recording
         if recording is None:
@@ -92,27 +90,31 @@ class OwnECG(MethodExplorer):
         if self.read is None or self.read[0] != key:
             ecg = read_ecg(self.source, **self.said()) if ecg is None else ecg
             self.read = (key, ecg, check_ecg(ecg))
-            self.explain.cache_clear()
+            self.answers.clear()
         return self.read[1:]
 
-    def _explain(self, model, start, method, settings) -> Explanation:
-        return explain_ecg(self.ecg, self.networks, method=method, explain=model, start=start, **dict(settings))
-
-    def draw(self, model, start, method, **others):
-        """Return the figure, and above it what the checks and the networks say."""
-        self.ecg, quality = self.recording()
+    def asked(self, model, start, method, settings, **_):
+        """Return the recording, the network (None: the most probable), the window, the method and its parameters."""
+        self.ecg, self.quality = self.recording()
         last = max(self.ecg.duration - SAMPLES / FS, 0.0)
         with self.quietly():
             self.controls["start"].disabled = last <= 0
             self.controls["start"].max = last or 6.0
-        self.say_computing(method)
-        e = self.explain(model, min(start, last), method, tuple(sorted(self.settings().items())))
-        figure = plot_explanation(e)
-        self.explanation, self.alt = e, figure.alt
+        return self.read[0], model, min(start, last), method, settings
+
+    def answer(self, asked, progress) -> Explanation:
+        """Return the explanation."""
+        _, model, start, method, settings = asked
+        return explain_ecg(self.ecg, self.networks, method=method, explain=model, start=start, **dict(settings))
+
+    def draw(self, e, **_):
+        """Show the explanation; return what the checks and the networks say."""
+        self.explanation = e
+        self.canvas.show(plot_explanation(e))
         said = " · ".join(f"p({name}) = {value:.3f}" for name, value in e.probabilities.items())
-        findings = "".join(f"<br>{escape(str(finding))}" for finding in quality.findings)
-        return figure, (
-            f"<b>{escape(e.name)}</b>: {escape(quality.verdict)}{findings}<br>{said}<br>{escape(e.sentence)}"
+        findings = "".join(f"<br>{escape(str(finding))}" for finding in self.quality.findings)
+        return (
+            f"<b>{escape(e.name)}</b>: {escape(self.quality.verdict)}{findings}<br>{said}<br>{escape(e.sentence)}"
             f"<br><i>{escape(NOT_FOR_DIAGNOSIS)}</i>"
         )
 

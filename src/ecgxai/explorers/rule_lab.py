@@ -11,7 +11,7 @@ from torch import Tensor
 from ecgxai.attribution.layerwise import Shares, share_out
 from ecgxai.attribution.lrp import RULES, STABILISER
 from ecgxai.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
-from ecgxai.explorers.base import FIELD, LABEL, Explorer, control_for, drop, grid
+from ecgxai.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
 from ecgxai.plotting.rule import plot_rule, short
 from ecgxai.plotting.style import number as figures
 
@@ -92,7 +92,7 @@ def draw_layer(seed: int, kind: str) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return inputs, weights * flip, bias * flip, torch.tensor(RELEVANCE, dtype=torch.float64)
 
 
-class RuleLab(Explorer):
+class RuleLab(FigureExplorer):
     """One dense layer: contributions, relevance in and out, and what went into the bias and into epsilon.
 
     Parameters
@@ -109,8 +109,6 @@ class RuleLab(Explorer):
     ------
     ValueError : an unknown rule or parameter, a value out of range, or a layer whose parts do not fit together
     """
-
-    alt = "One layer and how a rule shares out its relevance"
 
     def __init__(
         self,
@@ -205,7 +203,6 @@ class RuleLab(Explorer):
         settings = ", ".join(f"{name} = {figures(value)}" for name, value in self.parameters().items() if name != "mu")
         title = f"Rule {ROWS[rule].title}" + f": {settings}" * bool(settings)
         figure = plot_rule(*layer, relevance, *self.shares(), title=title)
-        self.alt = figure.alt
         return figure, self.line()
 
 

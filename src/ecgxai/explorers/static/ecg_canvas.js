@@ -5,7 +5,7 @@
 // millimetres of paper, y pointing down, unless a name ends in Px (CSS pixels).
 
 const DATA = ["signal", "relevance", "maxima", "samples", "first", "fs"];
-const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "threshold", "power", "leads", "columns", "sequential"];
+const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "group_index", "threshold", "power", "leads", "columns", "sequential"];
 const WORDS = ["title", "label", "record_id"];
 const VIEW = ["zoom", "left"];
 const SIGNS = { both: Math.abs, positive: (value) => value, negative: (value) => -value };
@@ -133,8 +133,9 @@ export function readECG(model) {
 export function readShow(model) {
   const names = [...DISPLAY, ...VIEW, ...WORDS];
   const show = Object.fromEntries(names.map((name) => [name, model.get(name)]));
-  const { choices } = model.get("look");
+  const { choices, groups } = model.get("look");
   for (const name of Object.keys(choices)) show[name] = choices[name][show[`${name}_index`]];
+  show.leads = groups[show.group] ?? show.leads;
   return show;
 }
 
