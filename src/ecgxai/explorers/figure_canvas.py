@@ -29,20 +29,22 @@ hexed = lru_cache(4096)(to_hex)
 
 
 @lru_cache(4096)
-def measured(words: str, ismath: bool, *font) -> tuple[float, float, float]:
+def measured(words: str, ismath: bool, **font) -> tuple[float, float, float]:
     """Return width, height and descent of a line of text for letters of one pixel."""
-    prop = FontProperties(*font, size=100)
+    prop = FontProperties(**font, size=100)
     return tuple(size / 100 for size in text_to_path.get_text_width_height_descent(words, prop, ismath))
 
 
 @lru_cache(512)
-def outline(words: str, *font) -> Path:
+def outline(words: str, **font) -> Path:
     """Return a formula as a path, its letters ``FONT_SCALE`` pixels large."""
-    return Path(*text_to_path.get_text_path(FontProperties(*font), words, ismath=True))
+    return Path(*text_to_path.get_text_path(FontProperties(**font), words, ismath=True))
 
 
-def _font(prop) -> tuple:
-    return tuple(prop.get_family()), prop.get_style(), prop.get_variant(), prop.get_weight(), prop.get_stretch()
+def _font(prop) -> dict:
+    """Return all that a font is but its size."""
+    names = ("style", "variant", "weight", "stretch", "math_fontfamily")
+    return {"family": tuple(prop.get_family())} | {name: getattr(prop, f"get_{name}")() for name in names}
 
 
 def colour(rgba) -> str | None:
@@ -83,7 +85,7 @@ class Recorder(RendererBase):
     def get_text_width_height_descent(self, s, prop, ismath):
         """Return the size of a line of text; to measure it anew each time would take half of the time of a figure."""
         size = self.points_to_pixels(prop.get_size_in_points())
-        return tuple(size * part for part in measured(s, bool(ismath), *_font(prop)))
+        return tuple(size * part for part in measured(s, bool(ismath), **_font(prop)))
 
     def option_image_nocomposite(self):
         """Have images drawn one by one ..."""
@@ -93,7 +95,7 @@ class Recorder(RendererBase):
         """... and those without interpolation as they are."""
         return True
 
-    def draw_path(self, gc, path, transform, rgbFace=None):  # noqa: N803
+    def draw_path(self, gc, path, transform, rgbFace=None):
         """Write down a path: filled, hatched, stroked, in this order. Lines in one style become one operation."""
         plain = rgbFace is not None and (len(rgbFace) == 3 or gc.get_forced_alpha())
         fill = None if rgbFace is None else colour((*rgbFace[:3], gc.get_alpha() if plain else rgbFace[3]))
@@ -112,7 +114,7 @@ class Recorder(RendererBase):
             self.ops.append(["path", style, first, last])
 
     def draw_image(self, gc, x, y, im, transform=None):
-        """Write down pixels (h, w, 4), the lowest row first; without ``transform`` they are as large as the figure's."""
+        """Write down pixels (h, w, 4); without ``transform`` each is a pixel of the figure, the lowest row first."""
         high, wide = im.shape[:2]
         shape = Affine2D().scale(1 / wide, 1 / high) + transform if transform else Affine2D()
         place = shape + Affine2D().translate(x, y) + self.flipped
@@ -128,7 +130,7 @@ class Recorder(RendererBase):
         if ismath:
             place = Affine2D().scale(size / text_to_path.FONT_SCALE).rotate_deg(angle).translate(x, self.size[1] - y)
             gc.set_linewidth(0)
-            self.draw_path(gc, outline(s, *_font(prop)), place, gc.get_rgb())
+            self.draw_path(gc, outline(s, **_font(prop)), place, gc.get_rgb())
             return
         width = self.get_text_width_height_descent(s, prop, False)[0]
         family = ", ".join(map(json.dumps, (*prop.get_family(), FALLBACKS[0])))
