@@ -11,17 +11,20 @@ STAMP := $(VENV)/.installed
 NOTEBOOKS := $(BIN)/python tools/notebooks.py
 # NB=06 restricts course and notebooks to the notebooks whose name starts so.
 NB ?=
+# REPO=owner/name on GitHub, for badges.
+REPO ?=
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks constraints data clean
+.PHONY: help course lab test lint notebooks badges constraints data clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
 	@echo "make lab        install, then open JupyterLab at the first notebook"
 	@echo "make test       install, lint, unit tests, and all notebooks checked and run"
 	@echo "make notebooks  install, then rebuild notebooks/*.ipynb from notebooks/src/*.py"
+	@echo "make badges     print the repository's address; with REPO=owner/name, write another one everywhere"
 	@echo "make clean      remove build/, plots of runs and caches; 'rm -r $(VENV)' removes the installation"
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python, TORCH='torch==2.13.0 --index-url URL' the build of PyTorch,"
@@ -46,6 +49,9 @@ notebooks: $(STAMP)
 	$(NOTEBOOKS) build $(NB)
 	$(BIN)/ruff check notebooks
 	$(BIN)/ruff format --check notebooks
+
+badges: $(STAMP)
+	$(BIN)/python tools/badges.py $(REPO)
 
 # A mirror (a folder with the files, for a lecture room without a network) is used without being asked for. It need not
 # hold everything: exit status 1 says that something is missing, and the notebooks say what they use instead.

@@ -8,6 +8,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from notebook_frame import Frame, repository
+
 # Fixed, so that neither the machine nor the day shows in a committed notebook.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -40,12 +42,22 @@ def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
 
     A source without a cell tagged ``solution`` makes one notebook. With one it makes two: the exercise, where each
     solution is cut down to its leading comments and one line for each name in ``answers``, and
-    ``solutions/NN_name.ipynb`` with all of it.
+    ``solutions/NN_name.ipynb`` with all of it. Each gets its frame, see ``notebook_frame``.
     """
     solved = read(source)
     name = f"{source.stem}.ipynb"
     if not any(is_solution(cell) or "answers" in cell.metadata for cell in solved.cells):
-        return {name: solved}
+        made = {name: solved}
+    else:
+        made = {name: exercise_of(source, solved), f"solutions/{name}": solved}
+    frame = Frame(source.parents[1], repository())
+    for path, notebook in made.items():
+        frame.put(path, notebook, solved)
+    return made
+
+
+def exercise_of(source: Path, solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a source's notebook without its solutions, and take from ``solved`` what only the tool has to know."""
     exercise = read(source)
     for cell, solution in zip(exercise.cells, solved.cells, strict=True):
         answers = solution.metadata.pop("answers", None)
@@ -55,7 +67,7 @@ def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
             cell.source = stub(cell.source, answers)
         elif answers is not None:
             raise SourceError(f'{source}: cell {cell.id} has answers={answers!r} without tags=["solution"].')
-    return {name: exercise, f"solutions/{name}": solved}
+    return exercise
 
 
 def read(source: Path) -> nbformat.NotebookNode:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import nbformat
 
+from notebook_frame import Frame, repository
 from notebook_rules import IMAGE, ROOT, clean, problems
 from notebook_run import Execution, execute
 from notebook_source import SourceError, sources, variants
@@ -63,11 +64,20 @@ def build(options: argparse.Namespace) -> int:
         if not execution.problems:
             target = options.notebooks / path
             target.parent.mkdir(exist_ok=True)
+            time_it(options.notebooks, path, notebook, execution.seconds)
             nbformat.write(notebook, target)
 
     # Nothing derived from real recordings or weights may enter the repository: the data folder is an empty one.
     with tempfile.TemporaryDirectory() as empty:
         return execute_all(options, finish, ECGXAI_DATA=empty, ECGXAI_MIRROR="")
+
+
+def time_it(folder: Path, path: str, notebook: nbformat.NotebookNode, seconds: float) -> None:
+    """Record how long a notebook took, and say so in its frame."""
+    Frame(folder, repository()).record(path, seconds)
+    timed = variants(folder / "src" / f"{Path(path).stem}.py")[path]
+    for cell, fresh in zip(notebook.cells, timed.cells, strict=True):
+        cell.source = fresh.source
 
 
 def run(options: argparse.Namespace) -> int:

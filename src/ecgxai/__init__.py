@@ -22,6 +22,7 @@ _PUBLIC = {
     "load_alexnet": "ecgxai.models.alexnet",
     "attribute": "ecgxai.attribution",
     "METHODS": "ecgxai.attribution",
+    "device": "ecgxai.devices",
 }
 
 __all__ = list(_PUBLIC)

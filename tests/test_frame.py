@@ -1,0 +1,203 @@
+"""The frame of the notebooks, and the one address that it is stamped from."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+import badges
+import notebook_frame
+import notebook_source
+from ecgxai import bootstrap
+from notebook_frame import Frame, minutes, prerequisites, repository
+
+ROOT = Path(__file__).resolve().parents[1]
+HERE = "octocat/hello-world"
+
+SOURCE = """# %% [markdown]
+# # {title}
+#
+# **Before:** {before}
+#
+# {words}
+
+# %% code
+x = 1
+
+y = 2
+
+# %% exercise 1 tags=["solution"] answers=["z"]
+# Exercise 1: a sum.
+z = x + y
+
+# %% [markdown]
+# ## References
+#
+# {words}
+"""
+
+
+@pytest.fixture
+def course(tmp_path) -> Path:
+    """Three small notebooks and what they took when they were last built."""
+    folder = tmp_path / "notebooks"
+    (folder / "src").mkdir(parents=True)
+    titles = {
+        "01_one": ("01 One", "nothing."),
+        "02_two": ("02 Two", "notebook 01."),
+        "03_three": ("03 Three", "notebooks 01 to 02."),
+    }
+    for stem, (title, before) in titles.items():
+        text = SOURCE.format(title=title, before=before, words="word " * 1200)
+        (folder / "src" / f"{stem}.py").write_text(text)
+    (folder / "timings.json").write_text(json.dumps({"02_two": 31, "solutions/02_two": 42}))
+    return folder
+
+
+def made(course: Path, stem: str) -> dict[str, nbformat.NotebookNode]:
+    return notebook_source.variants(course / "src" / f"{stem}.py")
+
+
+def test_a_frame_says_where_to_open_how_long_it_takes_and_where_to_go(course):
+    notebooks = made(course, "02_two")
+    exercise, solution = (notebooks[path].cells for path in ("02_two.ipynb", "solutions/02_two.ipynb"))
+    assert [cell.id for cell in exercise] == [cell.id for cell in solution]
+    assert [cell.id for cell in exercise[:3]] == ["02-00", "02-badges", "02-bootstrap"]
+    # 1200 words and the title's at 120 a minute, 2 lines at 20, 7 for the exercise, half a minute of running: 17.7
+    expected = "**About 20 minutes** (120 words a minute, 7 for each of 1 exercises); "
+    assert exercise[1].source.endswith(expected + "runs in 31 s. Builds on [01](01_one.ipynb).")
+    assert solution[1].source.endswith(expected + "runs in 42 s. Builds on [01](../01_one.ipynb).")
+    path = f"{repository()}/blob/main/notebooks/02_two.ipynb"
+    assert f"(https://colab.research.google.com/github/{path})" in exercise[1].source
+    assert f"(https://mybinder.org/v2/gh/{repository()}/HEAD?labpath=notebooks/02_two.ipynb)" in exercise[1].source
+    assert exercise[-1].source.splitlines()[2] == (
+        "← [01 One](01_one.ipynb) · [Solutions](solutions/02_two.ipynb) · [Glossary](../GLOSSARY.md) · "
+        "[03 Three](03_three.ipynb) →"
+    )
+    assert solution[-1].source.splitlines()[2] == (
+        "← [01 One](../01_one.ipynb) · [Without solutions](../02_two.ipynb) · [Glossary](../../GLOSSARY.md) · "
+        "[03 Three](../03_three.ipynb) →"
+    )
+    assert "not for diagnosis" in exercise[-1].source
+
+
+def test_the_first_and_the_last_notebook_lead_one_way(course):
+    first, last = made(course, "01_one")["01_one.ipynb"].cells, made(course, "03_three")["03_three.ipynb"].cells
+    assert "←" not in first[-1].source
+    assert "[02 Two](02_two.ipynb) →" in first[-1].source
+    assert "→" not in last[-1].source
+    assert "not timed yet. Builds on [01](01_one.ipynb), [02](02_two.ipynb)." in last[1].source
+
+
+def test_a_source_without_a_title_gets_no_frame(tmp_path):
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "01_bare.py").write_text("# %%\nprint(1)\n")
+    assert len(notebook_source.variants(tmp_path / "src" / "01_bare.py")["01_bare.ipynb"].cells) == 1
+
+
+def test_a_time_is_kept_unless_it_has_changed(course):
+    frame = Frame(course, HERE)
+    for seconds, kept in ((32.4, 31), (36.9, 31), (38.0, 38), (25.0, 25)):
+        frame.record("02_two.ipynb", seconds)
+        assert frame.timings == {"02_two": kept, "solutions/02_two": 42}
+    frame.record("01_one.ipynb", 0.2)
+    assert next(iter(frame.timings.items())) == ("01_one", 1)
+
+
+def test_minutes_count_words_lines_exercises_and_seconds():
+    cells = [nbformat.v4.new_markdown_cell("word " * 600 + "\n\n## References\n" + "word " * 6000)]
+    cells += [nbformat.v4.new_code_cell("x = 1\n\n" * 100)]
+    solution = {"metadata": {"tags": ["solution"]}}
+    cells += [nbformat.v4.new_code_cell("x = 1\n" * 100, **solution) for _ in range(2)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    assert minutes(notebook, 60) == 25  # 600 / 120 + 100 / 20 + 2 * 7 + 1 = 25
+    assert minutes(notebook, 210) == 30  # 27.5 is as near to 30 as to 25: nobody is promised too little
+    assert minutes(nbformat.v4.new_notebook(), 0) == 5
+
+
+@pytest.mark.parametrize(
+    ("before", "numbers"),
+    [
+        ("notebooks 06 to 08. **Teaching, not diagnosis:** 09", {"06", "07", "08"}),
+        ("notebook 00; Python with\nPyTorch tensors", {"00"}),
+        ("notebooks 02 and 03; 06 helps", {"02", "03", "06"}),
+        ("some Python. No cardiology.", set()),
+    ],
+)
+def test_prerequisites_are_the_numbers_after_before(before, numbers):
+    cell = nbformat.v4.new_markdown_cell(f"# 09 Title\n\nSection 05.\n\n**Before:** {before}\n\nAnd 01.")
+    assert prerequisites(nbformat.v4.new_notebook(cells=[cell])) == numbers
+
+
+def test_the_first_cell_fetches_the_course_on_a_host_and_does_nothing_elsewhere(monkeypatch):
+    cell = notebook_frame.BOOTSTRAP.format(repository=HERE)
+    code = compile(TransformerManager().transform_cell(cell), "first cell", "exec")
+    calls = []
+
+    class Shell:
+        def run_line_magic(self, *arguments):
+            calls.append(arguments)
+
+    monkeypatch.setattr(bootstrap, "prepare", lambda: calls.append("prepare"))
+    for variable in bootstrap.HOSTS:
+        monkeypatch.delenv(variable, raising=False)
+    exec(code, {"get_ipython": Shell})
+    assert calls == []
+    for variable in bootstrap.HOSTS:
+        with monkeypatch.context() as host:
+            host.setenv(variable, "release")
+            exec(code, {"get_ipython": Shell})
+        pip = ("pip", f"install --quiet --no-deps git+https://github.com/{HERE}")
+        assert calls == [pip, "prepare"]
+        calls.clear()
+
+
+def test_one_command_changes_the_address_everywhere(course, capsys):
+    root = course.parent
+    for name in ("pyproject.toml", "README.md", "CITATION.cff"):
+        shutil.copy(ROOT / name, root / name)
+    old, notebook = repository(), made(course, "02_two")["02_two.ipynb"]
+    notebook.cells[2].execution_count = 1
+    nbformat.write(notebook, course / "02_two.ipynb")
+    (root / "GLOSSARY.md").write_text(
+        f"https://{old.split('/')[0]}.github.io/{old.split('/')[1]}/ https://github.com/{old}-data github.com/{old}."
+    )
+    assert badges.main(["--root", str(root)]) == 0
+    assert capsys.readouterr().out == f"{old}\n"
+    assert badges.main([HERE, "--root", str(root)]) == 0
+    printed = capsys.readouterr().out.split()
+    assert printed == ["CITATION.cff", "GLOSSARY.md", "README.md", "notebooks/02_two.ipynb", "pyproject.toml"]
+    assert repository(root) == HERE
+    assert (root / "GLOSSARY.md").read_text() == (
+        f"https://octocat.github.io/hello-world/ https://github.com/{old}-data github.com/{HERE}."
+    )
+    for name in ("README.md", "CITATION.cff", "notebooks/02_two.ipynb"):
+        assert old not in (root / name).read_text()
+    stamped = nbformat.read(course / "02_two.ipynb", as_version=4)
+    assert stamped.cells[2].execution_count == 1  # nothing was built anew
+    solved = notebook_source.read(course / "src" / "02_two.py")
+    assert stamped.cells[1].source == Frame(course, HERE).head("02_two.ipynb", solved)
+    assert stamped.cells[2].source == notebook_frame.BOOTSTRAP.format(repository=HERE)
+
+
+def test_everything_that_names_the_repository_is_stamped():
+    stamped = {path for pattern in badges.STAMPED for path in ROOT.glob(pattern)}
+    owner = repository().split("/")[0]
+    skipped = {".git", ".venv", "build", "data", "node_modules", ".ruff_cache", ".pytest_cache", "__pycache__", "plots"}
+    for path in ROOT.rglob("*"):
+        if path in stamped or skipped & set(path.relative_to(ROOT).parts) or not path.is_file():
+            continue
+        if path.suffix in {".py", ".md", ".toml", ".cff", ".yml", ".yaml", ".txt", ".json", ".html", ".ipynb", ".js"}:
+            assert owner not in path.read_text(encoding="utf-8"), f"{path} names the repository; add it to STAMPED"
+
+
+@pytest.mark.parametrize("wrong", ["owner", "owner/", "-owner/name", "own--er/name", "o" * 40 + "/name", "a/b/c"])
+def test_what_is_no_repository_is_refused(wrong, tmp_path, capsys):
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    assert badges.main(["--root", str(tmp_path), "--", wrong]) == 2
+    assert "expected owner/name" in capsys.readouterr().err
+    assert re.search(r"^Repository = ", (tmp_path / "pyproject.toml").read_text(), re.MULTILINE)
