@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
 TORCH ?= $(shell sed -n '/^torch==/p' requirements.txt)
 VENV ?= .venv
 
-BIN := $(VENV)/bin
+BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP := $(VENV)/.installed
 NOTEBOOKS := $(BIN)/python tools/notebooks.py
 # NB=06 restricts course and notebooks to the notebooks whose name starts so.
@@ -17,7 +17,7 @@ REPO ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks badges constraints data clean
+.PHONY: help course lab test lint notebooks badges constraints data book links types coverage lock audit clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -25,6 +25,7 @@ help:
 	@echo "make test       install, lint, unit tests, and all notebooks checked and run"
 	@echo "make notebooks  install, then rebuild notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make badges     print the repository's address; with REPO=owner/name, write another one everywhere"
+	@echo "make book       install, then put the course into one web site, build/book/index.html"
 	@echo "make clean      remove build/, plots of runs and caches; 'rm -r $(VENV)' removes the installation"
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python, TORCH='torch==2.13.0 --index-url URL' the build of PyTorch,"
@@ -53,6 +54,25 @@ notebooks: $(STAMP)
 badges: $(STAMP)
 	$(BIN)/python tools/badges.py $(REPO)
 
+# Public functions agree with their type hints.
+types: $(STAMP)
+	$(BIN)/mypy
+
+# Which lines no test runs: a table, and pages in build/coverage.
+coverage: $(STAMP) data
+	$(BIN)/python -m pytest --cov=ecgxai --cov-report=term-missing:skip-covered --cov-report=html:build/coverage
+
+book: $(VENV)/.book
+	$(BIN)/python tools/book.py
+
+# Looks up every external link of the book; needs a network.
+links: $(VENV)/.book
+	$(BIN)/python tools/book.py --links
+
+$(VENV)/.book: requirements-book.txt $(STAMP)
+	$(BIN)/python -m pip install -q -r requirements-book.txt -c constraints.txt -c $(VENV)/torch.txt
+	@touch $@
+
 # A mirror (a folder with the files, for a lecture room without a network) is used without being asked for. It need not
 # hold everything: exit status 1 says that something is missing, and the notebooks say what they use instead.
 data: $(STAMP)
@@ -76,12 +96,28 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	$(BIN)/python -m pip install -q -e . --no-deps --no-build-isolation
 	@touch $@
 
-# After a change of requirements: in a new virtual environment, `pip install -r requirements.txt -r requirements-dev.txt`,
-# then `make constraints VENV=that_environment` writes what came with them.
+# After a change of requirements: in a new virtual environment, `pip install` -r each of the four requirements*.txt, then
+# `make constraints VENV=that_environment` writes what came with them.
 constraints:
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
 		| grep -v -i -E '^(pip|torch|torchvision|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
 	@mv constraints.new constraints.txt
+
+# requirements.lock: every package with the hashes of its files, for Linux and the Python of the tests.
+#   pip install --require-hashes -r requirements.lock
+# installs what the course imports and nothing else, or stops. It holds PyTorch from PyPI, with CUDA.
+lock: $(VENV)/.audit
+	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --python-version 3.11.7 \
+		--python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" -c constraints.txt -o requirements.lock requirements.txt
+
+# Has any pinned version a known vulnerability? Asks PyPI's advisory service, so it needs a network.
+audit: $(VENV)/.audit
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements.lock
+	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
+
+$(VENV)/.audit: requirements-audit.txt $(STAMP)
+	$(BIN)/python -m pip install -q -r requirements-audit.txt -c constraints.txt -c $(VENV)/torch.txt
+	@touch $@
 
 clean:
 	rm -rf build plots/[0-9]* .pytest_cache .ruff_cache

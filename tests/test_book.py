@@ -1,0 +1,125 @@
+"""The book: what it gathers is complete, and what it makes of docstrings and results. `make book` builds all of it."""
+
+import json
+import re
+import runpy
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import nbformat
+import pytest
+
+import book
+import book_pages
+
+ROOT = Path(__file__).resolve().parents[1]
+INDEX = (ROOT / "book" / "index.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def docstrings():
+    sys.path.insert(0, str(ROOT / "book"))
+    try:
+        return import_module("docstrings")
+    finally:
+        sys.path.remove(str(ROOT / "book"))
+
+
+def test_the_configuration_can_be_read(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book"))
+    settings = runpy.run_path(str(ROOT / "book" / "conf.py"))
+    assert settings["nb_execution_mode"] == "off"
+    registry = settings["doi_registry"]
+    assert registry(None, "https://doi.org/10.1000/182") == "https://doi.org/api/handles/10.1000/182"
+    assert registry(None, "https://physionet.org/") is None
+
+
+def test_every_page_is_in_a_table_of_contents():
+    listed = re.findall(r"^\w\S*$", "\n".join(re.findall(r"```\{toctree\}(.*?)```", INDEX, re.DOTALL)), re.MULTILINE)
+    notebooks = sorted(f"notebooks/{path.stem}" for path in (ROOT / "notebooks" / "src").glob("*.py"))
+    assert [page for page in listed if page.startswith("notebooks/")] == notebooks
+    assert {text.removesuffix(".md") for text in book.TEXTS} <= set(listed)
+    assert {"benchmarks/index", "api/index"} <= set(listed)
+
+
+def test_every_public_module_is_documented_on_a_page_of_the_reference():
+    package = ROOT / "src" / "ecgxai"
+    modules = {".".join(path.relative_to(package.parent).with_suffix("").parts) for path in package.rglob("*.py")}
+    public = {module.removesuffix(".__init__") for module in modules if "._" not in module.removesuffix(".__init__")}
+    contents = book_pages.public_names()
+    shown = {"ecgxai"}
+    for room, names in book_pages.rooms().items():
+        assert re.search(rf"^{room}$", contents, re.MULTILINE)
+        shown |= set(re.findall(r"automodule:: (\S+)", book_pages.api_page(room, names)))
+    assert shown == public - {"ecgxai.__main__"}
+
+
+def test_every_method_is_on_the_page_of_methods():
+    from ecgxai import METHODS
+
+    assert re.findall(r"^`(\w+)`$", book_pages.methods(), re.MULTILINE) == list(METHODS)
+
+
+def test_every_result_of_a_benchmark_is_shown():
+    page = book_pages.benchmarks()
+    for path in (ROOT / "benchmarks").glob("*.json"):
+        assert f"]({path.name})" in page
+    best = json.loads((ROOT / "benchmarks" / "ground_truth.json").read_text())["summary"]["ECG embedded AVB"][
+        "best method"
+    ]
+    assert re.search(rf"^\| ECG embedded AVB \|.*\| {best} \|", page, re.MULTILINE)
+
+
+def test_results_become_lists_and_tables():
+    result = {"rounds": 5, "ratios": {"N = 1": {"a": 1.0, "b": 0.12345}}, "runs": [{"MB": 473, "what": ["x", "y"]}]}
+    lines = book_pages.tables(result)
+    assert lines[0] == "- rounds: 5"
+    assert "| N = 1 | 1 | 0.123 |" in lines
+    assert "| 1 | 473 | x, y |" in lines
+
+
+def test_a_solution_is_folded_below_its_exercise():
+    for path in sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")):
+        solved = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells if "solution" in tags(cell)}
+        cells = book.folded(path.parent.parent / path.name).cells
+        hidden = [number for number, cell in enumerate(cells) if cell.id.endswith("-solution")]
+        assert [cells[number - 1].id for number in hidden] == list(solved)
+        assert [cells[number].source for number in hidden] == list(solved.values())
+        assert all("hide-cell" in tags(cells[number]) for number in hidden)
+
+
+def tags(cell) -> list[str]:
+    return cell.metadata.get("tags", [])
+
+
+def test_sections_of_a_docstring_become_fields(docstrings):
+    lines = """Filter a recording*.
+
+    python -m ecgxai
+
+Parameters
+----------
+x, y : Tensor (N, 12, T), |x| < 1; see ``a * b``
+    and more
+**rest : what is left
+
+Raises
+------
+ValueError : not finite""".splitlines()
+    text = "\n".join(docstrings.convert(lines))
+    assert r"Filter a recording\*." in text
+    assert "::\n\n        python -m ecgxai" in text
+    assert ":param x: Tensor (N, 12, T), \\|x\\| < 1; see ``a * b``\n:param y: " in text
+    assert "\n    and more\n:param \\*\\*rest: what is left" in text
+    assert text.rstrip().endswith(":raises ValueError: not finite")
+
+
+def test_a_page_that_links_nowhere_or_loads_from_elsewhere_is_named(tmp_path):
+    (tmp_path / "a.html").write_text('<a href="b.html#here">b</a><a href="b.html#there">b</a><a href="c.html">c</a>')
+    (tmp_path / "b.html").write_text('<p id="here"><script src="https://cdn.example/x.js"></script>')
+    assert sorted(book.check_pages(tmp_path)) == [
+        "a.html links to b.html#there, which is not there",
+        "a.html links to c.html, which is not there",
+        "b.html loads https://cdn.example/x.js",
+    ]

@@ -1,0 +1,38 @@
+"""The lock file holds what requirements.txt and constraints.txt pin, each with the hashes of its files."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCK = re.sub(r"^#.*\n", "", (ROOT / "requirements.lock").read_text("utf-8"), flags=re.MULTILINE)
+
+
+def pins(text: str) -> dict[str, str]:
+    found = re.findall(r"^([\w.-]+)==([\w.]+)", text, re.MULTILINE)
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in found}
+
+
+def test_every_entry_has_hashes():
+    entries = re.split(r"\n(?=\S)", LOCK.strip())
+    assert len(entries) == len(pins(LOCK)) > 100
+    for entry in entries:
+        assert re.fullmatch(r"[\w.-]+==[\w.]+(?: ; [^\\\n]+)?(?: \\\n +--hash=sha256:[0-9a-f]{64})+", entry), entry[
+            :200
+        ]
+
+
+def test_versions_are_those_of_the_requirements():
+    locked = pins(LOCK)
+    wanted = pins((ROOT / "requirements.txt").read_text("utf-8"))
+    assert {name: locked.get(name) for name in wanted} == wanted
+    constraints = pins((ROOT / "constraints.txt").read_text("utf-8"))
+    shared = locked.keys() & constraints.keys()
+    assert {name: locked[name] for name in shared} == {name: constraints[name] for name in shared}
+
+
+def test_what_a_maintainer_installs_is_pinned_too():
+    constraints = pins((ROOT / "constraints.txt").read_text("utf-8"))
+    for path in ("requirements-book.txt", "requirements-audit.txt"):
+        wanted = pins((ROOT / path).read_text("utf-8"))
+        assert wanted
+        assert {name: constraints.get(name) for name in wanted} == wanted
