@@ -1,6 +1,7 @@
 """The picture explorer: every option of every control changes the picture or leaves it, and nothing fails unseen."""
 
-from types import SimpleNamespace
+import datetime
+import threading
 
 import numpy as np
 import pytest
@@ -9,8 +10,8 @@ from PIL import Image
 
 from ecgxai import METHODS, attribute
 from ecgxai.explorers import ImageExplorer
-from ecgxai.explorers.base import control_for
-from ecgxai.explorers.images import FAMILIES
+from ecgxai.explorers.base import FAMILIES, control_for
+from ecgxai.explorers.canvas import LARGEST
 from ecgxai.images.io import ImageError, load_photograph, photographs
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
@@ -38,34 +39,72 @@ def file(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("name", ["style", "clip", "threshold", "sign", "target", "seed", "mark"])
-def test_every_control_changes_the_picture(explorer, name):
-    control = explorer.controls[name]
-    explorer.controls["threshold"].value = 0.1
+def drawn(explorer):
+    """Return what the canvas has been given."""
+    canvas = explorer.canvas
+    return canvas.picture, canvas.masks, canvas.map_0, str(canvas.panel), canvas.title
+
+
+def relevance(explorer):
+    """Return the map that the canvas has been given, (H, W), summed over colours, to within a step of int16."""
+    canvas = explorer.canvas
+    return np.frombuffer(canvas.map_0, "<i2").reshape(canvas.size) / LARGEST * canvas.tiles[0]["full"][0]
+
+
+@pytest.mark.parametrize("name", ImageExplorer.display)
+def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kernel(explorer, name, monkeypatch):
+    monkeypatch.setattr(explorer, "refresh", lambda: pytest.fail("the kernel was asked"))
+    control, trait = explorer.controls[name], explorer.display[name]
+    (link,) = [link for link in explorer.links if link.source[0] is control]
+    assert link.target == (explorer.canvas, trait)
+    figures = {}
     for value in values(control):
-        before, changed = explorer.canvas.value, control.value != value
+        control.value = value
+        figures[value] = explorer.plot()._repr_png_()[0]
+        assert getattr(explorer.canvas, trait) == getattr(control, link.source[1])
+    assert len(set(figures.values())) == len(figures)
+
+
+@pytest.mark.parametrize("name", ["target", "seed", "objects", "mark"])
+def test_every_control_changes_the_map(explorer, name):
+    control = explorer.controls[name]
+    for value in values(control):
+        before, changed = drawn(explorer), control.value != value
         same_class = name == "target" and {control.value, value} == {None, values(control)[1]}
         control.value = value
         assert explorer.error is None
         assert control.value == value
-        assert (explorer.canvas.value == before) == (not changed or same_class)
+        assert (drawn(explorer) == before) == (not changed or same_class)
 
 
 def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
     explorer.controls["path"].value = str(file)
+    assert explorer.controls["source"].value == "file"
+    upload(explorer, "up.png", file.read_bytes())
+    assert explorer.controls["source"].value == "upload"
     seen = set()
-    for value in values(explorer.controls["picture"]):
-        explorer.controls["picture"].value = value
+    for value in values(explorer.controls["source"]):
+        explorer.controls["source"].value = value
         assert explorer.error is None
-        seen.add(explorer.canvas.value)
+        seen.add(drawn(explorer))
         offered = [control.description for control in explorer.source_box.children]
         wanted = {
-            "one": ["seed", "mark in the corner"],
-            "two": ["seed", "mark in the corner"],
-            "own": ["path", "upload"],
+            "scene": ["scene", "objects", "mark in the corner"],
+            "file": ["path"],
+            "upload": ["choose a file"],
         }
         assert offered == ["picture", *wanted.get(value, []), "explained"]
-    assert len(seen) == len(values(explorer.controls["picture"])) == 3 + len(photographs())
+    assert len(seen) == len(values(explorer.controls["source"])) == 3 + len(photographs())
+
+
+def upload(explorer, name, content):
+    """Upload a file as the browser does with this version of ipywidgets."""
+    widget, now = explorer.controls["upload"], datetime.datetime.now(datetime.timezone.utc)
+    if isinstance(widget.value, dict):
+        widget.value = {name: {"metadata": {"name": name}, "content": content}}
+    else:
+        file = {"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": now}
+        widget.value = (file,)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -88,11 +127,12 @@ def test_every_method_shows_its_own_controls_and_map(explorer, family, monkeypat
         explorer.controls["method"].value = name
         assert explorer.error is None
         assert set(explorer.parameters) == {p.name for p in METHODS[name].parameters if p.default is not None}
-        assert explorer.alt.startswith(METHODS[name].title)
-        assert f'"{name}"' in explorer.code()
+        assert explorer.canvas.title.startswith(f"{METHODS[name].title} of the")
+        assert explorer.canvas.panel["citation"] == METHODS[name].citation
+        assert f'"{name}"' in explorer.code_line.code
 
 
-def test_every_option_of_a_rule_can_be_chosen(data_dir):
+def test_every_option_of_a_rule_can_be_chosen(data_dir, patient):
     explorer = ImageExplorer(3, "embedded", method="lrp_gamma", families=("LRP",), gamma=0.3)
     assert values(explorer.controls["family"]) == ["LRP"]
     assert explorer.parameters["gamma"].value == 0.3
@@ -106,21 +146,20 @@ def test_every_option_of_a_rule_can_be_chosen(data_dir):
 
 def test_a_parameter_changes_the_map(explorer):
     explorer.controls["family"].value = "perturbation"
-    before, window = explorer.canvas.value, explorer.parameters["window"]
+    before, window = drawn(explorer), explorer.parameters["window"]
     assert window.value == 32, "the default for images"
     window.value = max(stop for stop in values(window) if stop <= 100)
-    assert explorer.canvas.value != before
+    assert drawn(explorer) != before
 
 
 def test_the_printed_code_makes_the_map_that_is_shown(explorer):
     explorer.controls["family"].value = "LRP"
     explorer.controls["method"].value = "lrp_epsilon"
     explorer.parameters["epsilon"].value = 10.0
-    explorer.controls["target"].value = fish = explorer.model.class_names.index("fish")
-    shown = explorer.relevance(explorer.shown, fish, "lrp_epsilon", tuple(sorted(explorer.settings().items())))
+    explorer.controls["target"].value = explorer.model.class_names.index("fish")
     names = {"attribute": attribute, "preprocess": preprocess, "make_scene": make_scene}
-    again = eval(explorer.code(), names | {"net": load_alexnet("embedded")})
-    assert torch.equal(again, shown)
+    again = eval(explorer.code_line.code, names | {"net": load_alexnet("embedded")}).sum(0).numpy()
+    assert np.abs(relevance(explorer) - again).max() <= np.abs(again).max() / LARGEST
 
 
 def test_classes_on_offer_are_the_most_probable_and_those_in_the_picture(explorer):
@@ -134,31 +173,63 @@ def test_classes_on_offer_are_the_most_probable_and_those_in_the_picture(explore
         assert set(offered[1:]) == set(best) | {thing.index for thing in scene.objects}
 
 
-def test_a_file_is_read_from_its_path_or_from_an_upload(explorer, file, monkeypatch):
+def test_a_file_is_read_from_its_path_or_from_an_upload(explorer, file):
     explorer.controls["path"].value = str(file)
-    assert explorer.controls["picture"].value == "own"
+    assert explorer.controls["source"].value == "file"
     assert "own.png" in explorer.code()
-    from_path = explorer.canvas.value
-    explorer.controls["picture"].value = "one"
-    monkeypatch.setattr("ecgxai.explorers.images.uploaded_files", lambda widget: {"up.png": file.read_bytes()})
-    explorer._changed(SimpleNamespace(owner=explorer.controls["upload"]))  # as the browser would tell it
+    from_path = drawn(explorer)
+    explorer.controls["source"].value = "scene"
+    upload(explorer, "up.png", file.read_bytes())
     assert explorer.error is None
-    assert explorer.controls["picture"].value == "own"
+    assert explorer.controls["source"].value == "upload"
     assert torch.equal(explorer.shown.x, preprocess(make_scene(1).image))
-    assert explorer.canvas.value != from_path, "the caption names the upload"
+    assert drawn(explorer) != from_path, "the caption names the upload"
 
 
 def test_a_file_that_is_no_picture_is_refused_in_words_and_the_last_picture_stays(explorer, tmp_path):
-    before = explorer.canvas.value
-    explorer.controls["picture"].value = "own"
-    assert "no picture yet" in explorer.message.value
+    before = drawn(explorer)
+    explorer.controls["source"].value = "upload"
+    assert "nothing uploaded yet" in explorer.message.value
+    explorer.controls["source"].value = "file"
+    assert "no file chosen yet" in explorer.message.value
     (tmp_path / "note.png").write_text("no pixels")
     explorer.controls["path"].value = str(tmp_path / "note.png")
     assert isinstance(explorer.error, ImageError)
     assert "expected a PNG, JPEG or WebP picture" in explorer.message.value
-    assert explorer.canvas.value == before
-    explorer.controls["picture"].value = "two"
+    assert drawn(explorer) == before
+    explorer.controls["source"].value = "scene"
     assert explorer.error is None
+
+
+def test_an_answer_is_kept(explorer, monkeypatch):
+    before = drawn(explorer)
+    explorer.controls["seed"].value = 4
+    monkeypatch.setattr("ecgxai.explorers.images.explain", lambda *a, **b: pytest.fail("computed again"))
+    explorer.controls["seed"].value = 3
+    assert explorer.error is None
+    assert drawn(explorer) == before
+
+
+def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explorer, monkeypatch):
+    """Occlusion pixel by pixel would take minutes; meanwhile the learner changes his mind."""
+    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 0.01)
+    before, seen = drawn(explorer), threading.Event()
+    explorer.bar.observe(lambda change: seen.set(), "value")
+    explorer.controls["family"].value = "perturbation"
+    explorer.parameters["stride"].value = min(values(explorer.parameters["stride"]))
+    assert seen.wait(120)
+    assert drawn(explorer) == before
+    explorer.controls["family"].value = "gradient"
+    explorer.wait()
+    assert drawn(explorer) == before
+    assert explorer.busy.layout.visibility == "hidden"
+
+
+def test_the_figure_can_be_saved(explorer, tmp_path, monkeypatch):
+    monkeypatch.setattr("ecgxai.explorers.base.checkout", lambda: tmp_path)
+    explorer.save_button.click()
+    assert "ImageExplorer.png" in explorer.message.value
+    assert (tmp_path / "plots/explorers/ImageExplorer.svg").exists()
 
 
 @pytest.mark.parametrize("form", ["scene", "chosen classes", "photograph", "path", "array"])
@@ -247,5 +318,6 @@ def test_figure_refuses_other_options(options):
 def test_a_choice_whose_value_is_none_is_shown_and_not_an_empty_field():
     explorer = ImageExplorer(7)
     explorer.controls["seed"].value = 9
+    explorer.wait()
     assert explorer.controls["target"].label == "the most probable class"
     assert explorer.controls["target"].value is None

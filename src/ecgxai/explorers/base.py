@@ -19,6 +19,7 @@ import ipywidgets as widgets
 from ecgxai.attribution import MethodWarning, attribute
 from ecgxai.attribution.registry import METHODS, Parameter
 from ecgxai.attribution.running import LOCK
+from ecgxai.explorers.code_line import CodeLine
 from ecgxai.explorers.worker import Cancelled, Worker
 from ecgxai.paths import checkout
 from ecgxai.plotting.save import save_figure
@@ -240,6 +241,9 @@ class MethodExplorer(Explorer):
         self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
         self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
+        self.code_line = CodeLine()
+        self.save_button = widgets.Button(description="save figure", icon="save", layout=widgets.Layout(width="130px"))
+        self.save_button.on_click(lambda button: self._save())
         self.method_box = grid(controls[name] for name in self.choice)
         self.offer_parameters(controls["method"].value, given or {})
         super().__init__(controls)
@@ -247,6 +251,19 @@ class MethodExplorer(Explorer):
     def status(self) -> widgets.Widget:
         """Return the message and, at its right, the bar of a slow method."""
         return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="center"))
+
+    def foot(self) -> widgets.Widget:
+        """Return the call that makes the map, to be copied, and a button that saves the figure."""
+        shape = widgets.Layout(justify_content="space-between")
+        return widgets.HBox([self.code_line, self.save_button], layout=shape)
+
+    def _save(self) -> None:
+        """Save the figure and say where; an error goes to the message line."""
+        try:
+            files = self.save()
+            self.say(f"Saved {escape(' and '.join(file.name for file in files))} in {escape(str(files[0].parent))}.")
+        except Exception as error:
+            self.complain(error)
 
     def offer_parameters(self, method: str, given: dict | None = None) -> None:
         """Put the controls of a method's parameters beside the choice of the method.

@@ -15,7 +15,6 @@ from ecgxai.ecg.record import ECG
 from ecgxai.ecg.records import load_record, records
 from ecgxai.explorers.base import FAMILIES, FIELD, MethodExplorer, drop, explain, grid, methods_of, slide
 from ecgxai.explorers.canvas import CHOICES, ECGCanvas
-from ecgxai.explorers.code_line import CodeLine
 from ecgxai.explorers.upload import uploaded_files
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
 from ecgxai.plotting import number, percent
@@ -70,9 +69,6 @@ class ECGExplorer(MethodExplorer):
         self.uploads: dict[str, ECG] = {}  # the learner's own, by their names in the menu
         self.lead_bars = widgets.HTML()
         self.formula = widgets.HTMLMath()
-        self.code_line = CodeLine()
-        self.save_button = widgets.Button(description="save figure", icon="save", layout=widgets.Layout(width="130px"))
-        self.save_button.on_click(lambda button: self._save())
         accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
         family = METHODS[method].family
         controls = {
@@ -104,8 +100,7 @@ class ECGExplorer(MethodExplorer):
 
     def below(self) -> list[widgets.Widget]:
         """Return the leads' shares, the method's formula and source, the call that makes the map, and a button."""
-        foot = widgets.HBox([self.code_line, self.save_button], layout=widgets.Layout(justify_content="space-between"))
-        return [self.lead_bars, self.formula, foot]
+        return [self.lead_bars, self.formula, self.foot()]
 
     def _offer_window(self, record: str) -> None:
         """Let the window start as late as the recording allows."""
@@ -189,14 +184,6 @@ class ECGExplorer(MethodExplorer):
         line += f"{number(float(logits[target]))} · sum of relevance {number(float(relevance.sum()))}"
         reasons = (caveat(method, network), row.note)
         return line + "".join(f"<br><b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
-
-    def _save(self) -> None:
-        """Save the figure and say where; an error goes to the message line."""
-        try:
-            files = self.save()
-            self.say(f"Saved {escape(' and '.join(file.name for file in files))} in {escape(str(files[0].parent))}.")
-        except Exception as error:
-            self.complain(error)
 
 
 def _bars(relevance: np.ndarray) -> str:
