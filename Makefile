@@ -7,6 +7,7 @@ TORCH ?= $(shell sed -n '/^torch==/p' requirements.txt)
 VENV ?= .venv
 
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+UNPINNED := .venv-unpinned/$(notdir $(BIN))
 STAMP := $(VENV)/.installed
 NOTEBOOKS := $(BIN)/python tools/notebooks.py
 # NB=06 restricts course and notebooks to the notebooks whose name starts so.
@@ -17,7 +18,7 @@ REPO ?=
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks badges constraints data book links types coverage lock audit clean
+.PHONY: help course lab test lint notebooks badges constraints data book links types coverage lock audit unpinned clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -118,6 +119,17 @@ audit: $(VENV)/.audit
 $(VENV)/.audit: requirements-audit.txt $(STAMP)
 	$(BIN)/python -m pip install -q -r requirements-audit.txt -c constraints.txt -c $(VENV)/torch.txt
 	@touch $@
+
+# The tests with the newest version of everything but the linters, which know new complaints with every version.
+unpinned:
+	$(PYTHON) -m venv .venv-unpinned
+	$(UNPINNED)/python -m pip install -q $(TORCH)
+	sed -e '/^torch==/d' -e '/^ruff==/b' -e '/^mypy==/b' -e 's/==.*//' requirements.txt requirements-dev.txt \
+		> .venv-unpinned/requirements.txt
+	$(UNPINNED)/python -m pip install -q -r .venv-unpinned/requirements.txt
+	$(UNPINNED)/python -m pip install -q -e . --no-deps --no-build-isolation
+	$(UNPINNED)/python -m pip freeze > .venv-unpinned/.installed
+	$(MAKE) test VENV=.venv-unpinned
 
 clean:
 	rm -rf build plots/[0-9]* .pytest_cache .ruff_cache
