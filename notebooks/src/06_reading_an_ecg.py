@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import ecgxai
+from ecgxai.checks import notebook_06 as check
 from ecgxai.ecg.delineation import delineate
 from ecgxai.ecg.filters import STEPS, frequency_response
 from ecgxai.ecg.heart_vector import DOWER
@@ -58,15 +59,16 @@ plot_ecg(ecg, columns=4, rhythm="II", title="A printed ECG: 2.5 s of each lead, 
 # %% [markdown]
 # **ECG paper.** Paper runs at 25 mm/s and 1 mV is 10 mm high. A small square (1 mm) is 40 ms and 0.1 mV, a large one (5 mm)
 # 200 ms and 0.5 mV [1]. The step on the left is the calibration pulse: 1 mV for 200 ms.
-#
-# **Think first.** Count the large squares between two R peaks. The heart rate in beats per minute is 300 divided by that
-# number. Why 300?
 
 # %% [markdown]
 # ## 2 Twelve leads, eight of them independent
 #
-# Lead I is the voltage between left and right arm, II between left leg and right arm, III between left leg and left arm. A
-# voltage around a closed loop is zero, which is Einthoven's law:
+# The limb leads are differences between three electrodes: right arm (RA), left arm (LA) and left leg (LL).
+#
+# $$\mathrm{I} = \mathrm{LA} - \mathrm{RA}, \qquad \mathrm{II} = \mathrm{LL} - \mathrm{RA}, \qquad
+# \mathrm{III} = \mathrm{LL} - \mathrm{LA}$$
+#
+# Hence [Einthoven's law](../GLOSSARY.md#einthovens-law), whatever the heart does:
 #
 # $$\mathrm{II} = \mathrm{I} + \mathrm{III}$$
 #
@@ -82,16 +84,20 @@ for lead, values in derived.items():
 print(f"largest of all: {einthoven_residual(ecg) * 1000:.1f} µV")
 
 # %% [markdown]
-# A few microvolts are rounding. A large deviation means that leads were swapped, mislabelled, or filtered one by one. Swap
-# two leads and the test answers:
+# A few microvolts are rounding. A large deviation means that leads were swapped in the file, mislabelled, or adjusted one
+# by one.
+#
+# > **Think first.** The rows of I and II change places. How far off is the law now? Put I for II and II for I into
+# > I + III − II, and write the result as a multiple of one lead.
 
 # %% swapped
 swapped = ecg.signal.copy()
 swapped[[0, 1]] = swapped[[1, 0]]
 print(f"I and II swapped: {einthoven_residual(ecgxai.ECG(swapped, fs=ecg.fs)) * 1000:.0f} µV")
+print(f"twice the largest |III|: {2 * np.abs(ecg.lead('III')).max() * 1000:.0f} µV")
 
 # %% [markdown]
-# For a relevance map this matters: four of the six limb leads repeat what the other two say. A network may use any of the
+# For a relevance map it matters that four of the six limb leads repeat what the other two say. A network may use any of the
 # six, and a map that favours aVF over II and III need not mean that aVF holds anything special.
 
 # %% [markdown]
@@ -148,11 +154,15 @@ axis.legend(frameon=False, fontsize=8, loc="center left")
 plt.show()
 
 # %% [markdown]
-# Two traps are built in. The **mains notch** is a flat line at 1: with $Q = 0.05$ at 500 Hz its formula yields the identity, so it
-# removes nothing. The **baseline filter**, named after its 0.05 Hz, is 1 Hz wide and takes half the amplitude at 1 Hz. The ST
-# segment lives there. Guidelines ask for a low-frequency cut-off of at most 0.05 Hz, or 0.67 Hz for zero-phase filters [1].
+# Two traps are built in. The **mains notch** is a flat line at 1: with $Q = 0.05$ at 500 Hz its formula yields the
+# identity, so it removes nothing. The **baseline filter**, a [high-pass](../GLOSSARY.md#high-pass-filter) named after its
+# 0.05 Hz, is 1 Hz wide and takes half the amplitude at 1 Hz. The ST segment lives there. Guidelines ask for a
+# low-frequency cut-off of at most 0.05 Hz, or 0.67 Hz for zero-phase filters [1].
 #
-# What it does to an ST elevation, known exactly because the recording is simulated without noise:
+# What it does to a changed ST segment is known exactly where the recording is simulated without noise.
+#
+# > **Think first.** A filter that takes slow parts away meets an ST segment that stands off the line for 0.2 s. Sketch two
+# > things: the ST segment afterwards, and the line just before P.
 
 # %% st distortion
 ischaemic = ecgxai.simulate_ecg("ISCH", seed=3, severity=1.0, noise=False)
@@ -179,8 +189,11 @@ plot_ecg(ecg.preprocess(), leads=["I", "II", "V1", "V5"], columns=2, stop=4, tit
 # %% [markdown]
 # ## 5 P, QRS, T
 #
-# *Delineation* finds onset, peak and end of each wave. From them follow the intervals that the criteria of most findings are
-# written in: PR (onset of P to onset of QRS, at most 200 ms [5]), QRS (below 120 ms [4]) and QT.
+# [*Delineation*](../GLOSSARY.md#delineation) finds onset, peak and end of each wave: the
+# [P wave](../GLOSSARY.md#p-wave) of the atria, the [QRS complex](../GLOSSARY.md#qrs-complex) of the ventricles, and the T
+# wave of their recovery. From them follow the intervals that the criteria of most findings are written in:
+# [PR](../GLOSSARY.md#pr-interval) (onset of P to onset of QRS, at most 200 ms [5]), QRS (below 120 ms [4]) and QT. An
+# interval is a measurement, not a diagnosis.
 
 # %% delineate
 found = delineate(ecg)
@@ -195,10 +208,15 @@ plot_ecg(
     title="P, QRS and T, found in all leads together",
 )
 
+# %% [markdown]
+# > **Think first.** Count the large squares between two R peaks in the printed ECG of section 1. The rate in beats per
+# > minute is 300 divided by that number: which one do you expect, and why 300?
+
 # %% intervals
 for interval, milliseconds in found.intervals().items():
     print(f"{interval:4s}{milliseconds:6.0f} ms")
-print(f"rate {60000 / found.intervals()['RR']:.0f} beats per minute")
+squares = found.intervals()["RR"] / 200
+print(f"{squares:.1f} large squares, 60 s / 0.2 s = 300 of them in a minute: {300 / squares:.0f} beats per minute")
 for failure in found.failed:
     print(f"beat {failure.beat}, {failure.kind}: {failure.reason}")
 
@@ -228,28 +246,160 @@ plot_ecg(
 # %% [markdown]
 # ## Exercises
 #
-# 1. **Compute.** Write aVR, aVL and aVF as functions of I and III instead of I and II, and check them on the recording.
-# 2. **Predict, then look.** In `HeartVector`, which axis makes the QRS of lead I balance? The line above the picture
-#    says when. Where does aVF point then?
-# 3. **Find the bug.** A colleague filters each 4-s window on its own instead of the whole recording. Compare both on
-#    `ecg.window(0, 2000)`. Where do they differ most, and why?
-# 4. **Measure.** Delineate three recordings of `ecgxai.records()` and compare their PR and QRS with their titles.
+# Each has a cell, and below it a check that says what is right or gives a hint. Solutions are in
+# `solutions/06_reading_an_ecg.ipynb`.
+#
+# **1 Write code.** Write `augmented(lead_i, lead_iii)`, a function that returns aVR, aVL and aVF, as a dict, from I and
+# *III* instead of I and II. Try it on the recording.
+
+
+# %% exercise 1 tags=["solution"] answers=["augmented"]
+# Exercise 1: augmented(lead_i, lead_iii) returns {"aVR": ..., "aVL": ..., "aVF": ...}, arrays in mV.
+def augmented(lead_i, lead_iii):
+    """The augmented leads from I and III: Goldberger's formulas with II = I + III."""
+    return {"aVR": -lead_i - lead_iii / 2, "aVL": (lead_i - lead_iii) / 2, "aVF": lead_i / 2 + lead_iii}
+
+
+for lead, values in augmented(ecg.lead("I"), ecg.lead("III")).items():
+    print(f"{lead}: largest deviation from what is recorded: {np.abs(values - ecg.lead(lead)).max() * 1000:.1f} µV")
+
+# %% check 1
+check.augmented_leads(augmented)
+
+# %% [markdown]
+# **2 Predict, then look.** Lead I looks at 0°, aVF at 90°. For which axis from 0° to 180° has QRS in lead I as much above
+# the line as below it? Predict `axis`, and `avf`, which is `"upright"` or `"inverted"` there. Then move the slider of
+# `HeartVector`, and read the line above its picture.
+
+# %% exercise 2 tags=["solution"] answers=["axis", "avf"]
+# Exercise 2: predict `axis` (degrees) and `avf` ("upright" or "inverted"); look at HeartVector only afterwards.
+axis, avf = 90, "upright"
+
+from ecgxai.ecg.simulate import heart_beat
+
+for angle in (45, 90, 135):
+    beat = heart_beat(axis=angle)
+    qrs = next(wave for wave in beat.waves if wave.kind == "QRS")
+    mean = beat.leads[:, qrs.onset : qrs.offset].mean(1) * 1000
+    print(
+        f"axis {angle:3d}°: mean of QRS in I {mean[LEADS.index('I')]:+5.0f} µV, in aVF {mean[LEADS.index('aVF')]:+5.0f} µV"
+    )
+# A projection vanishes at a right angle. The electrical axis is read the other way round: from the leads to the angle.
+
+# %% check 2
+check.balanced_lead_i(axis, avf)
+
+# %% [markdown]
+# **3 Find the bug.** A colleague prepares the first 4 s of a recording, which is what the networks see. Write `mended(ecg)`,
+# which does it rightly. Where do the two differ most, and why there?
+
+
+# %% buggy
+def colleagues_window(ecg):
+    """The first 4 s, filtered, with a bug."""
+    return ecg.window(0, 2000).preprocess()
+
+
+plot_ecg(
+    colleagues_window(ecg), leads=["II", "V2"], columns=1, start=2, stop=4, title="A colleague's window, its last 2 s"
+)
+
+
+# %% exercise 3 tags=["solution"] answers=["mended"]
+# Exercise 3: mended(ecg) returns an ECG of 2000 samples. Then print the largest difference in each half-second.
+def mended(ecg):
+    """The first 4 s of the recording, filtered over its whole length."""
+    return ecg.preprocess().window(0, 2000)
+
+
+difference = np.abs(mended(ecg).signal - colleagues_window(ecg).signal)
+for start in range(0, 2000, 250):
+    print(f"{start / 500:.1f} to {start / 500 + 0.5:.1f} s: {1000 * difference[:, start : start + 250].max():4.0f} µV")
+# A filter that runs in both directions needs what comes after as much as what came before. At a cut it has to invent it,
+# and the colleague's window is cut at 4 s, where the recording goes on. The smaller rest, which falls slowly, is the
+# baseline filter: what it takes away depends on the whole recording.
+
+# %% check 3
+check.whole_recording_first(mended)
+
+# %% [markdown]
+# **4 Measure.** Delineate three recordings of `ecgxai.records()`: one with AV block, one with a bundle branch block, one
+# without either. Collect `measured[name] = {"PR": ..., "QRS": ...}` in ms, and compare the numbers with the titles and
+# with the limits of section 5.
+
+# %% exercise 4 tags=["solution"] answers=["measured"]
+# Exercise 4: `measured` is a dict, record name -> {"PR": ms, "QRS": ms}. `ecgxai.load_record(name)` loads a record.
+measured = {}
+for condition in ("NORM", "AVB", "LBBB"):
+    name, info = next(iter(ecgxai.records(condition).items()))
+    intervals = delineate(ecgxai.load_record(name)).intervals()
+    measured[name] = {interval: intervals[interval] for interval in ("PR", "QRS")}
+    print(f"PR {intervals['PR']:4.0f} ms, QRS {intervals['QRS']:4.0f} ms  {shorten(info.title, 70)}")
+# A block of the AV node lengthens PR, a bundle branch block QRS. Mild cases come close to the limits, where the error of a
+# measurement decides; and no interval alone is a diagnosis.
+
+# %% check 4
+check.three_recordings(measured)
+
+# %% [markdown]
+# **5 Interpret.** The same heart, recorded again, after two of the three limb electrodes had been exchanged. The law holds.
+# Look at I, II and III before and after: which two electrodes were it? Set `exchanged` to two of `"RA"`, `"LA"`, `"LL"`.
+# Such exchanges happen in every clinic, and can imitate disease [6].
+
+# %% recorded again
+again = check.recorded_again(ecg)
+print(f"Einthoven's law: largest deviation {einthoven_residual(again) * 1000:.1f} µV")
+plot_ecg(ecg, leads=["I", "II", "III"], columns=3, stop=2.5, title="Before")
+
+# %% recorded again after
+plot_ecg(again, leads=["I", "II", "III"], columns=3, stop=2.5, title="Two electrodes exchanged")
+
+# %% exercise 5 tags=["solution"] answers=["exchanged"]
+# Exercise 5: write I, II and III with the letters of each pair exchanged; which pair makes the second picture?
+exchanged = ("LA", "LL")
+# LA and LL exchanged: I becomes LL - RA, which was II; II becomes LA - RA, which was I; III = LA - LL is upside down.
+# The law holds for any three electrodes; it finds errors of the file, not of the cables.
+
+# %% check 5
+check.exchanged_electrodes(exchanged)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
 #
 # - Signal, sampling rate, unit and lead names belong together; check them before anything else.
-# - Eight of twelve leads are independent. Einthoven's law detects swaps and separate filtering.
+# - Eight of twelve leads are independent. Einthoven's law finds leads that were swapped in the file or adjusted one by
+#   one; electrodes exchanged on the patient it does not find.
 # - A filter is part of the model: what it removes, the network never sees; what it adds, the network may learn.
+#
+# ## Go further
+#
+# - [07 ECG models](07_ecg_models.ipynb) shows these arrays to networks.
+# - [10 Your own ECG](10_your_own_ecg.ipynb) takes a recording of yours through the same checks.
+# - From the dipole to the skin, with all derivations: Malmivuo and Plonsey [2].
+# - How filters and misplaced electrodes change an ECG, in pictures: García-Niebla et al. 2009, Technical mistakes during
+#   the acquisition of the electrocardiogram,
+#   [doi:10.1111/j.1542-474X.2009.00328.x](https://doi.org/10.1111/j.1542-474X.2009.00328.x)
 #
 # ## References
 #
 # 1. Kligfield et al. 2007, Recommendations for the standardization and interpretation of the electrocardiogram, part I,
 #    [doi:10.1161/CIRCULATIONAHA.106.180200](https://doi.org/10.1161/CIRCULATIONAHA.106.180200)
-# 2. Malmivuo, Plonsey 1995, Bioelectromagnetism, chapters 11 and 15, Oxford University Press
-# 3. Dower, Machado, Osborne 1980, On deriving the electrocardiogram from vectorcardiographic leads, Clinical Cardiology 3,
-#    87-95
+# 2. Malmivuo, Plonsey 1995, Bioelectromagnetism, chapters 11 and 15,
+#    [doi:10.1093/acprof:oso/9780195058239.001.0001](https://doi.org/10.1093/acprof:oso/9780195058239.001.0001)
+# 3. Dower, Machado, Osborne 1980, On deriving the electrocardiogram from vectorcardiographic leads,
+#    [doi:10.1002/clc.1980.3.2.87](https://doi.org/10.1002/clc.1980.3.2.87)
 # 4. Surawicz et al. 2009, Recommendations, part III, QRS duration,
 #    [doi:10.1161/CIRCULATIONAHA.108.191095](https://doi.org/10.1161/CIRCULATIONAHA.108.191095)
 # 5. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay, PR interval,
 #    [doi:10.1161/CIR.0000000000000628](https://doi.org/10.1161/CIR.0000000000000628)
+# 6. Batchvarov, Malik, Camm 2007, Incorrect electrode cable connection during electrocardiographic recording,
+#    [doi:10.1093/europace/eum198](https://doi.org/10.1093/europace/eum198)
