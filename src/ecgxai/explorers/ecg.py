@@ -22,7 +22,7 @@ from ecgxai.plotting.style import relevance_rgba
 
 FS, SAMPLES = 500, 2000  # Hz, and the length of the networks' window
 CLASSES = {1: "pathology", 0: "no finding"}
-WHAT, HOW = ("record", "upload", "model", "target", "start"), ("style", "threshold", "sign", "normalise", "leads")
+WHAT, HOW = ("record", "model", "target", "start", "upload"), ("style", "threshold", "sign", "normalise", "leads")
 DISPLAY = MappingProxyType(
     {
         "style": "overlay_index",
@@ -178,7 +178,8 @@ class ECGExplorer(MethodExplorer):
         title = f"{row.title} of the {model} network, explained: {CLASSES[target]}; {p}"
         self.canvas.show(ecg, whole, start=first / ecg.fs, stop=(first + SAMPLES) / ecg.fs, title=title)
         self.lead_bars.value = _bars(relevance.numpy())
-        self.formula.value = f"{f'${row.formula}$<br>' * bool(row.formula)}<small>{escape(row.citation)}</small>"
+        formula = rf"$\displaystyle {row.formula}$<br>" * bool(row.formula)
+        self.formula.value = f"<div style='padding: 6px 8px'>{formula}<small>{escape(row.citation)}</small></div>"
         self.code_line.code = self.code()
         line = f"{ECG_MODELS[model].capitalize()}, {network.source} network: {p} · explained logit "
         line += f"{number(float(logits[target]))} · sum of relevance {number(float(relevance.sum()))}"
