@@ -8,6 +8,7 @@ with numpy 2), and what is there keeps its version.
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, requires, version
 
@@ -40,7 +41,8 @@ def prepare() -> None:
             )
         install(list(wanted.values()))
         installed |= wanted
-    print(f"{host}: {said(installed)}.", f"Kept: {said([name for name in KEPT if have(name)])}.", running_on())
+    done = f"installed {said(installed)}" if installed else "everything was there"
+    print(f"{host}: {done}. Kept: {said([name for name in KEPT if have(name)])}. {running_on()}")
 
 
 def missing(course: str = "ecgxai") -> dict[str, str]:
@@ -91,9 +93,9 @@ def install(wanted: list[str]) -> None:
     invalidate_caches()  # so that this process sees what came
 
 
-def said(names) -> str:
+def said(names: Iterable[str]) -> str:
     """Return names with their versions, as in "captum 0.9.0, zennit 0.5.1"."""
-    return ", ".join(f"{name} {version(name)}" for name in names) or "nothing was missing"
+    return ", ".join(f"{name} {version(name)}" for name in names)
 
 
 def running_on() -> str:

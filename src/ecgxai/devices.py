@@ -8,9 +8,9 @@ import torch
 def device() -> torch.device:
     """Return the device to use: the GPU where PyTorch sees one, else the CPU; ``ECGXAI_DEVICE`` overrides.
 
-    Models are loaded onto the CPU, so that ``model(x)`` works with any x that is made in a notebook. A GPU is used
-    where a model is moved to it, ``model.to(ecgxai.device())``: ``attribute``, ``fit``, ``maximise_activation``,
-    explorers and evaluations follow the model, and give back their results where x was.
+    Models are loaded onto the CPU, so that ``model(x)`` works with any x that a notebook makes. Where a GPU pays, a
+    model is moved to it, ``model.to(ecgxai.device())``: ``attribute``, ``fit``, ``maximise_activation`` and
+    ``ecgxai.evaluation`` follow the model, wherever x is.
 
     Raises
     ------

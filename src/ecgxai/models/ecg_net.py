@@ -59,5 +59,8 @@ class ECGNet(nn.Module):
 
     @torch.no_grad()
     def probability(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the softmax probability of the pathology, shape (N,) or scalar, for x as in ``forward``."""
-        return torch.softmax(self(x), dim=-1)[..., 1]
+        """Return the softmax probability of the pathology, shape (N,) or scalar, for x as in ``forward``.
+
+        Unlike ``forward`` it takes x from any device, and gives its answer there.
+        """
+        return torch.softmax(self(x.to(self.output.weight.device)), dim=-1)[..., 1].to(x.device)

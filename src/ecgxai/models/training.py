@@ -10,6 +10,8 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
+from ecgxai.attribution.running import device_of
+
 WINDOW = 2000
 BATCH = 32
 
@@ -57,7 +59,7 @@ def fit(
 
     Parameters
     ----------
-    model : (N, 12, 2000) mV -> logits (N, 2); trained in place, returned to evaluation mode
+    model : (N, 12, 2000) mV -> logits (N, 2); trained in place, on the device it is on, returned to evaluation mode
     x : ndarray (N, 12, T), mV, preprocessed, T >= 2000: each time a record is used, a window of 2000 samples is cut
     y : ndarray (N,), 0 or 1
     validation : (x, y) alike, of other patients; the first 2000 samples are used
@@ -78,7 +80,7 @@ def fit(
     samples = samples or len(x)
     weights = 1 / np.bincount(y)[y] if weights is None else np.asarray(weights, float)
     augment = augment or vary
-    rng = np.random.default_rng(seed)
+    rng, device = np.random.default_rng(seed), device_of(model, "cpu")
     steps = max(1, samples // BATCH)
     history: list[Epoch] = []
     with torch.random.fork_rng(devices=[]):
@@ -89,8 +91,8 @@ def fit(
             _training_mode(model, dropout)
             total = 0.0
             for chosen in rng.choice(len(x), (steps, BATCH), p=weights / weights.sum()):
-                batch = torch.from_numpy(augment(random_windows(x, chosen, rng), rng))
-                loss = functional.cross_entropy(model(batch), torch.from_numpy(y[chosen]))
+                batch = torch.from_numpy(augment(random_windows(x, chosen, rng), rng)).to(device)
+                loss = functional.cross_entropy(model(batch), torch.from_numpy(y[chosen]).to(device))
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
@@ -168,11 +170,12 @@ def vary(windows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def logits(model: nn.Module, x: np.ndarray, samples: int = WINDOW) -> np.ndarray:
     """Return the network's logits (N, 2) for the first ``samples`` samples of x (N, 12, T), in evaluation mode."""
-    was_training, out = model.training, []
+    was_training, device, out = model.training, device_of(model, "cpu"), []
     model.eval()
     with torch.no_grad():
         for start in range(0, len(x), BATCH):
-            out.append(model(torch.from_numpy(x[start : start + BATCH, :, :samples].astype(np.float32))))
+            windows = torch.from_numpy(x[start : start + BATCH, :, :samples].astype(np.float32))
+            out.append(model(windows.to(device)).cpu())
     model.train(was_training)
     return torch.cat(out).numpy()
 
