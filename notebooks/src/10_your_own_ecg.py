@@ -25,11 +25,12 @@ import numpy as np
 
 import ecgxai
 from ecgxai import check_ecg, read_ecg
+from ecgxai.checks import notebook_10 as check
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.noise import Noise
 from ecgxai.ecg.quality import LIMITS
 from ecgxai.ecg.reading import FORMATS, MissingInformation
-from ecgxai.plotting import plot_ecg
+from ecgxai.plotting import percent, plot_ecg
 from ecgxai.report import explain_ecg, plot_explanation, report
 
 folder = Path(tempfile.mkdtemp())
@@ -38,8 +39,8 @@ MODELS = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", 
 # %% [markdown]
 # ## 1 What a file must say
 #
-# An array of numbers is no ECG. Three things make it one: the **sampling rate**, the **unit**, and **which channel is which
-# lead**. WFDB and EDF files have a header for them; a spreadsheet may hold some of them, a NumPy array none.
+# An array of numbers is no ECG. Three things make it one: the **[sampling rate](../GLOSSARY.md#sampling-rate)**, the **unit**, and **which channel is which
+# lead**. [WFDB](../GLOSSARY.md#wfdb) and EDF files have a header for them; a spreadsheet may hold some of them, a NumPy array none.
 
 # %% formats
 for name, extensions in FORMATS.items():
@@ -59,7 +60,8 @@ print(f"{info.title} [{info.origin}]")
 print(*table.read_text().splitlines()[:3], sep="\n")
 
 # %% [markdown]
-# **Think first.** A number in the table is 250. Which voltage is that, and when was it measured?
+# > **Think first.** A number in the table is 250, in the second row. Which voltage is that, and how long after the first row
+# > was it measured? What would you have to ask?
 
 # %% ask
 try:
@@ -184,10 +186,12 @@ for fault, change in FAULTS.items():
     print(fill(f"{fault:22s} {worst}", 110, subsequent_indent=" " * 23))
 
 # %% [markdown]
-# The advice for the exchanged leads names the right pair. Einthoven's and Goldberger's laws are four equations between six leads;
-# one exchange, or one lead upside down, is the simplest change that repairs them all, and it is found by trying.
+# The advice for the exchanged leads names the right pair. [Einthoven's](../GLOSSARY.md#einthovens-law) and
+# [Goldberger's](../GLOSSARY.md#goldbergers-leads) laws are four equations between six leads; one exchange, or one lead upside
+# down, is the simplest change that repairs them all, and it is found by trying.
 #
-# **Think first.** The same law holds for a recording whose *cables* were exchanged at the patient. Why?
+# > **Think first.** The same laws hold for a recording whose *cables* were exchanged at the patient. Why? Which lead would look
+# > odd with the arms exchanged?
 
 # %% exchanged cables
 right = ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40})
@@ -221,8 +225,11 @@ print(sum(bool(found.of("warning")) for found in good))
 # %% [markdown]
 # ## 4 Networks answer anyway
 #
-# A network has no way to say "this is no ECG". It maps any array to a probability. Here is what it says to the spoiled
-# recordings that can be filtered at all.
+# A network has no way to say "this is no ECG". It maps any array to a probability.
+#
+# > **Think first.** Choose two of the faults above: one that should change the networks' answers, and one that should not.
+#
+# Here is what they say to the spoiled recordings that can be filtered at all.
 
 
 # %% answers to spoiled recordings
@@ -246,8 +253,8 @@ for fault, change in {"as recorded": lambda signal: signal, **FAULTS}.items():
 # ## 5 Before the networks: rate, filter, window
 #
 # The networks were trained at 500 Hz, behind one filter chain, on the first 4 s of 10 s [4]. `resample(500)` and
-# `preprocess()` bring any recording there, in this order; notebook 06 shows what the chain distorts. The window is your choice, and
-# the choice should not matter. Does it?
+# `preprocess()` bring any recording there, in this order; notebook 06 shows what the chain distorts. The
+# [window](../GLOSSARY.md#window) is your choice, and the choice should not matter. Does it?
 
 # %% window
 prepared = ecg.resample(500).preprocess()
@@ -324,17 +331,17 @@ explorer
 # %% [markdown]
 # ## Exercises
 #
-# Solutions are in `notebooks/solutions`.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/10_your_own_ecg.ipynb`.
 #
-# **1. Write code.** The array below holds the recording in Cabrera's order (aVL, I, -aVR, II, aVF, III, then V1 to V6), in steps of
-# 4.88 µV, without a word about it. Read it, and prove that you read it right.
+# **1 Write code.** The array below holds the recording in Cabrera's order (aVL, I, -aVR, II, aVF, III, then V1 to V6), in steps
+# of 4.88 µV, without a word about it. Read it as `read`, and prove that you read it right.
 
 # %% an array without a word
 order = ["aVL", "I", "-aVR", "II", "aVF", "III", *LEADS[6:]]
 rows = [-ecg.lead("aVR") if lead == "-aVR" else ecg.lead(lead) for lead in order]
 np.save(folder / "cabrera.npy", np.round(np.stack(rows) / 0.00488).astype(np.int16))
 
-# %% exercise 1 tags=["solution"]
+# %% exercise 1 tags=["solution"] answers=["read"]
 # Exercise 1: read folder / "cabrera.npy" and compare it with `ecg`.
 read = read_ecg(folder / "cabrera.npy", fs=ecg.fs, unit=0.00488, leads=order)
 print(*read.notes, sep="\n")
@@ -343,13 +350,21 @@ print(
 )
 print(check_ecg(read))
 
+# %% check 1
+check.read_right(read, ecg=ecg)
+
 # %% [markdown]
-# **2. Predict, then look.** Which of these can `check_ecg` find: V1 and V2 exchanged, II and V2 exchanged, aVF upside down, all chest leads
-# in reverse order? Write down your answers with a reason, then try.
+# **2 Predict, then look.** Which faults break a law that `check_ecg` knows: `"V1 and V2"` exchanged, `"II and V2"` exchanged,
+# `"aVF upside down"`, all chest leads in reverse order (`"chest reversed"`)? Write True or False for each into `findable`, then
+# try.
 
 
-# %% exercise 2 tags=["solution"]
-# Exercise 2: spoil the recording in the four ways and look at what the checks say.
+# %% exercise 2 tags=["solution"] answers=["findable"]
+# Exercise 2: findable = {"V1 and V2": ..., "II and V2": ..., "aVF upside down": ..., "chest reversed": ...}.
+# Then spoil the recording in the four ways, as in section 3, and look at what the checks say.
+findable = {"V1 and V2": False, "II and V2": True, "aVF upside down": True, "chest reversed": False}
+
+
 def reverse_chest(signal):
     """V6 to V1."""
     signal[6:] = signal[:5:-1].copy()
@@ -370,9 +385,13 @@ for fault, change in {
 # The limb leads obey laws, so that a change of any of them is found. No law ties the chest leads to one another: their order is a
 # matter of how R grows from V1 to V6, which differs between patients and vanishes in a bundle branch block.
 
+# %% check 2
+check.what_a_check_finds(findable)
+
 # %% [markdown]
-# **3. Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Find two measurements that
-# show what went wrong, and repair the call.
+# **3 Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Read it right, as
+# `repaired`, and find two measurements that show what went wrong: `measured`, a dict from their names to
+# `(colleague's, repaired)`. `delineate(recording).intervals()` of `ecgxai.ecg.delineation` measures some, in ms.
 
 # %% a colleague's file
 slow = ecg.resample(250)
@@ -380,67 +399,156 @@ np.savetxt(folder / "slow.csv", slow.signal.T, fmt="%.3f", delimiter=",", header
 colleague = read_ecg(folder / "slow.csv", fs=500, unit="mV")
 print(check_ecg(colleague))
 
-# %% exercise 3 tags=["solution"]
-# Exercise 3: measure, then read the file with the right rate.
+# %% exercise 3 tags=["solution"] answers=["repaired", "measured"]
+# Exercise 3: read folder / "slow.csv" with the right rate; measured = {"...": (colleague's, repaired), "...": (...)}.
 from ecgxai.ecg.delineation import delineate
 
 repaired = read_ecg(folder / "slow.csv", fs=250, unit="mV")
-for label, recording in {"the colleague's": colleague, "repaired": repaired}.items():
-    intervals = delineate(recording).intervals()
-    rate, qrs = 60000 / intervals["RR"], intervals["QRS"]
-    print(f"{label:16s} {recording.duration:g} s, {rate:.0f} beats a minute, QRS {qrs:.0f} ms")
-# Half the duration, twice the heart rate, half the QRS: time was halved. A QRS of a ventricle cannot be arbitrarily short, and a
-# device that stores 10 s does not store 5. The check warns of the duration alone; the heart rate was still one that hearts have.
+beats = [delineate(recording).intervals()["RR"] for recording in (colleague, repaired)]
+measured = {
+    "duration (s)": (colleague.duration, repaired.duration),
+    "heart rate (/min)": tuple(60000 / interval for interval in beats),
+}
+for name, (before, after) in measured.items():
+    print(f"{name:18s}{before:6.0f} -> {after:.0f}")
+# Time was halved. A device that stores 10 s does not store 5, and the check warns of it; the doubled heart rate may still be one
+# that hearts have.
+
+# %% check 3
+check.the_right_rate(repaired, measured, slow=slow)
 
 # %% [markdown]
-# **4. Interpret.** Section 5 moved the window. Move it for the map as well: explain the same network at three starts, and say which part
-# of the sentence is a property of the network on this heart, and which of the window.
+# **4 Interpret.** Section 5 moved the window. Move it for the map: explain one network, by one method, at three starts, the
+# first at 0 s, as `windows`. Put the correlations of the second and third with the first into `correlations`: of the shares
+# in their lead × wave matrices. Which `reading` is right?
+#
+# - **a** The window with the highest probability shows best what the network has learned.
+# - **b** What repeats belongs to network and heart; what changes belongs to the window.
+# - **c** The mean probability over the windows is the patient's risk.
 
-# %% exercise 4 tags=["solution"]
-# Exercise 4: the lead x wave matrices of three windows.
-from ecgxai.plotting import percent
-
+# %% exercise 4 tags=["solution"] answers=["windows", "correlations", "reading"]
+# Exercise 4: three results of explain_ecg(ecg, MODELS, explain=..., start=...), two numbers, and "a", "b" or "c".
 last = prepared.duration - 4
 windows = [explain_ecg(ecg, MODELS, explain=explanation.model, start=start) for start in (0, last / 2, last)]
 for window in windows:
     (lead, wave), share = window.matrix.ranked()[0]
-    print(
-        f"from {window.start:.1f} s: p = {window.probabilities[window.model]:.2f}, first {wave} in {lead} ({percent(share)})"
-    )
-first, *others = [window.matrix.share().ravel() for window in windows]
-for window, share in zip(windows[1:], others, strict=True):
-    print(f"matrix at {window.start:.1f} s against 0 s: correlation {np.corrcoef(first, share)[0, 1]:.2f}")
-# Shares that repeat from window to window belong to network and heart. What changes belongs to the beats that the window happens to
-# hold and to its edges. A mean over windows, or over beats (notebook 09), is the better statement.
+    p = window.probabilities[window.model]
+    print(f"from {window.start:.1f} s: p = {p:.2f}, first {wave} in {lead} ({percent(share)})")
+shares = [window.matrix.share().ravel() for window in windows]
+correlations = [np.corrcoef(shares[0], share)[0, 1] for share in shares[1:]]
+print("correlation with the first:", *(f"{value:.2f}" for value in correlations))
+reading = "b"
+# A mean over windows, or over beats (notebook 09), is the better statement, with the spread beside it.
+
+# %% check 4
+check.three_windows(windows, correlations, reading)
 
 # %% [markdown]
-# **5. Capstone.** Take a recording of your own, or one of `ecgxai.records()` that you have not used. Make a dossier of it:
+# ## Capstone: a dossier
 #
-# 1. What did the file not say, and how do you know what you told the reader?
-# 2. Which findings has the check, and which of them could change a network's answer?
-# 3. What do the four networks say, over all windows?
-# 4. Where does the most probable one look, by at least two methods? On which leads and waves do they agree?
-# 5. Do the criteria of that diagnosis look there too? If not, is that a fault of the network, of the method, or of the recording?
+# Take a recording of your own, or one of `ecgxai.records()` that this notebook has not used. The six parts below make a
+# dossier of it; each is checked by itself. In the end somebody who doubts your page should find every answer in it.
 #
-# End with one page, and with two sentences about what you would *not* conclude from it.
+# **5 What was told to the reader.** Load the recording as `own`. Then say for rate, unit and leads where each comes from, in
+# words: `told`, a dict with the keys fs, unit and leads. "The header" is an answer; a guess is none.
 
-# %% exercise 5 tags=["solution"]
-# Exercise 5: the numbers of a dossier, here for a right bundle branch block.
+# %% exercise 5 tags=["solution"] answers=["own", "told"]
+# Exercise 5: own = read_ecg(...) or ecgxai.load_record(...); told = {"fs": "...", "unit": "...", "leads": "..."}.
 own = ecgxai.load_record(next(iter(ecgxai.records("RBBB"))))
-print(check_ecg(own))
+told = dict.fromkeys(("fs", "unit", "leads"), "the WFDB header beside the signal file")
+print(own)
+
+# %% check 5
+check.what_was_told(own, told, used=ecg)
+
+# %% [markdown]
+# **6 Findings.** Which checks raise an error or a warning? `found` is the list of their names, `matter` of those that could
+# change a network's answer. Either may be empty.
+
+# %% exercise 6 tags=["solution"] answers=["found", "matter"]
+# Exercise 6: names such as "duration"; a finding has .check, .severity and .measured.
+quality = check_ecg(own)
+print(quality)
+found = [finding.check for finding in quality.findings if finding.severity != "info"]
+matter = [name for name in found if name != "duration"]
+# A fault inside the 4 s of the window can change an answer; a recording longer or shorter than 10 s changes little.
+
+# %% check 6
+check.findings(own, found, matter)
+
+# %% [markdown]
+# **7 All windows.** What do the four networks say, over all windows of 4 s, one start a second? `by_window` is a dict: network
+# → its probabilities in the order of the starts.
+
+# %% exercise 7 tags=["solution"] answers=["by_window"]
+# Exercise 7: as in section 5, with a start every 500 samples at 500 Hz.
 signal = own.resample(500).preprocess()
-for network, model in MODELS.items():
-    values = [float(model.probability(signal.window(s).tensor())) for s in range(0, signal.samples - 1999, 500)]
-    print(f"p({network}) from {min(values):.2f} to {max(values):.2f} over {len(values)} windows")
+cuts = [signal.window(start).tensor() for start in range(0, signal.samples - 1999, 500)]
+by_window = {name: [float(model.probability(cut)) for cut in cuts] for name, model in MODELS.items()}
+for name, values in by_window.items():
+    print(f"p({name}) from {min(values):.2f} to {max(values):.2f} over {len(values)} windows")
+
+# %% check 7
+check.all_windows(own, by_window, models=MODELS)
+
+# %% [markdown]
+# **8 Two methods.** Explain the most probable network twice, by methods that share out the logit in different ways: `first` and
+# `second`, from `explain_ecg`.
+
+# %% exercise 8 tags=["solution"] answers=["first", "second"]
+# Exercise 8: two results of explain_ecg(own, MODELS, method=...).
 first, second = (explain_ecg(own, MODELS, method=method) for method in ("lrp_epsilon", "integrated_gradients"))
-print(fill(f"LRP-ε: {first.sentence}", 100))
-print(fill(f"integrated gradients: {second.sentence}", 100))
-agreement = np.corrcoef(first.matrix.share().ravel(), second.matrix.share().ravel())[0, 1]
-print(f"correlation of the two lead x wave matrices: {agreement:.2f}")
-dossier = report(own, MODELS, explain=first.model, dated="Example")
-print("page:", dossier.pdf.name)
-# What not to conclude: that the patient has, or has not, what a network names; and that a network whose map lies where the criteria
-# look has learned the criteria. The map of one recording shows where one answer came from, not what the network would do on the next.
+for found_by in (first, second):
+    print(fill(f"{found_by.method}: {found_by.sentence}", 100))
+
+# %% check 8
+check.two_methods(own, first, second)
+
+# %% [markdown]
+# **9 Agreement.** Do they agree, with each other and with the criteria? `agreed` is the set of cells (lead, wave) that are among
+# the five strongest of both matrices (`matrix.ranked()`), `correlation` compares the shares of all cells, and `lift` is that of
+# the criterion's cells in `first` (`agreement` of `ecgxai.semantics`). Where the lift is low: is that the network, the method, or
+# the recording?
+
+# %% exercise 9 tags=["solution"] answers=["agreed", "correlation", "lift"]
+# Exercise 9: a set of (lead, wave), and two numbers.
+from ecgxai.semantics import agreement
+
+agreed = set.intersection(*({cell for cell, _ in found_by.matrix.ranked()[:5]} for found_by in (first, second)))
+correlation = np.corrcoef(first.matrix.share().ravel(), second.matrix.share().ravel())[0, 1]
+lift = agreement(first.matrix, first.model).lift
+print("both name", ", ".join(f"{wave} in {lead}" for lead, wave in sorted(agreed)) or "no cell")
+print(f"correlation of the matrices {correlation:.2f}; lift of the criterion's cells {lift:.1f}")
+# Another method tells the network's share from the method's; another window, the recording's.
+
+# %% check 9
+check.where_they_agree(first, second, agreed, correlation, lift)
+
+# %% [markdown]
+# **10 One page.** Save the page that shows what `first` shows, as `page`. Add `not_concluded`: a list of two sentences about what
+# you would *not* conclude from it.
+
+# %% exercise 10 tags=["solution"] answers=["page", "not_concluded"]
+# Exercise 10: page = report(own, MODELS, ...); not_concluded = ["...", "..."].
+page = report(own, MODELS, method=first.method, explain=first.model, dated="Example")
+not_concluded = [
+    "The patient has, or has not, what the networks name.",
+    "A network whose map lies where the criteria look has learned the criteria.",
+]
+print("saved in plots/reports:", page.pdf.name)
+# The map of one recording shows where one answer came from, not what the network would do on the next.
+
+# %% check 10
+check.one_page(first, page, not_concluded)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -450,6 +558,14 @@ print("page:", dossier.pdf.name)
 # - A network answers to anything. Check the recording first, by measurements that know nothing of the network.
 # - One window, one method, one number are one opinion. Move the window, change the method, and report the spread.
 # - A page that others can question says everything: recording, faults, answers, method, parameters, source, versions.
+#
+# ## Go further
+#
+# - Real recordings to practise on, with labels by cardiologists: Wagner et al. 2020, PTB-XL, a large publicly available
+#   electrocardiography dataset, [doi:10.1038/s41597-020-0495-6](https://doi.org/10.1038/s41597-020-0495-6)
+# - What to report about a model, and for whom: Mitchell et al. 2019, Model cards for model reporting,
+#   [doi:10.1145/3287560.3287596](https://doi.org/10.1145/3287560.3287596)
+# - From one dossier to a study of many: `explain_cohort` in [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb)
 #
 # ## References
 #
