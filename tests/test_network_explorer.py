@@ -20,6 +20,7 @@ from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 from ecgxai.models.inspect import feature_maps, maximise_activation, top_k
 from ecgxai.plotting import plot_tiles
+from figures import drawn, drive
 from test_explorers import options
 
 
@@ -68,12 +69,12 @@ def test_nothing_uploaded(value):
 
 def test_every_view_and_layer_of_alexnet_is_drawn():
     explorer = NetworkExplorer(load_alexnet("embedded"), view="filters")
-    seen = [explorer.canvas.value]
+    seen = [drawn(explorer)]
     for view in list(VIEWS.values())[1:]:
         explorer.controls["view"].value = view
         assert explorer.error is None
-        assert not any(shown == explorer.canvas.value for shown in seen)
-        seen.append(explorer.canvas.value)
+        assert not any(shown == drawn(explorer) for shown in seen)
+        seen.append(drawn(explorer))
     explorer.controls["count"].value = 1
     explorer.controls["view"].value = "maps"
     for layer in explorer.layers:
@@ -95,6 +96,24 @@ def test_every_control_of_every_view(explorer, view, names):
             if value not in ("file", "upload"):  # which say that nothing is chosen: tested below
                 control.value = value
                 assert explorer.error is None
+
+
+def test_layers_orders_counts_and_pictures_change_what_is_drawn(explorer):
+    for name in ("layer", "order"):
+        drive(explorer, explorer.controls[name], options(explorer.controls[name])[::-1])
+    drive(explorer, explorer.controls["count"], [1, 5])
+    drive(explorer, explorer.controls["seed"], [3, 4])
+    explorer.controls["view"].value = "classes"
+    drive(explorer, explorer.controls["objects"], [2, 1])
+    explorer.controls["view"].value = "filters"
+    before = drawn(explorer)
+    explorer.controls["seed"].value = 9
+    assert drawn(explorer) == before
+
+
+def test_controls_answer_while_they_are_dragged(explorer):
+    every = {**explorer.controls, **explorer.parameters}
+    assert all(control.continuous_update for name, control in every.items() if isinstance(control, widgets.IntSlider))
 
 
 def test_maps_show_the_strongest_channels(explorer):
@@ -190,14 +209,18 @@ def test_the_picture_follows_a_running_synthesis(explorer, held, monkeypatch):
     monkeypatch.setattr("ecgxai.explorers.network.PAUSE", 0)
     gate, reached = held
     explorer.controls["view"].value = "synthesis"
-    before = explorer.canvas.value
+    before = drawn(explorer)
     explorer.go.click()
     assert reached.wait(30)
     assert explorer.worker.busy
-    assert explorer.canvas.value != before
+    assert drawn(explorer) != before
     assert "step 1 of 9" in explorer.message.value
+    assert (explorer.bar.value, explorer.bar.max, explorer.bar.layout.visibility) == (1, 9, "visible")
+    assert not explorer.halt.disabled
     gate.set()
     explorer.worker.wait()
+    assert explorer.bar.layout.visibility == "hidden"
+    assert explorer.halt.disabled
     assert "in 9 steps" in explorer.message.value
 
 

@@ -8,6 +8,8 @@ import pytest
 import ecgxai
 from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.own_ecg import UNITS, OwnECG
+from figures import drawn, drive
+from test_explorers import options
 
 
 def npy(array) -> bytes:
@@ -42,15 +44,16 @@ def upload(explorer, **files):
 
 
 def test_every_control(explorer, sim):
-    first = explorer.canvas.value
+    first = drawn(explorer)
     assert "p(RBBB)" in explorer.message.value
     assert "not for diagnosis" in explorer.message.value
     explorer.controls["model"].value = "AVB"
     assert explorer.error is None
     assert explorer.explanation.model == "AVB"
-    assert explorer.canvas.value != first
+    assert drawn(explorer) != first
     explorer.controls["start"].value = 3.2
     assert explorer.explanation.start == pytest.approx(3.2)
+    explorer.controls["family"].value = "LRP"
     explorer.controls["method"].value = "lrp_epsilon"
     explorer.parameters["epsilon"].value = explorer.parameters["epsilon"].options[0][1]
     assert explorer.error is None
@@ -61,8 +64,36 @@ def test_every_control(explorer, sim):
     np.testing.assert_allclose(explorer.explanation.relevance, expected, rtol=1e-4, atol=1e-7)
 
 
+def test_every_network_window_and_method_is_drawn(explorer, monkeypatch):
+    drive(explorer, explorer.controls["model"], ["AVB", "RBBB", "AVB"])
+    drive(explorer, explorer.controls["start"], [0.0, 2.5, explorer.controls["start"].max])
+    for value in options(explorer.controls["family"]):
+        before, moved = drawn(explorer), explorer.controls["family"].value != value
+        explorer.controls["family"].value = value
+        assert explorer.error is None
+        assert (drawn(explorer) != before) == moved
+        assert explorer.explanation.method == explorer.controls["method"].value
+
+
+def test_a_slow_method_tells_how_far_it_is_and_can_be_cancelled(explorer, monkeypatch):
+    seen, before = [], drawn(explorer)
+
+    def slowly(*args, progress, **parameters):
+        progress(1, 4)
+        seen.append("first")
+        explorer.worker.cancel()
+        progress(2, 4)
+        seen.append("second")
+
+    monkeypatch.setattr("ecgxai.explorers.own_ecg.explain_ecg", slowly)
+    explorer.controls["start"].value = 1.0
+    explorer.wait()
+    assert seen == ["first"]
+    assert drawn(explorer) == before
+
+
 def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
-    good = explorer.canvas.value
+    good = drawn(explorer)
     upload(explorer, **{"mine.npy": npy(sim.signal * 1000)})
     for control, value, asked in (
         ("leads", ",".join(LEADS), "leads="),
@@ -71,7 +102,7 @@ def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
     ):
         assert explorer.error is not None
         assert asked in explorer.message.value
-        assert explorer.canvas.value == good
+        assert drawn(explorer) == good
         explorer.controls[control].value = value
     assert explorer.error is None
     assert "<b>mine</b>" in explorer.message.value
@@ -81,7 +112,7 @@ def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
 
 
 def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
-    good = explorer.canvas.value
+    good = drawn(explorer)
     for name, data in (
         ("<b>.csv", b"<script>alert(1)</script>"),
         ("a.edf", b"text"),
@@ -91,14 +122,14 @@ def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
         upload(explorer, **{name: data})
         assert explorer.error is not None
         assert "<script>" not in explorer.message.value
-        assert explorer.canvas.value == good
+        assert drawn(explorer) == good
     for path in ("/no/such/file.csv", str(tmp_path), "\0"):
         explorer.controls["path"].value = path
         assert explorer.error is not None
-        assert explorer.canvas.value == good
+        assert drawn(explorer) == good
     explorer.controls["fs"].value = "fast"
     assert "expected a number of Hz" in explorer.message.value
-    explorer.save()
+    explorer.save_report()
     assert "nothing to report" in explorer.message.value
 
 
@@ -116,7 +147,7 @@ def test_path_and_report(explorer, sim, tmp_path):
     explorer.controls["path"].value = str(header)
     assert explorer.error is None
     assert "<b>rec</b>" in explorer.message.value
-    explorer.save_button.click()
+    explorer.report_button.click()
     assert "Saved rec.pdf" in explorer.message.value
     assert {"rec.pdf", "rec.html"} <= {path.name for path in tmp_path.iterdir()}
 

@@ -1,23 +1,17 @@
 """RuleLab: every control moves the picture, its numbers add up, and a layer of one's own is taken as it is."""
 
-import io
-
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from ecgxai.attribution import Shares, share_out
 from ecgxai.attribution.lrp import RULES
 from ecgxai.explorers import RuleLab
 from ecgxai.explorers.rule_lab import KINDS, ROWS, draw_layer
 from ecgxai.plotting.rule import plot_flow, plot_rule
+from figures import drawn, drive
 
 INPUTS, WEIGHTS = np.array([2.0, 1.0]), np.array([[1.0, -1.0, 0.5], [1.0, 3.0, -0.5]])
-
-
-def pixels(lab):
-    return np.asarray(Image.open(io.BytesIO(lab.canvas.value)).convert("RGB"))
 
 
 def words(figure):
@@ -58,10 +52,10 @@ def test_every_slider_of_a_rule_is_shown_and_moves_the_numbers(rule, lab):
                 control.value = end
                 at_ends.append(lab.shares().messages)
         assert not torch.equal(*at_ends)
-        before = pixels(lab)
+        before = drawn(lab)
         lab.refresh()
         assert lab.error is None
-        assert not np.array_equal(pixels(lab), before)
+        assert drawn(lab) != before
 
 
 @pytest.mark.parametrize("rule", ROWS)
@@ -79,11 +73,22 @@ def test_the_printed_call_makes_the_shares_that_are_shown(rule, lab):
 def test_bias_inputs_and_layer_change_the_picture():
     lab = RuleLab()
     for name in ("bias", "kind", "seed"):
-        for value in values(lab.controls[name]):
-            before, moved = pixels(lab), lab.controls[name].value != value
-            lab.controls[name].value = value
-            assert lab.error is None
-            assert moved != (pixels(lab).shape == before.shape and np.array_equal(pixels(lab), before))
+        drive(lab, lab.controls[name], values(lab.controls[name]))
+
+
+def test_every_stop_of_a_slider_is_drawn_while_it_is_dragged():
+    lab = RuleLab(rule="epsilon")
+    assert all(getattr(control, "continuous_update", True) for control in lab.controls.values())
+    drive(lab, lab.controls["epsilon"], values(lab.controls["epsilon"]))
+
+
+def test_a_parameter_of_another_rule_draws_the_same(lab):
+    with lab.quietly():
+        lab.controls["rule"].value = "z"
+    lab.refresh()
+    before = drawn(lab)
+    lab.controls["alpha"].value = lab.controls["alpha"].max
+    assert drawn(lab) == before
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -21,6 +21,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from ecgxai.attribution import METHODS, MethodWarning, attribute, caveat
+from ecgxai.attribution.running import LOCK
 from ecgxai.ecg.io import RecordError
 from ecgxai.ecg.quality import Report, check_ecg
 from ecgxai.ecg.record import ECG
@@ -173,9 +174,13 @@ def explain_ecg(
     start: float = 0.0,
     weights: str = "auto",
     despite_errors: bool = False,
+    progress=False,
     **parameters,
 ) -> Explanation:
-    """Check a recording, run the networks on a window of it, and explain one of them. As for :func:`report`."""
+    """Check a recording, run the networks on a window of it, and explain one of them.
+
+    As for :func:`report`; ``progress`` as for :func:`ecgxai.attribute`.
+    """
     if method not in METHODS:
         raise ValueError(f"no method {method!r}; expected a key of ecgxai.METHODS, such as 'lrp_epsilon'.")
     quality = check_ecg(ecg)
@@ -191,9 +196,9 @@ def explain_ecg(
     with torch.no_grad():
         probabilities = {name: float(torch.softmax(net(x[None]), -1)[0, 1]) for name, net in networks.items()}
     model = explain or max(probabilities, key=probabilities.get)
-    with warnings.catch_warnings():
+    with LOCK, warnings.catch_warnings():  # the filters of warnings are common to all threads
         warnings.simplefilter("ignore", MethodWarning)  # the caveat stands on the page
-        relevance = attribute(networks[model], x, method, target=1, progress=False, **parameters).numpy()
+        relevance = attribute(networks[model], x, method, target=1, progress=progress, **parameters).numpy()
     matrix = lead_wave_matrix(relevance, waves_of(raw, first))
     return Explanation(
         ecg,

@@ -20,6 +20,7 @@ from ecgxai.attribution import MethodWarning, attribute
 from ecgxai.attribution.registry import METHODS, Parameter
 from ecgxai.attribution.running import LOCK
 from ecgxai.explorers.code_line import CodeLine
+from ecgxai.explorers.figure_canvas import FigureCanvas
 from ecgxai.explorers.worker import Cancelled, Worker
 from ecgxai.paths import checkout
 from ecgxai.plotting.save import save_figure
@@ -64,22 +65,6 @@ def slide(description: str, high: float, step: float, readout_format: str) -> wi
     )  # fmt: skip
 
 
-class Picture(widgets.Image):
-    """A figure as a PNG."""
-
-    def __init__(self):
-        super().__init__(format="png", layout=widgets.Layout(max_width="100%", object_fit="contain"))
-
-    def show(self, figure) -> None:
-        """Show a figure."""
-        self.value = figure._repr_png_()[0]
-        self._figure = figure
-
-    def plot(self):
-        """Return the figure that is shown."""
-        return self._figure
-
-
 class Explorer:
     """Controls beside a live view. A subclass fills ``controls`` and implements ``draw``.
 
@@ -110,7 +95,7 @@ class Explorer:
 
     def make_canvas(self):
         """Return the live view: a widget with ``plot()``, which returns the figure that shows the same."""
-        return Picture()
+        return FigureCanvas()
 
     def panel(self) -> widgets.Widget:
         """Return the controls as laid out above the picture."""

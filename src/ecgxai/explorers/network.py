@@ -12,7 +12,7 @@ import torch
 from ecgxai.attribution.registry import Parameter
 from ecgxai.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
 from ecgxai.explorers.picture import PictureChoice
-from ecgxai.explorers.worker import Worker
+from ecgxai.explorers.worker import Cancelled, Worker
 from ecgxai.models.alexnet import load_alexnet
 from ecgxai.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
 from ecgxai.plotting import number, plot_tiles
@@ -42,7 +42,7 @@ PARAMETERS = (
     Parameter("contrast", "float", 0.6, 0.0, 1.0, help="share of the other classes' logits that is subtracted"),
     Parameter("seed", "int", 0, 0, 9999, help="of the noise and of the jitter"),
 )
-PAUSE = 0.5  # seconds between two pictures while a synthesis runs
+PAUSE = 0.3  # seconds between two pictures while a synthesis runs
 
 
 class NetworkExplorer(FigureExplorer):
@@ -54,8 +54,7 @@ class NetworkExplorer(FigureExplorer):
     Parameters
     ----------
     model : network (N, 3, 224, 224) -> logits, with a ``class_names`` or without; None for ``load_alexnet("auto")``
-    image : a picture to begin with: uint8 (H, W, 3), or float (3, 224, 224) as ``preprocess`` returns it; others can be
-        chosen
+    image : what to begin with, as for :class:`ecgxai.explorers.picture.PictureChoice`; others can be chosen
     view : "filters", "maps", "classes" or "synthesis"
     """
 
@@ -72,8 +71,10 @@ class NetworkExplorer(FigureExplorer):
         self.parameters = {row.name: control_for(row) for row in PARAMETERS}
         for control in self.parameters.values():
             control.observe(self._changed, "value")
-        self.go = widgets.Button(description="synthesise", icon="play", layout=FIELD)
-        self.halt = widgets.Button(description="stop", icon="stop", layout=FIELD)
+        self.go = widgets.Button(description="synthesise", icon="play", layout=widgets.Layout(width="120px"))
+        self.halt = widgets.Button(description="stop", icon="stop", layout=widgets.Layout(width="90px"))
+        self.bar = widgets.IntProgress(min=0, layout=widgets.Layout(flex="1 1 auto", width="auto"))
+        self._show_bar(False)
         self.go.on_click(lambda button: self.synthesise())
         self.halt.on_click(lambda button: self._stop())
         super().__init__(self._controls(view))
@@ -87,9 +88,7 @@ class NetworkExplorer(FigureExplorer):
             "view": widgets.ToggleButtons(options=list(VIEWS.items()), value=view),
             "layer": drop("layer", layers, maps[len(maps) // 3]),
             "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
-            "count": widgets.IntSlider(
-                description="channels", value=7, min=1, max=31, continuous_update=False, **shared
-            ),
+            "count": widgets.IntSlider(description="channels", value=7, min=1, max=31, **shared),
             "what": drop("maximise", ("a class", "a channel"), "a class"),
             "target": drop("class", classes, 0),
             "channel": widgets.BoundedIntText(description="channel", value=0, min=0, max=0, **shared),
@@ -113,17 +112,16 @@ class NetworkExplorer(FigureExplorer):
             "synthesis": lambda: [
                 grid([control["what"], *(control[name] for name in unit)]),
                 grid(self.parameters.values()),
-                widgets.HBox([self.go, self.halt]),
+                widgets.HBox([self.go, self.halt, self.bar]),
             ],
         }
         self.box.children = boxes[control["view"].value]()
 
     def _changed(self, change) -> None:
         control, owner = self.controls, change.owner
-        if owner is control["upload"] and control["source"].value != "upload" and change.new:
-            control["source"].value = "upload"  # which comes back here
+        if self.quiet or (change.new and self.choice.follow(owner)):  # the source has changed, which came here
             return
-        busy = self.worker.stop()
+        busy = self._end()
         if owner is control["layer"]:
             control["channel"].max = self.layers[change.new].shape[0] - 1
         if owner in (control["view"], control["source"], control["what"]):
@@ -190,15 +188,26 @@ class NetworkExplorer(FigureExplorer):
 
     def synthesise(self, wait: bool = False) -> None:
         """Start a synthesis with the present settings; ``wait`` returns when it has ended."""
-        self.worker.stop()
+        self._end()
         self.settings, self.frames, self.activation, self.failure = self.chosen(), {}, None, None
+        self.bar.max, self.bar.value = self.settings["steps"], 0
+        self._show_bar(True)
         self.worker.start(partial(self._run, self.settings))
         if wait:
             self.worker.wait()
 
     def _stop(self) -> None:
-        self.worker.stop()
+        self._end()
         self.refresh()
+
+    def _end(self) -> bool:
+        """End the synthesis that runs; return whether there was one."""
+        busy = self.worker.stop()
+        self._show_bar(False)
+        return busy
+
+    def _show_bar(self, running: bool) -> None:
+        self.halt.disabled, self.bar.layout.visibility = not running, "visible" if running else "hidden"
 
     def _run(self, settings, check) -> None:
         drawn = 0.0
@@ -206,6 +215,7 @@ class NetworkExplorer(FigureExplorer):
         def watch(step, images):
             nonlocal drawn
             check()
+            self.bar.value = step
             self.frames = {mark: frame for mark, frame in self.frames.items() if mark in _marks(settings["steps"])}
             self.frames[step] = images[0]
             if time.monotonic() - drawn > PAUSE:
@@ -215,9 +225,12 @@ class NetworkExplorer(FigureExplorer):
         try:
             found = maximise_activation(self.model, **settings, keep=2, progress=False, watch=watch)
             self.activation = found.activation[:, 0]
-        except ValueError as error:
+        except Cancelled:
+            raise
+        except Exception as error:
             self.failure = error
         check()
+        self._show_bar(False)
         self.refresh()
 
     def _draw_synthesis(self, **_):

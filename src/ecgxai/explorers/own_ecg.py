@@ -10,7 +10,7 @@ from ecgxai.ecg.quality import Report, check_ecg
 from ecgxai.ecg.reading import FORMATS, read_ecg
 from ecgxai.ecg.record import ECG
 from ecgxai.ecg.records import load_record, records
-from ecgxai.explorers.base import FIELD, LABEL, MethodExplorer, drop, grid, slide
+from ecgxai.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, grid, methods_of, slide
 from ecgxai.explorers.upload import uploaded_files
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
 from ecgxai.report import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, plot_explanation, report
@@ -32,6 +32,8 @@ class OwnECG(MethodExplorer):
     folder : where reports go; as for :func:`ecgxai.report.report`
     parameters : of the method
     """
+
+    choice = ("family", "method")
 
     def __init__(self, recording=None, method="lrp_epsilon", weights="auto", folder=None, **parameters):
         self.folder = folder
@@ -55,16 +57,17 @@ class OwnECG(MethodExplorer):
             "leads": widgets.Text(description="leads", placeholder="as the file says; or I,II,III,aVR, ...", **text),
             "model": drop("explained", [("the most probable", None), *((name, name) for name in ECG_MODELS)], None),
             "start": slide("start (s)", 6.0, 0.1, ".1f"),
-            "method": drop("method", [(row.title, key) for key, row in METHODS.items()], method),
+            "family": drop("family", [(title, key) for key, title in FAMILIES.items()], METHODS[method].family),
+            "method": drop("method", methods_of(METHODS[method].family), method),
         }
-        self.save_button = widgets.Button(description="save a one-page report", layout=widgets.Layout(width="200px"))
-        self.save_button.on_click(lambda button: self.save())
+        self.report_button = widgets.Button(description="save a one-page report", layout=widgets.Layout(width="200px"))
+        self.report_button.on_click(lambda button: self.save_report())
         super().__init__(controls, parameters)
 
     def panel(self) -> widgets.Widget:
         """Return where the recording comes from, what the file does not say, what is explained, and how."""
         rows = [grid(self.controls[name] for name in names) for names in (SOURCE, SAID, SHOWN)]
-        return widgets.VBox([*rows, self.method_box, self.save_button])
+        return widgets.VBox([*rows, self.method_box, self.report_button])
 
     def _changed(self, change) -> None:
         if change.owner is self.controls["upload"]:
@@ -105,7 +108,9 @@ class OwnECG(MethodExplorer):
     def answer(self, asked, progress) -> Explanation:
         """Return the explanation."""
         _, model, start, method, settings = asked
-        return explain_ecg(self.ecg, self.networks, method=method, explain=model, start=start, **dict(settings))
+        return explain_ecg(
+            self.ecg, self.networks, method=method, explain=model, start=start, progress=progress, **dict(settings)
+        )
 
     def draw(self, e, **_):
         """Show the explanation; return what the checks and the networks say."""
@@ -118,7 +123,7 @@ class OwnECG(MethodExplorer):
             f"<br><i>{escape(NOT_FOR_DIAGNOSIS)}</i>"
         )
 
-    def save(self) -> None:
+    def save_report(self) -> None:
         """Save the one-page report about what is shown, and say where; an error goes to the message line."""
         try:
             if self.error or self.explanation is None:

@@ -150,7 +150,6 @@ class RuleLab(FigureExplorer):
             last = max(20, seed)
             controls["kind"] = drop("inputs", list(KINDS), kind)
             controls["seed"] = widgets.IntSlider(description="layer", value=seed, min=0, max=last, **plain)
-            controls["seed"].continuous_update = False
         return controls
 
     def panel(self) -> widgets.Widget:
