@@ -291,7 +291,7 @@ def test_pointing_reads_pixel_colour_relevance_and_object(show, several):
     assert float(re.search(r"R = (\S+)", below)[1]) == pytest.approx(NOISE.sum(axis=0)[y, x], rel=6e-3, abs=1e-7)
     page.mouse.move(0, 0)
     settle(page)
-    assert page.locator(".ecgxai-note").all_inner_texts()[1].startswith("a note · max |R| 3")
+    assert page.locator(".ecgxai-note").all_inner_texts()[1].startswith("a note\nmax |R| 3")
 
 
 def test_keys_move_the_pointer(show, several):

@@ -323,7 +323,7 @@ class View {
     if (this.single) return "";
     if (!map.quantised || map.told) return map.told || "waiting";
     if (this.at) return this.value(map);
-    return [map.note, `max |R| ${number(map.full[0])}`].filter(Boolean).join(" · ");
+    return [map.note, `max |R| ${number(map.full[0])}`].filter(Boolean).join("\n");
   }
 
   /** The relevance of a map under the pointer. */
