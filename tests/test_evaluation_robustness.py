@@ -35,6 +35,7 @@ def linear():
 def test_the_gradient_of_a_linear_network_holds_still(linear):
     model, x, _ = linear
     assert sensitivity_max(model, x, "gradient", 1, **QUIET) == pytest.approx(np.zeros(3), abs=1e-6)
+    assert sensitivity_max(model, x[:1], "gradient", 1, **QUIET) == pytest.approx([0.0], abs=1e-6)
 
 
 def test_sensitivity_grows_with_the_radius_and_stays_below_its_bound(linear):

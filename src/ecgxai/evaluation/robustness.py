@@ -65,6 +65,7 @@ def sensitivity_max(
             found = attribute(model, *inputs, method, target, progress=False, **parameters)
             flat.append(~found.flatten(1).any(1))
             return (found.contiguous(),)
+        target = target.expand(len(inputs))  # captum repeats the classes of several samples, but not of a single one
         return attribute(model, inputs, method, target, progress=False, **parameters).contiguous()
 
     def measure(part: slice) -> Tensor:
