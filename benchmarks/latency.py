@@ -8,8 +8,8 @@
 Everything is real: server, kernel, browser; keys and mouse are the browser's own events. The clock starts when the
 page hears the event and stops when the last frame with other pixels has been painted; a change has ended when the
 pictures have been still for 300 ms, no progress bar is shown and the kernel is idle. Pixels are compared on a grid of
-every third one, both ways: ``looks_ms`` in the result says what that costs within each frame. Where a change asks for
-a new map, no map is asked for twice, so that no cache answers.
+every third one, both ways: ``looks_ms`` in the result says what that costs within each frame. Explorers remember one
+map here instead of many, so that every change of a method, a parameter or a window computes its map.
 
 The naive redraw is what most tutorials do, in the same JupyterLab: ``interactive_output``, a new pyplot figure, twelve
 axes, dots sorted by relevance. It computes no map. The slow link adds 50 ms each way and lets 10 Mbit/s pass.
@@ -23,7 +23,7 @@ import statistics
 import sys
 import tempfile
 import time
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
@@ -31,6 +31,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
+from playwright.sync_api import Error
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
 
@@ -43,17 +44,18 @@ from browser import (
     jupyter_lab,
     open_notebook,
     run_all,
+    watch,
     write_notebook,
 )
 from slow_link import DELAY, RATE, slow_link
 
-HERE = Path(__file__).resolve()
-RESULT = HERE.with_suffix(".json")
-PROBE = HERE.with_name("latency_probe.js").read_text()
+RESULT = Path(__file__).resolve().with_suffix(".json")
 AREA = ".jp-CodeCell .jp-OutputArea"
-PICTURES = "canvas, .widget-image, .jp-RenderedImage img"
 WARM_UP = 3  # changes before those that count
 STEPS = 10  # of a drag
+# ms after which a change is taken to have had no effect; that of a display control may be over when a drag ends.
+NOTHING = {"display": 3000, "drag": 1500, "naive": 10_000, "map": 10_000, "other": 10_000, "progress": 10_000}
+NOTHING |= {"map drag": 10_000, "other drag": 10_000}
 
 NAIVE = """
 import ipywidgets as widgets, matplotlib.pyplot as plt, numpy as np
@@ -74,7 +76,12 @@ def show(threshold):
 threshold = widgets.FloatSlider(description="threshold", max=0.95, step=0.05, continuous_update=False)
 widgets.VBox([threshold, widgets.interactive_output(show, {"threshold": threshold})])
 """
-EXPLORER = "from ecgxai.explorers import {name}\n{name}({arguments})"
+EXPLORER = """
+from ecgxai.explorers import {name}, base
+
+base.KEPT = 1
+{name}({arguments})
+"""
 
 
 def explorer(name: str, arguments: str = "") -> str:
@@ -84,7 +91,7 @@ def explorer(name: str, arguments: str = "") -> str:
 SOURCES = {
     "naive redraw": NAIVE,
     "ECG, gradient": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "gradient"'),
-    "ECG, LRP-ε": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "lrp_epsilon"'),
+    "ECG, LRP-ε": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "lrp_epsilon", epsilon=1.0'),
     "ECG, Grad-CAM": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "grad_cam"'),
     "ECG, integrated gradients": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "integrated_gradients"'),
     "ImageExplorer": explorer("ImageExplorer", 'method="gradient"'),
@@ -103,18 +110,20 @@ class Row:
     source : key of ``SOURCES``
     control : the description of a control there
     kind : "display" changes the view alone, "map" asks for a map of an ECG, "other" for something else; "progress" is
-        the time until a progress bar, or the map if that comes first; "drag" is from letting go of the slider
-    renew : a slider that is moved between two passes of ``control``, so that each map is a new one
+        the time until a progress bar, or the map if that comes first; "... drag" is from letting go of the slider
     """
 
     source: str
     control: str
     kind: str
-    renew: str = ""
 
     @property
     def name(self) -> str:
-        return f"{self.source}: {self.control}" + f", {self.kind}" * (self.kind in ("drag", "progress"))
+        return f"{self.source}: {self.control}" + ", drag" * self.drag + ", progress" * (self.kind == "progress")
+
+    @property
+    def drag(self) -> bool:
+        return self.kind.endswith("drag")
 
 
 ROWS = (
@@ -123,21 +132,22 @@ ROWS = (
     Row("ECG, LRP-ε", "sign", "display"),
     Row("ECG, LRP-ε", "normalise", "display"),
     Row("ECG, LRP-ε", "style", "display"),
+    Row("ECG, LRP-ε", "leads", "display"),
     Row("ECG, LRP-ε", "threshold", "drag"),
-    Row("ECG, LRP-ε", "epsilon", "map", "start (s)"),
-    Row("ECG, LRP-ε", "epsilon", "drag", "start (s)"),
+    Row("ECG, LRP-ε", "epsilon", "map"),
+    Row("ECG, LRP-ε", "epsilon", "map drag"),
     Row("ECG, gradient", "start (s)", "map"),
-    Row("ECG, gradient", "start (s)", "drag"),
+    Row("ECG, gradient", "start (s)", "map drag"),
     Row("ECG, Grad-CAM", "start (s)", "map"),
     Row("ECG, integrated gradients", "start (s)", "progress"),
     Row("ImageExplorer", "threshold", "display"),
-    Row("ImageExplorer", "explained", "other", "seed"),
+    Row("ImageExplorer", "explained", "other"),
     Row("NetworkExplorer", "channels", "other"),
     Row("NetworkExplorer", "layer", "other"),
     Row("RuleLab", "epsilon", "other"),
-    Row("RuleLab", "epsilon", "drag"),
+    Row("RuleLab", "epsilon", "other drag"),
     Row("HeartVector", "axis (°)", "other"),
-    Row("HeartVector", "axis (°)", "drag"),
+    Row("HeartVector", "axis (°)", "other drag"),
 )
 
 
@@ -161,7 +171,9 @@ LIMITS = (
     Limit("maps of an ECG: 95th percentile at most 200 ms", ("map",), "direct", "p95_ms", 200),
     Limit("at least 8 times faster than the naive redraw", ("display", "map", "other"), "direct", "times_faster", 8),
     Limit("through the slow link: median at most 250 ms", ("display", "map", "other"), "slow", "median_ms", 250),
-    Limit("a drag ends on the right picture within 200 ms", ("drag",), "direct", "p95_ms", 200),
+    Limit(
+        "a drag ends on the right picture within 200 ms", ("drag", "map drag", "other drag"), "direct", "p95_ms", 200
+    ),
     Limit("integrated gradients show progress within 200 ms", ("progress",), "direct", "p95_ms", 200),
 )
 
@@ -169,9 +181,9 @@ LIMITS = (
 # One change ----------------------------------------------------------------------------------------------------------
 
 
-def settle(page) -> dict:
-    """Wait until a change has had all its effect; return the probe's log."""
-    page.wait_for_function("probe.quiet()", timeout=PATIENCE)
+def settle(page, nothing: int = 3000) -> dict:
+    """Wait until a change has had all its effect, or none for so many ms; return the probe's log."""
+    page.wait_for_function("(nothing) => probe.quiet(nothing)", arg=nothing, timeout=PATIENCE)
     return page.evaluate("probe.read()")
 
 
@@ -188,31 +200,18 @@ def step(handle, direction: int) -> bool:
     return True
 
 
-def renew(page, area, row: Row) -> None:
-    """Give the next changes another input, and wait for its picture."""
-    if not row.renew:
-        return
-    page.evaluate("probe.begin()")
-    field = control(area, row.renew)
-    if field.locator(".noUi-handle").count():
-        if not step(field.locator(".noUi-handle"), 1):
-            raise RuntimeError(f"{row.name}: {row.renew} has come to its end; no new maps to ask for.")
-    else:
-        field.locator("input").press("ArrowUp")
-        field.locator("input").press("Enter")
-    settle(page)
-
-
 def slides(page, area, row: Row):
-    """Move a slider to and fro, one step at a time; a log each time."""
+    """Move a slider to and fro, one step at a time, turning where nothing more is seen; a log each time."""
     handle, direction = handle_of(area, row.control), 1
     while True:
         page.evaluate("probe.begin()")
         if not step(handle, direction):
             direction = -direction
-            renew(page, area, row)
             continue
-        yield settle(page)
+        log = settle(page, NOTHING[row.kind])
+        if not log["changes"]:
+            direction = -direction
+        yield log
 
 
 def choices(page, area, row: Row):
@@ -221,19 +220,15 @@ def choices(page, area, row: Row):
     while True:
         present = field.evaluate("(one) => one.selectedIndex")
         count = field.locator("option").count()
-        if present == count - 1:
-            renew(page, area, row)
         page.evaluate("probe.begin()")
         field.select_option(index=(present + 1) % count)
-        yield settle(page)
+        yield settle(page, NOTHING[row.kind])
 
 
 def drags(page, area, row: Row):
     """Drag a slider over two fifths of its length in ten moves, to and fro; a log each time, from letting go."""
     handle, track = handle_of(area, row.control), control(area, row.control).locator(".noUi-base")
-    direction = 1
     while True:
-        renew(page, area, row)
         knob, wide = handle.bounding_box(), track.bounding_box()["width"]
         x, y = knob["x"] + knob["width"] / 2, knob["y"] + knob["height"] / 2
         middle = track.bounding_box()["x"] + wide / 2
@@ -245,7 +240,7 @@ def drags(page, area, row: Row):
             page.mouse.move(x + direction * 0.4 * wide * i / STEPS, y)
             page.wait_for_timeout(16)
         page.mouse.up()
-        log = settle(page)
+        log = settle(page, NOTHING[row.kind])
         log["right"] = is_that_of_its_value(page, handle)
         yield log
 
@@ -253,14 +248,27 @@ def drags(page, area, row: Row):
 def is_that_of_its_value(page, handle) -> bool:
     """Whether the picture is the same once the slider has gone a step away and come back."""
     dragged = page.evaluate("probe.sum()")
-    way = 1 if step(handle, 1) else -1
-    if way < 0:
-        step(handle, -1)
+    way = next(direction for direction in (1, -1) if step(handle, direction))
     settle(page)
-    page.evaluate("probe.begin()")
     step(handle, -way)
     settle(page)
     return page.evaluate("probe.sum()") == dragged
+
+
+@contextmanager
+def put_back(page, area, label: str):
+    """Leave a control, at the end, as it was, so that every row begins with the same picture."""
+    field, handle = control(area, label).locator("select"), handle_of(area, label)
+    if not handle.count():
+        before = field.evaluate("(one) => one.selectedIndex")
+        yield
+        field.select_option(index=before)
+        return
+    before = float(handle.get_attribute("aria-valuenow"))
+    yield
+    while abs(float(handle.get_attribute("aria-valuenow")) - before) > 1e-6:
+        step(handle, 1 if float(handle.get_attribute("aria-valuenow")) < before else -1)
+    settle(page)
 
 
 def elapsed(log: dict, event: str, effects: str = "changes", which: int = -1) -> float | None:
@@ -276,18 +284,22 @@ def elapsed(log: dict, event: str, effects: str = "changes", which: int = -1) ->
 def measure(page, row: Row, changes: int) -> dict:
     """Return the summary of a row: milliseconds, and how many changes changed nothing that can be seen."""
     area = page.locator(AREA).first
-    area.evaluate("(element, selector) => probe.watch(element, selector)", PICTURES)
+    watch(area)
     slider = handle_of(area, row.control).count() > 0
-    moves = (drags if row.kind == "drag" else slides if slider else choices)(page, area, row)
-    logs = [next(moves) for _ in range(WARM_UP + changes)][WARM_UP:]
+    page.complaints.clear()
+    moves = (drags if row.drag else slides if slider else choices)(page, area, row)
+    with put_back(page, area, row.control):
+        logs = [next(moves) for _ in range(WARM_UP + changes)][WARM_UP:]
+    if page.complaints:
+        raise RuntimeError(f"the browser's console says: {page.complaints[0]}")
     event = "keydown" if slider else "change"
-    if row.kind == "drag":
+    if row.drag:
         found = summary([elapsed(log, "pointerup") or 0.0 for log in logs])  # 0: right before the finger was lifted
         return found | {"wrong": sum(not log["right"] for log in logs), "gap_ms": gap(logs)} | looks(logs)
     times = [elapsed(log, event) for log in logs]
     seen = [time for time in times if time is not None]
     if len(seen) < changes / 2:
-        raise RuntimeError(f"{row.name}: only {len(seen)} of {changes} changes changed the picture.")
+        raise RuntimeError(f"only {len(seen)} of {changes} changes changed the picture.")
     if row.kind == "progress":
         first = [elapsed(log, event, "bars", 0) or elapsed(log, event) for log in logs]
         return summary(first) | {"to_the_map": summary(seen)} | looks(logs)
@@ -315,27 +327,37 @@ def looks(logs: list[dict]) -> dict[str, float]:
 
 
 def measure_all(running, folder: Path, address: str, token: str, link: str, rows, changes: int) -> dict[str, dict]:
-    """Measure rows through one link, one notebook after the other: row -> summary."""
+    """Measure rows through one link, one notebook after the other: row -> summary, or what went wrong."""
     found = {}
     for source in dict.fromkeys(row.source for row in rows):
-        name = f"{list(SOURCES).index(source)}.ipynb"
-        write_notebook(folder / name, SOURCES[source])
-        page = open_notebook(running, address, token, name)
-        page.evaluate(PROBE)
-        run_all(page)
-        failures = page.locator(
-            ".jp-OutputArea-output[data-mime-type*=error], .jp-OutputArea-output[data-mime-type*=stderr]"
-        )
-        if failures.count():
-            raise RuntimeError(f"{source}: {failures.first.inner_text()[-1000:]}")
-        page.locator(AREA).first.locator(PICTURES).first.wait_for()
-        for row in (row for row in rows if row.source == source):
-            found[row.name] = measured = measure(page, row, changes)
-            print(line(row.name, link, measured), flush=True)
-        if page.complaints:
-            raise RuntimeError(f"{source}: the browser's console says {page.complaints[0]}")
+        wanted = [row for row in rows if row.source == source]
+        try:
+            page = opened(running, folder, address, token, source)
+        except (RuntimeError, Error) as error:
+            found |= {row.name: {"failed": str(error)} for row in wanted}
+            print(f"{link:7}{source} FAILED: {error}", flush=True)
+            continue
+        for row in wanted:
+            try:
+                found[row.name] = measure(page, row, changes)
+                print(line(row.name, link, found[row.name]), flush=True)
+            except (RuntimeError, Error) as error:
+                found[row.name] = {"failed": str(error)}
+                print(f"{link:7}{row.name} FAILED: {error}", flush=True)
         close_notebook(page)
     return found
+
+
+def opened(running, folder: Path, address: str, token: str, source: str):
+    """Return a page with the notebook of a source, executed."""
+    name = f"{list(SOURCES).index(source)}.ipynb"
+    write_notebook(folder / name, SOURCES[source])
+    page = open_notebook(running, address, token, name)
+    run_all(page)
+    wrong = page.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts()
+    if wrong:
+        raise RuntimeError(wrong[0][-1000:])
+    return page
 
 
 def line(name: str, link: str, row: dict) -> str:
@@ -345,10 +367,10 @@ def line(name: str, link: str, row: dict) -> str:
 
 def with_ratios(found: dict[str, dict]) -> dict[str, dict]:
     """Add how many times faster than the naive redraw each row is, by the medians."""
-    naive = found.get(ROWS[0].name)
+    naive = found.get(ROWS[0].name, {}).get("median_ms")
     for name, row in found.items():
-        if naive and name != ROWS[0].name and ", drag" not in name:
-            row["times_faster"] = round(naive["median_ms"] / row["median_ms"], 1)
+        if naive and "median_ms" in row and name != ROWS[0].name and ", drag" not in name:
+            row["times_faster"] = round(naive / row["median_ms"], 1)
     return found
 
 
@@ -401,9 +423,9 @@ def table(result: dict) -> str:
     direct, slow = result["rows"]["direct"], result["rows"]["slow"]
     lines = ["| change | ms (95 %) | times faster | slow link, ms (95 %) |", "| --- | ---: | ---: | ---: |"]
     for name, row in direct.items():
-        there = slow.get(name)
+        there = slow.get(name, {})
         times = f"{row['times_faster']:g}" if "times_faster" in row else ""
-        both = [f"{one['median_ms']:.0f} ({one['p95_ms']:.0f})" if one else "" for one in (row, there)]
+        both = [f"{one['median_ms']:.0f} ({one['p95_ms']:.0f})" if "median_ms" in one else "" for one in (row, there)]
         lines.append(f"| {name} | {both[0]} | {times} | {both[1]} |")
     lines += ["", "| limit | met | worst |", "| --- | --- | --- |"]
     for one in result["limits"]:
@@ -434,6 +456,8 @@ def main() -> None:
     print(f"{time.monotonic() - start:.0f} s")
     if options.changes >= 30 and not options.rows and len(options.links) == 2:
         RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    failed = [name for found in result["rows"].values() for name, row in found.items() if "failed" in row]
+    sys.exit(f"failed: {', '.join(failed)}" if failed else 0)
 
 
 if __name__ == "__main__":

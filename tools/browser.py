@@ -24,6 +24,8 @@ QUIET += ["--disable-component-update", "--disable-sync"]
 
 OWN_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
 OWN_FOLDERS += ("IPYTHONDIR",)
+PROBE = Path(__file__).with_name("probe.js").read_text()
+PICTURES = "canvas, .widget-image, .jp-RenderedImage img"
 NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
 PATIENCE = 180_000  # ms: a loaded machine is slow, and nothing else is wrong
 
@@ -190,7 +192,14 @@ def run_all(page: Page) -> None:
     """Execute all cells of the open notebook, in order, and wait until the last has ended."""
     code = "jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.ran = true; })"
     page.evaluate(f"() => {{ {code}; }}")
-    page.wait_for_function("window.ran")
+    page.wait_for_function("window.ran", timeout=5 * PATIENCE)
+
+
+def watch(area: Locator) -> None:
+    """Let ``probe`` (probe.js) watch the pictures of an output area, in place of the one that it has watched."""
+    area.locator(PICTURES).first.wait_for()
+    area.page.evaluate(f"() => {{ if (!window.probe) {{ {PROBE} }} }}")
+    area.evaluate("(element, selector) => probe.watch(element, selector)", PICTURES)
 
 
 def close_notebook(page: Page) -> None:

@@ -1,8 +1,8 @@
 // Watches the pictures of an output area from inside the page, frame by frame, and the use of its controls.
 (() => {
   const EVERY = 3; // pixels, both ways: a sample of this density is compared
-  const STILL = 300, NOTHING = 8000; // ms without a change that end one; ms in which one must begin
-  const BARS = "progress, [role=progressbar], .widget-hprogress";
+  const STILL = 300; // ms without a change that end one
+  const BARS = "progress, [role=progressbar], .widget-hprogress, .ecgxai-progress";
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const channel = new MessageChannel();
   const busy = () => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status !== "idle";
@@ -57,11 +57,11 @@
     begin: () => { log = { events: [], changes: [], bars: [], looks: [] }; },
     read: () => log,
     sum: () => look(),
-    /** Whether the last event has had all its effect, or has none. */
-    quiet() {
+    /** Whether the last event has had all its effect, or `nothing` ms have shown that it has none. */
+    quiet(nothing = 3000) {
       const now = performance.now(), event = log.events.at(-1)?.[1] ?? 0, change = log.changes.at(-1) ?? 0;
       if (barred || busy() || now - Math.max(event, change) < STILL) return false;
-      return change > event || now - event > NOTHING;
+      return change > event || now - event > nothing;
     },
   };
 })();
