@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 04 SIGN
 #
-# Many explanations end with *times input*. The multiplication makes maps look clean, and it has an opinion of its own:
-# it hides whatever is near zero, dark pixels in one preprocessing, small voltages in an ECG. SIGN keeps the direction
-# of the input and drops its size [1].
+# Many explanations end with [*times input*](../GLOSSARY.md#times-input). The multiplication makes maps look clean, and
+# it has an opinion of its own: it hides whatever is near zero, dark pixels in one preprocessing, small voltages in an
+# ECG. [SIGN](../GLOSSARY.md#sign) keeps the direction of the input and drops its size [1].
 #
 # **You will be able to**
 #
@@ -27,6 +27,7 @@ from PIL import Image
 from torch import nn
 
 import ecgxai
+from ecgxai.checks import notebook_04 as check
 from ecgxai.comparison import title_of
 from ecgxai.ecg.delineation import delineate
 from ecgxai.images.io import load_photograph, photographs
@@ -121,8 +122,8 @@ def from_each_zero(x, method, target):
 
 
 # %% [markdown]
-# **Think first.** A black rooster on white, explained by gradient × input. Which share of the relevance lies on the
-# rooster if zero is black? And if zero is white?
+# > **Think first.** A black rooster on white, explained by gradient × input. Write down two percentages: the share of
+# > the relevance that lies on the rooster if zero is black, and if zero is white.
 
 
 # %% silhouettes
@@ -305,7 +306,8 @@ side_by_side(seen, maps, f"A photograph: the logit of {name}", columns=4, notes=
 # those that μ passes change their sign. Below the smallest input the map is the gradient, above the largest it is minus
 # the gradient, and SIGN-μ walks from one to the other.
 #
-# **Think first.** Which μ suits a black object on a bright background? Is there a wrong one?
+# > **Think first.** Which μ, from −2.2 to 2.7, would you choose for a black object on a bright background? Write down a
+# > number, and whether any other would be wrong.
 
 # %% row of thresholds
 thresholds = (-2.2, -1.0, 0.0, 1.0, 2.7)
@@ -416,12 +418,14 @@ side_by_side(scene.image, maps, title, scene.objects[0].mask, columns=4, notes=n
 # %% [markdown]
 # ## 6 A first ECG
 #
-# An ECG is mostly zero. Between two heartbeats the twelve leads rest on the *isoelectric line*; the P wave, with which
-# the atria announce the beat, rises little above it; the QRS complex of the ventricles towers over both. *Times input*
-# leans towards the QRS.
+# An ECG is mostly zero. Between two heartbeats the twelve leads rest on the
+# [isoelectric line](../GLOSSARY.md#isoelectric-line); the [P wave](../GLOSSARY.md#p-wave), with which the atria announce
+# the beat, rises little above it; the [QRS complex](../GLOSSARY.md#qrs-complex) of the ventricles towers over both.
+# *Times input* leans towards the QRS.
 #
-# The network here looks for a first-degree AV block: the time from P to QRS is longer than 200 ms [6]. What makes the
-# finding is a small wave, and the flat line after it.
+# The network here looks for a first-degree [AV block](../GLOSSARY.md#av-block): the time from P to QRS is longer than
+# 200 ms [6]. What makes the finding is a small wave, and the flat line after it. The recording serves to compare methods,
+# not to judge a heart.
 
 # %% recording
 record, info = next(iter(ecgxai.records("AVB").items()))
@@ -451,8 +455,8 @@ for name in PARTS:
     print(f"{name:14s}{percent((part == name).mean()):>5s} of the time, mean |x| = {float(size.mean()):.3f} mV")
 
 # %% [markdown]
-# **Think first.** Gradient × input, gradient × SIGN, LRP-ε, LRP-SIGN: order them by the share of relevance that the P
-# wave and the line after it will get.
+# > **Think first.** Gradient × input, gradient × SIGN, LRP-ε, LRP-SIGN: order them by the share of relevance that the P
+# > wave and the line after it will get.
 
 # %% maps of the ecg
 maps = {title_of(method): ecgxai.attribute(model, voltage, method, target=1) for method in METHODS}
@@ -772,47 +776,54 @@ ecg_explorer
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell; solutions are in `solutions/04_sign.ipynb`.
+# Each has a cell, and below it a check that says what is right or gives a hint. Solutions are in
+# `solutions/04_sign.ipynb`.
 #
 # **1 Write code.** One μ means a different grey in each colour (section 1). Write `sign_at(x, level)`, whose threshold
 # is the same grey, from 0 to 1, in all three. For which share of the scenes' values does the sign differ between
 # `sign_at(pictures, 0.45)` and μ = 0?
 
 
-# %% exercise 1 tags=["solution"]
-# Exercise 1: a sign whose threshold is one grey, `level` from 0 to 1, in all colours. Use `grey(level)`.
+# %% exercise 1 tags=["solution"] answers=["sign_at"]
+# Exercise 1: sign_at(x, level) is +1 where x (..., 3, H, W) is at least as bright as the grey, else -1. Use `grey(level)`.
 def sign_at(x, level):
     """+1 where a pixel is at least as bright as the grey, else -1; shaped like x (..., 3, H, W)."""
     return torch.where(x >= grey(level), 1.0, -1.0)
 
 
-differ = sign_at(pictures, 0.45) != sign_at(pictures, torch.tensor(MEAN))
+differ = sign_at(pictures, 0.45) != torch.where(pictures >= 0, 1.0, -1.0)
 print(percent(float(differ.float().mean())))
 
-# %% [markdown]
-# **2 Predict, then look.** A recording has slipped: its baseline lies 0.2 mV too high, in all leads. What will happen
-# to the relevance *between beats* under gradient × input, under gradient × SIGN, and to the probability? Write it down
-# first. Which step of the preprocessing of notebook 06 prevents it?
+# %% check 1
+check.one_grey(sign_at)
 
-# %% exercise 2 tags=["solution"]
-# Exercise 2: explain `voltage + 0.2`; print the mean |R| between beats for both methods, before and after, and p(AVB).
+# %% [markdown]
+# **2 Predict, then look.** A recording has slipped: its baseline lies 0.2 mV too high, in all leads. Predict one number,
+# `quotient`: the mean $|R|$ *between beats* under gradient × input, divided by that under gradient × SIGN, in mV. Only
+# then explain `voltage + 0.2` and look; `part == "between beats"` picks the samples. Which step of the preprocessing of
+# [notebook 06](06_reading_an_ecg.ipynb) prevents such a slip?
+
+# %% exercise 2 tags=["solution"] answers=["quotient"]
+# Exercise 2: predict `quotient` (mV). Then print it for `voltage` and for `voltage + 0.2`, and p(AVB) of both.
+quotient = 0.2
+
 quiet = torch.tensor(part == "between beats")
 for title, signal in {"as it is": voltage, "0.2 mV too high": voltage + 0.2}.items():
     times_input, sign = (
         float(ecgxai.attribute(model, signal, method, target=1)[:, quiet].abs().mean())
         for method in ("gradient_x_input", "gradient_x_sign")
     )
-    p = float(model.probability(signal))
-    print(
-        f"{title:16s} mean |R|: × input {times_input:.1e}, × SIGN {sign:.1e}, quotient {times_input / sign:.3f} mV; p = {p:.3f}"
-    )
-# Two things change. The network sees another recording, so its gradient changes: compare the SIGN column. And times
-# input multiplies the line by more: the quotient is the mean |x| that it puts on the line, about 0.2 mV now. The steps
-# BWR and BLA of the preprocessing remove such a shift; without them a wandering baseline would wander into the map.
+    print(f"{title:16s}× input / × SIGN = {times_input / sign:.3f} mV; p(AVB) = {float(model.probability(signal)):.3f}")
+# The quotient is the mean |x| on the line, weighted with the gradient: nearly nothing before, about 0.2 mV after. SIGN
+# does not see the slip in its factor; the network may see it, and then both gradients change. BLA moves each lead back
+# to zero, and BWR takes out what drifts.
+
+# %% check 2
+check.slipped_baseline(quotient)
 
 # %% [markdown]
-# **3 Find the bug.** A colleague's map looks plausible and is wrong. Compare it with `ecgxai.attribute`, find the line,
-# and say in one sentence what the map explains instead.
+# **3 Find the bug.** A colleague's map looks plausible and is wrong. Find the line, write the function again as
+# `mended(network, x, target)`, and say in one sentence what the colleague's map explains instead.
 
 
 # %% buggy
@@ -823,27 +834,52 @@ def colleagues_gradient_x_sign(network, x, target):
 
 
 wrong = colleagues_gradient_x_sign(network, x, c)
-print(
-    f"correlation with gradient × SIGN: {correlation(wrong, ecgxai.attribute(network, x, 'gradient_x_sign', target=c)):.2f}"
-)
+correct = ecgxai.attribute(network, x, "gradient_x_sign", target=c)
+print(f"correlation with gradient × SIGN: {correlation(wrong, correct):.2f}")
 
-# %% exercise 3 tags=["solution"]
-# Exercise 3: what does the map explain? Print the network's opinion of what the colleague differentiates at.
-posterised = torch.where(x >= 0, 1.0, -1.0)
-print("the picture:    ", top_classes(network, x, 2))
-print("what was shown: ", top_classes(network, posterised, 2))
-# The sign replaces the input before the network sees it: the gradient is taken at a picture of eight colours. The
-# multiplication has to come after the gradient.
+
+# %% exercise 3 tags=["solution"] answers=["mended"]
+# Exercise 3: mended(network, x, target), shaped like x. To see what the colleague explains, ask the network about the
+# picture that it was shown: top_classes(network, ..., 2).
+def mended(network, x, target):
+    """Gradient × SIGN: the gradient at x, multiplied afterwards."""
+    x = x.clone().requires_grad_()
+    return torch.where(x >= 0, 1.0, -1.0) * torch.autograd.grad(network(x)[target], x)[0]
+
+
+print("the picture:   ", top_classes(network, x, 2))
+print("what was shown:", top_classes(network, torch.where(x >= 0, 1.0, -1.0), 2))
+# The sign replaces the input before the network sees it: the gradient is taken at a picture of eight colours, and that
+# picture is what the map explains.
+
+# %% check 3
+check.where_the_gradient_is_taken(mended)
 
 # %% [markdown]
-# **4 Interpret, then test.** From the table of section 6 somebody concludes: "under gradient × SIGN the share between
-# beats is that many times the share of the T wave, so the network uses the line between beats that many times as much".
-# What do SIGN's relevances say, and what don't they? Then test it: replace each part, in all leads, by a straight line,
-# and see how the difference of the two logits changes.
+# **4 Interpret.** In the table of section 6, under gradient × SIGN, the line between beats has its share of $|R|$ and the
+# T wave another. Which of these readings does such a share allow? Set `reading` to a letter.
+#
+# - `"a"`: the network uses the line between beats as many times as much as the T wave.
+# - `"b"`: if the samples between beats moved, the logit would change, in sum over their slopes, so much faster.
+# - `"c"`: the line between beats speaks so much more strongly *for* the block.
+# - `"d"`: so large a part of the logit comes from the line between beats.
+
+# %% exercise 4 tags=["solution"] answers=["reading"]
+# Exercise 4: set `reading` to "a", "b", "c" or "d".
+reading = "b"
+# SIGN's relevance is a slope. It does not say that samples have contributed, nor what happens if they go.
+
+# %% check 4
+check.what_a_share_says(reading)
+
+# %% [markdown]
+# **5 Test it.** Take each of `PARTS` away: replace it, in all leads, by a straight line between its neighbours
+# (`numpy.interp`). Collect in a dict `change`, for each part, by how much the difference *logit 1 minus logit 0* of
+# `model` rises (+) or falls (−).
 
 
-# %% exercise 4 tags=["solution"]
-# Exercise 4: replace one part after the other by a straight line, and print the change of logit 1 minus logit 0.
+# %% exercise 5 tags=["solution"] answers=["change"]
+# Exercise 5: change[name] is (logit 1 - logit 0) without the part, minus the same with it.
 def without(signal, name):
     """The recording with a part replaced by straight lines between its neighbours, (12, T)."""
     keep = np.flatnonzero(part != name)
@@ -851,32 +887,54 @@ def without(signal, name):
     return torch.tensor(np.stack([np.interp(time, keep, lead[keep]) for lead in signal.numpy()]), dtype=signal.dtype)
 
 
+change = {}
 with torch.no_grad():
     whole = model(voltage)
     for name in PARTS:
-        change = model(without(voltage, name)) - whole
-        print(f"without {name:14s}{float(change[1] - change[0]):+8.2f}")
-# SIGN's relevance is a slope: how fast the logit would change if these samples moved. It does not say that they have
-# contributed, nor what happens if they go. A wave can be removed; of a line that is flat already, little can.
+        moved = model(without(voltage, name)) - whole
+        change[name] = float(moved[1] - moved[0])
+        print(f"without {name:14s}{change[name]:+8.2f}")
+# A wave can be taken away; of a line that is flat already, little can. Compare the order with that of the table.
+
+# %% check 5
+check.parts_taken_away(change, network=model, signal=voltage, part=part)
 
 # %% [markdown]
-# **5 Check another package.** Choose a method of notebook 03 that both zennit and `signxai` offer
-# (`signxai.list_methods("pytorch")` has the names), predict the correlation with ours, and compare. Where they differ,
-# build a ladder.
+# **6 Check another package.** The package has a method `lrp.epsilon`. Here is its map:
 
-# %% exercise 5 tags=["solution"]
-# Exercise 5: compare one more method. `lrp.epsilon`, say, with `lrp_epsilon` of ours.
+# %% another name
 theirs = by_signxai(network, x, "lrp.epsilon", c)
-print(
-    f"with LRP-ε:            {correlation(theirs, ecgxai.attribute(network, x, 'lrp_epsilon', target=c, epsilon=1e-6)):.4f}"
-)
-from zennit.composites import EpsilonAlpha2Beta1
+plain = ecgxai.attribute(network, x, "lrp_epsilon", target=c, epsilon=1e-6)
+print(f"correlation with LRP-ε, ε in every layer: {correlation(theirs, plain):.4f}")
 
-with EpsilonAlpha2Beta1(epsilon=1e-6).context(network) as hooked:
-    again = x[None].clone().requires_grad_()
-    relevance = torch.autograd.grad(hooked(again)[0, c], again)[0][0]
-print(f"with ε, α2β1 of zennit: {correlation(theirs, relevance):.4f}")
-# The name says epsilon; the composite behind it is zennit's EpsilonAlpha2Beta1: ε in dense layers, α2β1 in convolutions.
+# %% [markdown]
+# Predict the correlation before you run the cell. Then find the method behind the name: make a map `rebuilt` that
+# correlates with `theirs` to more than 0.999. Candidates are zennit's ready-made composites `EpsilonGammaBox`,
+# `EpsilonPlus`, `EpsilonAlpha2Beta1` (in `zennit.composites`), used as in the ladder of section 8:
+# `with EpsilonPlus(epsilon=1e-6).context(network) as hooked:`. Box needs `low` and `high`, the limits of the input.
+
+# %% exercise 6 tags=["solution"] answers=["rebuilt"]
+# Exercise 6: `rebuilt`, shaped like x, from a composite of zennit; print its correlation with `theirs`.
+from zennit.composites import EpsilonAlpha2Beta1, EpsilonPlus
+
+for composite in (EpsilonPlus(epsilon=1e-6), EpsilonAlpha2Beta1(epsilon=1e-6)):
+    with composite.context(network) as hooked:
+        again = x[None].clone().requires_grad_()
+        rebuilt = torch.autograd.grad(hooked(again)[0, c], again)[0][0]
+    print(f"{type(composite).__name__:20s}{correlation(theirs, rebuilt):.4f}")
+# The name says ε; the composite behind it has ε in dense layers and α2β1 in convolutions.
+
+# %% check 6
+check.rebuilt_map(rebuilt, theirs=theirs, ours=plain)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -890,17 +948,28 @@ print(f"with ε, α2β1 of zennit: {correlation(theirs, relevance):.4f}")
 # - Near μ, noise decides the sign. Read signs over waves and regions.
 # - A method's name is no specification. Compare implementations, on your own model, in pattern and in scale.
 #
+# ## Go further
+#
+# - [05 Can you trust it?](05_can_you_trust_it.ipynb) tests all methods, SIGN among them, on causes that are known.
+# - [08 Lead-wise attribution](08_lead_wise_attribution.ipynb) reads such maps lead by lead.
+# - Another way to leave *times input*: rules for the first layer that know the range of a pixel. Montavon et al. 2017,
+#   Explaining nonlinear classification decisions with deep Taylor decomposition, section 5,
+#   [doi:10.1016/j.patcog.2016.11.008](https://doi.org/10.1016/j.patcog.2016.11.008)
+# - Which direction in the input is signal, and which distraction, can be learned. Kindermans et al. 2018, Learning how to
+#   explain neural networks: PatternNet and PatternAttribution,
+#   [doi:10.48550/arXiv.1705.05598](https://doi.org/10.48550/arXiv.1705.05598)
+#
 # ## References
 #
 # 1. Gumpfer et al. 2023, SIGNed explanations: Unveiling relevant features by reducing bias, Information Fusion 99,
 #    101883, [doi:10.1016/j.inffus.2023.101883](https://doi.org/10.1016/j.inffus.2023.101883)
-# 2. Balduzzi et al. 2017, The shattered gradients problem, [arXiv:1702.08591](https://arxiv.org/abs/1702.08591)
+# 2. Balduzzi et al. 2017, The shattered gradients problem, [doi:10.48550/arXiv.1702.08591](https://doi.org/10.48550/arXiv.1702.08591)
 # 3. Smilkov et al. 2017, SmoothGrad: removing noise by adding noise,
-#    [arXiv:1706.03825](https://arxiv.org/abs/1706.03825)
+#    [doi:10.48550/arXiv.1706.03825](https://doi.org/10.48550/arXiv.1706.03825)
 # 4. Kindermans et al. 2019, The (un)reliability of saliency methods,
 #    [doi:10.1007/978-3-030-28954-6_14](https://doi.org/10.1007/978-3-030-28954-6_14)
 # 5. Ancona et al. 2018, Towards better understanding of gradient-based attribution methods for deep neural networks,
-#    [arXiv:1711.06104](https://arxiv.org/abs/1711.06104)
+#    [doi:10.48550/arXiv.1711.06104](https://doi.org/10.48550/arXiv.1711.06104)
 # 6. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay,
 #    [doi:10.1161/CIR.0000000000000628](https://doi.org/10.1161/CIR.0000000000000628)
 # 7. Gumpfer et al. 2024, Towards trustworthy AI in cardiology, AIME 2024,

@@ -34,6 +34,7 @@ from torch import nn
 import ecgxai
 from ecgxai import evaluation
 from ecgxai.attribution import MethodWarning
+from ecgxai.checks import notebook_05 as check
 from ecgxai.ecg.filters import preprocess as preprocess_ecg
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.noise import add_test_pulses
@@ -69,7 +70,8 @@ def title(method):
 #
 # No photograph and no patient comes with a list of the pixels or samples that made the network decide. Data that we
 # make ourselves do. In a **scene** every pixel of the object is known. A **simulated patient** exists twice, with a
-# condition and without; the samples in which the two differ are the cause.
+# condition and without: its [counterfactual](../GLOSSARY.md#counterfactual), called the healthy twin below. The samples
+# in which the two differ are the cause.
 #
 # Let $M$ be the known cause and $R_i^+$ the positive part of the relevance of sample $i$. The *relevance mass* [1] is
 # the share that lies inside:
@@ -79,7 +81,8 @@ def title(method):
 # A map without information scatters its relevance evenly and reaches the **area share** of $M$. This is the number to
 # beat, not zero.
 #
-# **Think first.** A map has 30 % of its relevance on the object. Is that good?
+# > **Think first.** A map has 30 % of its relevance on the object. Is that good? Name the one number that you need
+# > before you can answer; the cells print it for each group of cases.
 
 # %% scenes
 alexnet = load_alexnet("embedded")
@@ -229,10 +232,10 @@ plot_ground_truth(table) if table.exists() else print("No table yet: python benc
 # %% [markdown]
 # ## 2 Take it away
 #
-# Without a known cause the network itself can be asked. **Deletion** replaces the input piece by piece, the most
-# relevant piece first, and follows the network: under a faithful map it changes its mind early [4, 5]. **Insertion**
-# goes the other way, from the replacement to the input. The area under the curve is the score: low is good for
-# deletion, high for insertion.
+# Without a known cause the network itself can be asked. [**Deletion**](../GLOSSARY.md#deletion) replaces the input piece
+# by piece, the most relevant piece first, and follows the network: under a [faithful](../GLOSSARY.md#faithfulness) map
+# it changes its mind early [4, 5]. **Insertion** goes the other way, from the replacement to the input. The area under
+# the curve is the score: low is good for deletion, high for insertion.
 #
 # The control is a random order. For the gradient, whose sign is no evidence, the magnitude counts.
 
@@ -286,8 +289,9 @@ print(f"\nthe picture that is nothing but mean colour: {name}, {percent(probabil
 # because the input became strange, not because evidence went [6]. An ECG offers better answers than a flat line: the
 # neighbouring beat, or, for a simulated patient, the same patient without the condition.
 #
-# **Think first.** Replace a *whole* recording of an AV block. Which replacement should make the network say "no AV
-# block" most firmly? What does the neighbouring beat do?
+# > **Think first.** Replace a *whole* recording of an AV block: by zero, the mean of each lead, noise, the same patient
+# > without the block, or each beat by its neighbour. Which should make the network say "no AV block" most firmly, and
+# > which hardly changes its mind?
 
 # %% replacements
 avb, blocked = ecg_models["AVB"], patients["AVB"]
@@ -370,12 +374,12 @@ for method, row in zip(maps, gain, strict=True):
 # %% [markdown]
 # ## 3 Sanity checks
 #
-# A map that explains what a network has learned must change when the network forgets. **Cascading randomisation** [7]
-# replaces the weights by random numbers of the same size, layer by layer, from the output down to the input, and
-# explains the same class each time.
+# A map that explains what a network has learned must change when the network forgets. The first
+# [sanity check](../GLOSSARY.md#sanity-check), **cascading randomisation** [7], replaces the weights by random numbers of
+# the same size, layer by layer, from the output down to the input, and explains the same class each time.
 #
-# **Think first.** When all weights are random, what should be left of a map? What does it mean if the object is still
-# drawn, sharper than in any other map?
+# > **Think first.** When all weights are random, what should be left of a map? Guess, for the gradient, LRP-ε, guided
+# > backpropagation and LRP-z⁺, the correlation of the map before and after: two of them are close to 0.
 
 
 # %% forget
@@ -465,15 +469,17 @@ for method in ("gradient", "guided_backprop", "integrated_gradients", "lrp_epsil
 # %% [markdown]
 # ## 4 The baseline laboratory
 #
-# Integrated gradients explain a *difference*: the logit of the recording minus the logit of a baseline $x'$, shared out
-# over the samples [10]. Their sum is known in advance, which is a test:
+# Integrated gradients explain a *difference*: the logit of the recording minus the logit of a
+# [baseline](../GLOSSARY.md#baseline) $x'$, shared out over the samples [10]. Their sum is known in advance, which is a
+# test:
 #
 # $$\sum_i R_i = f_c(x) - f_c(x')$$
 #
 # The usual baseline is zero, "nothing there". On an ECG that is a flat line, which is not nothing: it is the recording
 # of a heart that stands still.
 #
-# **Think first.** What should a network for right bundle branch block say about a flat line?
+# > **Think first.** What probability should a network for right bundle branch block give to a flat line? Write it down
+# > for all four networks.
 
 # %% what the models say
 models = {name: ecgxai.load_ecg_model(name) for name in ecg_models}
@@ -549,8 +555,8 @@ for name, R in maps.items():
 # %% [markdown]
 # ## 5 Clever Hans
 #
-# The horse Clever Hans could calculate, as long as somebody in the room knew the answer: he read their faces. A network
-# can be like him. A well-known one recognised horses by the tag of a photographer who had taken many of them [12].
+# The horse [Clever Hans](../GLOSSARY.md#clever-hans) could calculate, as long as somebody in the room knew the answer: he
+# read their faces. A network can be like him. A well-known one recognised horses by the tag of a photographer who had taken many of them [12].
 #
 # ### On pictures
 #
@@ -849,7 +855,7 @@ for network, x, target in ((lbbb, group.x[:1], 1), (alexnet, pictures[:1], class
 # - **Complexity** [14]: the entropy of the shares of $|R|$. It says how many samples a reader has to look at, about
 #   $e^{\mathrm{complexity}}$; a low one is easy to read, not right.
 #
-# **Think first.** Which map has perfect sensitivity? Which has perfect complexity?
+# > **Think first.** Describe a useless map that has perfect sensitivity, and one that has perfect complexity.
 
 # %% robustness
 x = group.x[:3]
@@ -903,12 +909,16 @@ plt.show()
 # %% [markdown]
 # ## Exercises
 #
-# **1 Write code.** Write the relevance mass yourself, in two lines, and check it against `evaluation.relevance_mass`.
-# Then change one word to make it the share of the *absolute* relevance. For which methods does the choice matter?
+# Each has a cell, and below it a check that says what is right or gives a hint. Solutions are in
+# `solutions/05_can_you_trust_it.ipynb`.
+#
+# **1 Write code.** Write the relevance mass yourself, `my_mass(relevance, mask)`, in two lines: one number for each of
+# the N maps. Then change one word to make it the share of the *absolute* relevance. For which methods does the choice
+# matter?
 
 
-# %% exercise 1 tags=["solution"]
-# Exercise 1: my_mass(relevance, mask) of maps (N, 12, T) and masks (N, 12, T); compare on LBBB.
+# %% exercise 1 tags=["solution"] answers=["my_mass"]
+# Exercise 1: my_mass(relevance, mask) of maps (N, 12, T) and masks (N, 12, T), returning (N,).
 def my_mass(relevance, mask, part=lambda R: np.maximum(R, 0)):
     """Share of a part of the relevance, by default the positive one, inside the mask, (N,)."""
     values = part(np.asarray(relevance, dtype=float))
@@ -917,20 +927,26 @@ def my_mass(relevance, mask, part=lambda R: np.maximum(R, 0)):
 
 for method in ECG_METHODS:
     R, cause = ecg_maps[method, "LBBB"], patients["LBBB"].cause
-    difference = np.abs(my_mass(R, cause) - evaluation.relevance_mass(R, cause)).max()
     positive, absolute = my_mass(R, cause).mean(), my_mass(R, cause, np.abs).mean()
-    print(f"{title(method):24s}difference {difference:.0e}; positive {positive:.2f}, absolute {absolute:.2f}")
+    print(f"{title(method):24s}positive {positive:.2f}, absolute {absolute:.2f}")
 # It matters where evidence for and against lies in different places. A Grad-CAM has no negative part at all.
 
-# %% [markdown]
-# **2 Predict, then look.** Delete in three orders: most relevant first (`order="morf"`), least relevant first
-# (`"lerf"`), random. Sketch the three curves for LRP-ε on LBBB with the counterfactual as replacement. Where must all
-# three meet? Can the logit *rise*?
+# %% check 1
+check.mass_by_hand(my_mass)
 
-# %% exercise 2 tags=["solution"]
-# Exercise 2: plot the mean curves of the three orders.
+# %% [markdown]
+# **2 Predict, then look.** Delete in three orders: most relevant first (`"morf"`), least relevant first (`"lerf"`), at
+# random (`"random"`). Set `meet` to the shares, from 0 to 1, at which all three curves must meet whatever the map is,
+# and `highest_first` to the three orders, sorted by where their curve lies in between if the map is right. Only then
+# plot them for LRP-ε on LBBB, with the counterfactual as replacement (`order=` is an argument of
+# `evaluation.deletion`).
+
+# %% exercise 2 tags=["solution"] answers=["meet", "highest_first"]
+# Exercise 2: predict `meet` (a list of shares) and `highest_first` (a list of three orders). Then plot the mean curves.
+meet, highest_first = [0, 1], ["lerf", "random", "morf"]
+
 fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
-for order in ("morf", "lerf", "random"):
+for order in highest_first:
     curve = evaluation.deletion(
         lbbb, group.x, ecg_maps["lrp_epsilon", "LBBB"], 1, order=order,
         replacement="counterfactual", reference=group.without, steps=10, progress=False,
@@ -940,11 +956,15 @@ axis.set(xlabel="share of the segments replaced", ylabel="LBBB logit")
 axis.legend(frameon=False)
 plt.show()
 # All meet at both ends: the patient, and the healthy twin. In lerf order the first segments to go are those with the
-# most negative relevance, evidence against; if the map is right about them, the logit rises.
+# most negative relevance, evidence against; if the map is right about them, the logit does not fall.
+
+# %% check 2
+check.orders_of_deletion(meet, highest_first)
 
 # %% [markdown]
-# **3 Find the bug.** A colleague shows a map of the LBBB network "in which everything matters a little". Which tests of
-# this notebook does it fail? Find the line, and say what it does to zero.
+# **3 Find the bug.** A colleague shows a map of the LBBB network "in which everything matters a little". Find the line
+# that does it, and write `mended(network, x)`: the same map, scaled so that its largest magnitude is 1 and nothing else
+# changes. Which tests of this notebook does the colleague's map fail?
 
 
 # %% buggy
@@ -958,75 +978,119 @@ def colleagues_map(network, x):
 theirs = colleagues_map(lbbb, group.x)
 plot_ecg(group.x[0].numpy(), theirs[0], fs=500, leads=["I", "V1", "V5", "V6"], columns=2, title="A colleague's map")
 
-# %% exercise 3 tags=["solution"]
-# Exercise 3: compare its mass on the cause with the area, its complexity, and its sign, with those of the original.
-for words, R in {"LRP-ε": ecg_maps["lrp_epsilon", "LBBB"], "colleague": theirs}.items():
-    mass = evaluation.relevance_mass(R, group.cause).mean()
-    readable = np.exp(evaluation.complexity(R)).mean()
-    print(
-        f"{words:12s}mass {mass:.2f} (area {area['LBBB']:.2f}), samples to read {readable:,.0f}, min {float(R.min()):.2f}"
-    )
+
+# %% exercise 3 tags=["solution"] answers=["mended"]
+# Exercise 3: mended(network, x). Then compare the mass on the cause, the samples to read and the minimum of both maps.
+def mended(network, x):
+    """The LRP-ε map of the pathology's logit, its largest magnitude 1."""
+    relevance = ecgxai.attribute(network, x, "lrp_epsilon", target=1, progress=False)
+    return relevance / relevance.abs().max()
+
+
+print(f"area of the cause {area['LBBB']:.2f}")
+for words, R in {"mended": mended(lbbb, group.x), "colleague": theirs}.items():
+    mass, readable = evaluation.relevance_mass(R, group.cause).mean(), np.exp(evaluation.complexity(R)).mean()
+    print(f"{words:12s}mass {mass:.2f}, samples to read {readable:,.0f}, minimum {float(R.min()):.2f}")
 # Stretching a map from its minimum to its maximum moves zero. Samples without relevance get a positive number, and they
-# are the most: the mass falls to the area, whatever the method found. Divide by the largest magnitude instead.
+# are the most: the mass falls to the area, whatever the method found.
+
+# %% check 3
+check.zero_stays_zero(mended)
 
 # %% [markdown]
-# **4 Label randomisation.** Train a network on permuted labels (`evaluation.train_on_random_labels` on 24 LBBB and 24
-# healthy recordings, float32, labels 1 and 0), and compare its maps with those of the LBBB network by
-# `evaluation.label_randomisation`, for LRP-ε and the gradient. What must you know about the second network before the
-# comparison says anything?
+# **4 Run the label test.** `evaluation.train_on_random_labels` deals the labels out at random and trains a network on
+# them. The comparison says something only if that network knows its labels: Adebayo et al. ask for an accuracy of 95 %
+# [7]. Choose recordings and epochs so that `by_heart`, with its `accuracy`, gets there; few recordings are learned
+# faster. Then set `alike["gradient"]` and `alike["lrp_epsilon"]` to the mean of `signed` of
+# `evaluation.label_randomisation(lbbb, by_heart, group.x, method, 1)`.
 
-# %% exercise 4 tags=["solution"]
-# Exercise 4: print the accuracy on the random labels, and the mean correlation of the maps.
+# %% signals and labels
 batch = simulate_batch("LBBB", range(3_200_000, 3_200_024))
-signals = np.concatenate([batch.signal, batch.counterfactual])
-signals = preprocess_ecg(signals, 500.0).astype(np.float32)[:, :, :2000]
-labels = np.repeat([1, 0], 24)
-by_heart, accuracy = evaluation.train_on_random_labels(signals, labels, epochs=12)
+signals = preprocess_ecg(np.concatenate([batch.signal, batch.counterfactual]), 500.0).astype(np.float32)[:, :, :2000]
+labels = np.repeat([1, 0], 24)  # first 24 with LBBB, then the same patients without it
+
+# %% exercise 4 tags=["solution"] answers=["by_heart", "accuracy", "alike"]
+# Exercise 4: `by_heart, accuracy = evaluation.train_on_random_labels(...)` on some of `signals` and `labels` with enough
+# `epochs`; then `alike`, a dict with a number for "gradient" and one for "lrp_epsilon".
+few = np.r_[0:8, 24:32]
+by_heart, accuracy = evaluation.train_on_random_labels(signals[few], labels[few], epochs=30)
 print(f"accuracy on its random labels: {accuracy:.2f}")
+alike = {}
 for method in ("gradient", "lrp_epsilon"):
     found = evaluation.label_randomisation(lbbb, by_heart, group.x, method, 1)
-    print(f"{title(method):10s}correlation {found.signed.mean():+.2f}, of magnitudes {found.absolute.mean():+.2f}")
-# It must have learned its labels: Adebayo et al. ask for 95 %. With an accuracy near one half it is an untrained network,
-# and the test is weight randomisation once more. More epochs raise it.
+    alike[method] = found.signed.mean()
+    print(f"{title(method):10s}correlation {alike[method]:+.2f}, of magnitudes {found.absolute.mean():+.2f}")
+# Magnitudes of maps that multiply by the input stay alike, for both networks see the same recording. Its sign is what the
+# map says about the finding.
+
+# %% check 4
+check.learned_by_heart(by_heart, accuracy, alike, trained=lbbb, x=group.x)
 
 # %% [markdown]
 # **5 Interpret.** In section 3 guided backpropagation failed on AlexNet and did as well as the gradient on the ECG
-# network. Somebody concludes: "for ECGs, guided backpropagation is safe". Write two sentences in reply. Then find out
-# with `ecgxai.attribution.caveat` for which other methods of `ecgxai.METHODS` the network decides what the name means.
+# network. Somebody concludes: "for ECGs, guided backpropagation is safe". Which `reply` is right?
+#
+# - `"a"`: Yes. The gradients of recordings are less noisy than those of pictures.
+# - `"b"`: No. On this network the name stands for the gradient, and it was the gradient that passed.
+# - `"c"`: No. The ECG network is so small that randomising it changes nothing.
+#
+# For which methods does the network decide what the name means? Set `affected` to the keys of `ecgxai.METHODS` for which
+# `ecgxai.attribution.caveat(method, lbbb)` has something to say.
 
-# %% exercise 5 tags=["solution"]
-# Exercise 5: print caveat(method, lbbb) of all methods that have one.
+# %% exercise 5 tags=["solution"] answers=["reply", "affected"]
+# Exercise 5: set `reply` to "a", "b" or "c", and `affected` to a list of methods.
 from ecgxai.attribution import caveat
 
-for method in ecgxai.METHODS:
-    if caveat(method, lbbb):
-        print(f"{title(method):24s}{caveat(method, lbbb)}")
-# On a network without ReLU the rule has nothing to act on and returns the gradient: what passed the check is the
-# gradient, under another name. A sanity check judges a method on a network, so it must be repeated for each.
+reply = "b"
+affected = [method for method in ecgxai.METHODS if caveat(method, lbbb)]
+for method in affected:
+    print(f"{title(method):24s}{caveat(method, lbbb)}")
+# A sanity check judges a method on a network, so it must be repeated for each.
+
+# %% check 5
+check.under_another_name(reply, affected, network=lbbb)
 
 # %% [markdown]
-# **6 Audit.** Put the five questions of the take-away into one function for any method, and run it on the ISCH network
-# and a method of your choice.
+# **6 Audit.** The take-away has five questions; the call answers the first. Write `audit(network, group, method)`, which
+# returns a dict of four numbers for logit 1 and patients like those of section 1: `"sanity"`, the sanity score;
+# `"mass"`, the relevance mass in multiples of the area; `"deletion"`, the area under the deletion curve of a random order
+# minus that of the map, with the healthy twin as replacement; `"sensitivity"`, the mean sensitivity-max. Audit a method
+# of your choice on the ISCH network.
 
 
-# %% exercise 6 tags=["solution"]
-# Exercise 6: audit(method) prints one number for each of questions 2 to 5; question 1 is the call itself.
+# %% exercise 6 tags=["solution"] answers=["audit"]
+# Exercise 6: audit(network, group, method) -> {"sanity": ..., "mass": ..., "deletion": ..., "sensitivity": ...}
 def audit(network, group, method, **parameters):
-    """Print sanity score, mass / area, deletion against a random order, and sensitivity of a method."""
+    """Sanity score, mass / area, deletion against a random order (logits), and sensitivity-max of a method."""
     options = {"progress": False, **parameters}
-    x = group.x[:4]
+    x, cause, without = group.x[:4], group.cause[:4], group.without[:4]
     R = ecgxai.attribute(network, x, method, target=1, **options)
-    how = {"replacement": "counterfactual", "reference": group.without[:4], "steps": 10, "progress": False}
+    how = {"replacement": "counterfactual", "reference": without, "steps": 10, "progress": False}
     fall = evaluation.deletion(network, x, None, 1, order="random", **how).auc
     fall -= evaluation.deletion(network, x, R, 1, **how).auc
-    print(f"1 explained: logit 1 of {network.pathology}, {title(method)} {parameters}")
-    print(f"2 sanity score  {evaluation.weight_randomisation(network, x, method, 1, **options).sanity_score:.2f}")
-    print(f"3 mass / area   {evaluation.relevance_mass(R, group.cause[:4]).mean() / group.cause[:4].mean():.2f}")
-    print(f"4 deletion      {evaluation.bootstrap(fall)} logits below a random order")
-    print(f"5 sensitivity   {evaluation.sensitivity_max(network, x, method, 1, samples=3, **options).mean():.3f}")
+    return {
+        "sanity": evaluation.weight_randomisation(network, x, method, 1, **options).sanity_score,
+        "mass": evaluation.relevance_mass(R, cause).mean() / cause.mean(),
+        "deletion": fall.mean(),
+        "sensitivity": evaluation.sensitivity_max(network, x, method, 1, samples=3, **options).mean(),
+    }
 
 
-audit(ecg_models["ISCH"], patients["ISCH"], "lrp_gamma", gamma=0.25)
+for question, answer in audit(ecg_models["ISCH"], patients["ISCH"], "lrp_gamma", gamma=0.25).items():
+    print(f"{question:12s}{answer:6.2f}")
+# Four numbers of four patients: a start. Intervals need more of them (`evaluation.bootstrap`).
+
+# %% check 6
+check.audited(audit, network=lbbb, group=group)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -1044,6 +1108,19 @@ audit(ecg_models["ISCH"], patients["ISCH"], "lrp_gamma", gamma=0.25)
 # A map that passes may still show something unwelcome. That is what it is for: a suspicion about a network, to be
 # confirmed by an intervention.
 #
+# ## Go further
+#
+# - [08 Lead-wise attribution](08_lead_wise_attribution.ipynb) and
+#   [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb) use maps that have passed, and test what is read
+#   from them.
+# - Are the tests sane? Scores of one map can disagree. Tomsett et al. 2020, Sanity checks for saliency metrics,
+#   [doi:10.48550/arXiv.1912.01451](https://doi.org/10.48550/arXiv.1912.01451)
+# - Clever Hans in the clinic: networks that recognise the hospital. DeGrave, Janizek, Lee 2021, AI for radiographic
+#   COVID-19 detection selects shortcuts over signal,
+#   [doi:10.1038/s42256-021-00338-7](https://doi.org/10.1038/s42256-021-00338-7)
+# - More measures, in one toolbox. Hedström et al. 2023, Quantus,
+#   [doi:10.48550/arXiv.2202.06861](https://doi.org/10.48550/arXiv.2202.06861)
+#
 # ## References
 #
 # 1. Arras, Osman, Samek 2022, CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network
@@ -1055,22 +1132,22 @@ audit(ecg_models["ISCH"], patients["ISCH"], "lrp_gamma", gamma=0.25)
 # 4. Samek et al. 2017, Evaluating the visualization of what a deep neural network has learned,
 #    [doi:10.1109/TNNLS.2016.2599820](https://doi.org/10.1109/TNNLS.2016.2599820)
 # 5. Petsiuk, Das, Saenko 2018, RISE: randomized input sampling for explanation of black-box models,
-#    [arXiv:1806.07421](https://arxiv.org/abs/1806.07421)
+#    [doi:10.48550/arXiv.1806.07421](https://doi.org/10.48550/arXiv.1806.07421)
 # 6. Hooker et al. 2019, A benchmark for interpretability methods in deep neural networks,
-#    [arXiv:1806.10758](https://arxiv.org/abs/1806.10758)
-# 7. Adebayo et al. 2018, Sanity checks for saliency maps, [arXiv:1810.03292](https://arxiv.org/abs/1810.03292)
+#    [doi:10.48550/arXiv.1806.10758](https://doi.org/10.48550/arXiv.1806.10758)
+# 7. Adebayo et al. 2018, Sanity checks for saliency maps, [doi:10.48550/arXiv.1810.03292](https://doi.org/10.48550/arXiv.1810.03292)
 # 8. Nie, Zhang, Patel 2018, A theoretical explanation for perplexing behaviors of backpropagation-based visualizations,
-#    [arXiv:1805.07039](https://arxiv.org/abs/1805.07039)
+#    [doi:10.48550/arXiv.1805.07039](https://doi.org/10.48550/arXiv.1805.07039)
 # 9. Sixt, Granz, Landgraf 2020, When explanations lie: why many modified BP attributions fail,
-#    [arXiv:1912.09818](https://arxiv.org/abs/1912.09818)
+#    [doi:10.48550/arXiv.1912.09818](https://doi.org/10.48550/arXiv.1912.09818)
 # 10. Sundararajan, Taly, Yan 2017, Axiomatic attribution for deep networks,
-#     [arXiv:1703.01365](https://arxiv.org/abs/1703.01365)
+#     [doi:10.48550/arXiv.1703.01365](https://doi.org/10.48550/arXiv.1703.01365)
 # 11. Gumpfer et al. 2024, Towards trustworthy AI in cardiology, AIME 2024,
 #     [doi:10.1007/978-3-031-66535-6_36](https://doi.org/10.1007/978-3-031-66535-6_36)
 # 12. Lapuschkin et al. 2019, Unmasking Clever Hans predictors and assessing what machines really learn,
 #     [doi:10.1038/s41467-019-08987-4](https://doi.org/10.1038/s41467-019-08987-4)
 # 13. Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations,
-#     [arXiv:1901.09392](https://arxiv.org/abs/1901.09392)
+#     [doi:10.48550/arXiv.1901.09392](https://doi.org/10.48550/arXiv.1901.09392)
 # 14. Bhatt, Weller, Moura 2020, Evaluating and aggregating feature-based model explanations,
 #     [doi:10.24963/ijcai.2020/417](https://doi.org/10.24963/ijcai.2020/417)
 # 15. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay,
