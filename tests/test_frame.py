@@ -35,6 +35,9 @@ y = 2
 z = x + y
 
 # %% [markdown]
+# See [01](01_one.ipynb#part), [a word](../GLOSSARY.md#word), [DOI](https://doi.org/10.1000/x.md) and [below](#below).
+
+# %% [markdown]
 # ## References
 #
 # {words}
@@ -85,6 +88,13 @@ def test_a_frame_says_where_to_open_how_long_it_takes_and_where_to_go(course):
     assert "not for diagnosis" in exercise[-1].source
 
 
+def test_links_of_a_lesson_lead_to_the_same_place_from_the_solutions(course):
+    notebooks = made(course, "02_two")
+    exercise, solution = (notebooks[path].cells[5].source for path in ("02_two.ipynb", "solutions/02_two.ipynb"))
+    assert "[01](01_one.ipynb#part), [a word](../GLOSSARY.md#word), [DOI](https://doi.org/10.1000/x.md)" in exercise
+    assert solution == exercise.replace("(01_", "(../01_").replace("(../GLOSSARY", "(../../GLOSSARY")
+
+
 def test_the_first_and_the_last_notebook_lead_one_way(course):
     first, last = made(course, "01_one")["01_one.ipynb"].cells, made(course, "03_three")["03_three.ipynb"].cells
     assert "←" not in first[-1].source
@@ -124,7 +134,8 @@ def test_minutes_count_words_lines_exercises_and_seconds():
     [
         ("notebooks 06 to 08. **Teaching, not diagnosis:** 09", {"06", "07", "08"}),
         ("notebook 00; Python with\nPyTorch tensors", {"00"}),
-        ("notebooks 02 and 03; 06 helps", {"02", "03", "06"}),
+        ("notebooks 02 and 03; 06 helps", {"02", "03"}),
+        ("notebooks 02 and 03. A word is explained; notebook 06 has the rest.", {"02", "03"}),
         ("some Python. No cardiology.", set()),
     ],
 )

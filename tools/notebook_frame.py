@@ -161,7 +161,7 @@ def _title(path: Path) -> str:
 
 
 def prerequisites(notebook: nbformat.NotebookNode) -> set[str]:
-    """Return the numbers of the notebooks that the paragraph "**Before:** ..." names: "06 to 08" is three."""
-    found = re.search(r"^\*\*Before:\*\*(.+?)(?:\n\n|\Z|\*\*)", notebook.cells[0].source, re.MULTILINE | re.DOTALL)
+    """Return the numbers of the notebooks that the first sentence of "**Before:** ..." names: "06 to 08" is three."""
+    found = re.search(r"^\*\*Before:\*\*([^.;]+)", notebook.cells[0].source, re.MULTILINE)
     spans = re.findall(r"\b(\d\d)\b(?: to (\d\d)\b)?", found[1]) if found else []
     return {f"{number:02d}" for first, last in spans for number in range(int(first), int(last or first) + 1)}

@@ -50,6 +50,7 @@ def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
         made = {name: solved}
     else:
         made = {name: exercise_of(source, solved), f"solutions/{name}": solved}
+        lead_up(solved)
     frame = Frame(source.parents[1], repository())
     for path, notebook in made.items():
         frame.put(path, notebook, solved)
@@ -85,6 +86,13 @@ def read(source: Path) -> nbformat.NotebookNode:
             raise SourceError(f"{source}: two cells have the title {label!r}; titles must differ.")
         ids.add(cell.id)
     return notebook
+
+
+def lead_up(notebook: nbformat.NotebookNode) -> None:
+    """Let relative links to notebooks and pages lead to the same place from one folder further down."""
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(r"\]\((?=[\w./-]+\.(?:md|ipynb)(?:#[^)]*)?\))", "](../", cell.source)
 
 
 def slug(title: str) -> str:
