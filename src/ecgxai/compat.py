@@ -16,7 +16,7 @@ OPERATORS = {
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 
-_declared = []  # keeps the torch.library.Library alive: its operators vanish with it
+_declared: list = []  # keeps the torch.library.Library alive: its operators vanish with it
 
 
 def ensure_torchvision() -> bool:

@@ -233,7 +233,7 @@ class Fetcher:
                     raise
             time.sleep(self.pause * 2 ** (attempt - 1))
 
-    def _store(self, file: File, target: Path, source: str, fill: Callable[[Path], None]) -> None:
+    def _store(self, file: File, target: Path, source: str, fill: Callable[[Path], object]) -> None:
         """Let ``fill`` complete the partial file; then pooch checks its sha256 and moves it to ``target``.
 
         It is not pooch that downloads, because a failure deletes its temporary file (so nothing could resume), and
@@ -354,7 +354,7 @@ def download(
     mirror = Path(mirror).expanduser() if mirror else None
     if mirror and not mirror.is_dir():
         raise NotADirectoryError(f"the mirror {mirror} is not a folder. Check --mirror and ECGXAI_MIRROR.")
-    fetcher = Fetcher(data, files, mirror, offline, **patience)
+    fetcher = Fetcher(data, files, mirror, offline, **patience)  # type: ignore[arg-type]
     results = []
     for file in files:
         results.append(fetcher.fetch(file))

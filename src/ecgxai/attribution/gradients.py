@@ -22,7 +22,7 @@ from ecgxai.attribution.running import (
 )
 
 
-def explained_logit(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+def explained_logit(model: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> Tensor:
     """Return the logit of each sample's target class, shape (N,)."""
     return pick(model(x), target)
 
@@ -52,7 +52,7 @@ def normal(shape, generator: torch.Generator, like: Tensor) -> Tensor:
     return torch.randn(shape, generator=generator).to(like)
 
 
-def gradient(model: nn.Module, x: Tensor, target: Tensor) -> Tensor:
+def gradient(model: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> Tensor:
     """Gradient of the explained logit with respect to the input (Simonyan et al. 2014, section 3)."""
     x = x.detach().requires_grad_()
     return torch.autograd.grad(explained_logit(model, x, target).sum(), x)[0]

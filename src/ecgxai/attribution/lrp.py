@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from zennit import rules as zennit_rules
 from zennit.canonizers import SequentialMergeBatchNorm
 from zennit.core import BasicHook, Composite, Hook
@@ -208,8 +209,8 @@ def _lrp(model, x, target, layers, input_rule, parameters) -> Tensor:
 
     x = x.detach().requires_grad_()
     composite = Composite(module_map=choose, canonizers=[SequentialMergeBatchNorm()])
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.AvgPool1d, nn.AvgPool2d)
-    kinds += (nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
+    kinds: tuple[type[nn.Module], ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
+    kinds += (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
     with each_module_once(model, kinds) as check, composite.context(model) as hooked:
         logits = hooked(x)
         check()
@@ -217,7 +218,7 @@ def _lrp(model, x, target, layers, input_rule, parameters) -> Tensor:
         return torch.autograd.grad(logits, x, grad_outputs=start.detach())[0].detach()
 
 
-def _check_merged(name: str, module: nn.Module) -> None:
+def _check_merged(name: str, module: _BatchNorm) -> None:
     """Refuse a batch normalisation that the canoniser could not merge: no rule would hold for it."""
     merged = module.running_mean is not None and not module.running_mean.any() and bool((module.running_var == 1).all())
     if not merged:

@@ -39,7 +39,7 @@ class Progress:
     def advance(self, count: int = 1) -> None:
         """Report ``count`` more as done. A reporting function stops the method by raising."""
         self.done += count
-        if self.bar is None:
+        if callable(self.report):
             self.report(self.done, self.total)
         else:
             self.bar.update(count)
@@ -96,17 +96,17 @@ def borrowed(model: nn.Module):
         for module in training:
             module.training = False
         for module in in_place:
-            module.inplace = False
+            module.inplace = False  # type: ignore[assignment]
         yield model
     finally:
         for module in training:
             module.training = True
         for module in in_place:
-            module.inplace = True
+            module.inplace = True  # type: ignore[assignment]
 
 
 @contextmanager
-def each_module_once(model: nn.Module, kinds: tuple[type, ...]):
+def each_module_once(model: nn.Module, kinds: tuple[type[nn.Module], ...]):
     """Refuse, after the forward pass, a module of these kinds that ran more than once: rules are per module."""
     calls: dict[str, int] = {}
 
@@ -198,7 +198,7 @@ def _by_difference(kind: type) -> type:
     return type(kind.__name__, (kind,), {"forward": lambda self, x: _MaxByDifference.apply(x, self)})
 
 
-BY_DIFFERENCE = {kind: _by_difference(kind) for kind in MAX_POOLS}
+BY_DIFFERENCE: dict[type[nn.Module], type] = {kind: _by_difference(kind) for kind in MAX_POOLS}
 
 
 @contextmanager

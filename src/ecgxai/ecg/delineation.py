@@ -20,8 +20,7 @@ interpolated (after Meyer and Keiser, Comput Biomed Res 10, 1977), so that no hi
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import signal as sps
@@ -29,7 +28,7 @@ from scipy.interpolate import PchipInterpolator
 
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.record import ECG
-from ecgxai.ecg.waves import Wave
+from ecgxai.ecg.waves import Kind, Wave
 
 FS = 500.0  # everything below counts samples at this rate
 INDEPENDENT = ("I", "II", *LEADS[6:])  # the other four limb leads repeat I and II
@@ -65,7 +64,7 @@ class Failure:
     """
 
     beat: int | None
-    kind: Literal["P", "QRS", "T"] | None
+    kind: Kind | None
     sample: int | None
     reason: str
 
@@ -171,12 +170,14 @@ def delineate_lead(ecg: ECG, lead: str = "II", method: str = "dwt") -> Delineati
         except Exception as error:  # it raises whatever it stumbles over when it finds nothing
             return Delineation((), (Failure(None, None, None, f"neurokit2 failed: {error}."),), ecg.fs)
     waves, failed = [], []
+    kind: Kind
     for kind, letter in (("P", "P"), ("QRS", "R"), ("T", "T")):
         onsets, offsets = found[f"ECG_{letter}_Onsets"], found[f"ECG_{letter}_Offsets"]
         peaks = beats if kind == "QRS" else found[f"ECG_{letter}_Peaks"]
         for beat, borders in enumerate(zip(onsets, peaks, offsets, strict=False)):
             if np.isfinite(borders).all() and borders[0] < borders[2]:
-                waves.append(Wave(kind, beat, *map(int, borders), lead))
+                onset, peak, offset = map(int, borders)
+                waves.append(Wave(kind, beat, onset, peak, offset, lead))
             else:
                 failed.append(Failure(beat, kind, int(beats[beat]), "neurokit2 names no peak or not both borders."))
     return Delineation(tuple(sorted(waves, key=lambda wave: wave.onset)), tuple(failed), ecg.fs)
@@ -384,7 +385,7 @@ def _waves_of(beat: int, heart: _Heart, p_peaks, p_reasons, t_peaks) -> list[Wav
         reason = "The heart vector does not come to rest on both sides, or the record ends in the QRS."
         return [Failure(beat, "QRS", sample, reason)]
     onset, offset = span
-    found = [Wave("QRS", beat, onset, onset + int(np.argmax(heart.vector[onset:offset])), offset)]
+    found: list[Wave | Failure] = [Wave("QRS", beat, onset, onset + int(np.argmax(heart.vector[onset:offset])), offset)]
     if np.isfinite(p_peaks[beat]):
         start = t_peaks[beat - 1] if beat and np.isfinite(t_peaks[beat - 1]) else 0
         found.append(Wave("P", beat, *_extent("P", heart.slow, int(p_peaks[beat]), int(start), onset)))
@@ -439,8 +440,8 @@ def _lead_by_lead(ecg: ECG, heart: _Heart, waves: list[Wave]) -> list[Wave]:
         for name, row in zip(np.array(LEADS)[valid], piece[valid], strict=True):
             seen = np.flatnonzero(row > least)
             if len(seen):
-                at = wave.onset + np.array([seen[0], np.argmax(row), seen[-1] + 1])
-                found.append(Wave(wave.kind, wave.beat, *at.tolist(), str(name)))
+                onset, peak, offset = (wave.onset + int(at) for at in (seen[0], np.argmax(row), seen[-1] + 1))
+                found.append(Wave(wave.kind, wave.beat, onset, peak, offset, str(name)))
     return found
 
 
@@ -448,7 +449,10 @@ def _at_rate(waves: list[Wave], failed: list[Failure], fs: float) -> Delineation
     """Sort the waves by time and count samples at the record's own rate."""
     if fs != FS:
         scale = fs / FS
-        waves = [Wave(w.kind, w.beat, *(round(x * scale) for x in (w.onset, w.peak, w.offset)), w.lead) for w in waves]
+        waves = [
+            replace(w, onset=round(w.onset * scale), peak=round(w.peak * scale), offset=round(w.offset * scale))
+            for w in waves
+        ]
         failed = [Failure(f.beat, f.kind, round(f.sample * scale), f.reason) for f in failed]
     order = {None: -1} | {name: index for index, name in enumerate(LEADS)}
     waves = sorted(waves, key=lambda wave: (order[wave.lead], wave.onset))

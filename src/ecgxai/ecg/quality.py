@@ -395,7 +395,7 @@ def _turned(limb: np.ndarray, index: int) -> np.ndarray:
 # Cable swap -> the directions that P and QRS then take together: lead -> allowed signs, 1 up, -1 down, 0 neither.
 # After Batchvarov et al. 2007: with the arms exchanged, P-QRS is negative in I, opposite to V6, and no longer negative
 # in aVR; with right arm and left leg exchanged, II is turned over.
-PATTERNS = {
+PATTERNS: dict[str, dict[str, tuple[int, ...]]] = {
     "right arm and left leg exchanged": {"II": (-1,), "aVR": (1,), "V6": (1,)},
     "left and right arm exchanged": {"I": (-1,), "aVR": (0, 1), "V6": (1,)},
     "the whole recording upside down": {"I": (-1,), "II": (-1,), "aVR": (1,), "V5": (-1,), "V6": (-1,)},
@@ -416,7 +416,7 @@ def _cables(material: _Material) -> Iterator[Finding]:
 def _directions(material: _Material, lead: str) -> int:
     """Return 1 where P and QRS (without P: QRS and T) of a lead point up, -1 where they point down, 0 otherwise."""
     row, waves = material.rows[lead], material.waves
-    sizes = {kind: [] for kind in ("P", "QRS", "T")}
+    sizes: dict[str, list[float]] = {kind: [] for kind in ("P", "QRS", "T")}
     for wave in waves.of("P") + waves.of("QRS") + waves.of("T"):
         piece = row[wave.onset : wave.offset]
         if len(piece) > 2:
@@ -434,7 +434,7 @@ def _neighbours(material: _Material) -> Iterator[Finding]:
     pairs = [pair for pair in (("V4", "V5"), ("V5", "V6")) if material.has(*pair)]
     opposite = [
         pair for pair in pairs
-        if np.corrcoef(*(material.level[lead] for lead in pair))[0, 1] < LIMITS["opposite"].value
+        if np.corrcoef(material.level[pair[0]], material.level[pair[1]])[0, 1] < LIMITS["opposite"].value
     ]  # fmt: skip
     if opposite:
         leads = [lead for lead in CHEST_LEADS if any(lead in pair for pair in opposite)]
@@ -479,7 +479,7 @@ def _hum(material: _Material) -> Iterator[Finding]:
     for mains in (50, 60):
         if not material.sane_rate or material.fs < 2.4 * mains or material.ecg.duration < 2:
             continue
-        tones = material.by_lead(lambda rows, mains=mains: _tones(rows, material.fs, mains))
+        tones = material.by_lead(lambda rows, mains=mains: _tones(rows, material.fs, mains))  # type: ignore[misc]
         loud = {lead: size for lead, size in tones.items() if size > limit}
         if loud:
             measured = f"{max(loud.values()):.2g} mV at {mains} Hz"

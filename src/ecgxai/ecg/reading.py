@@ -542,7 +542,8 @@ def _chosen(recording: Recording, leads) -> tuple[dict[str, tuple[Channel, int]]
                 f"{len(leads)} leads are named, but {recording.name} has {len(labels)} channels; name one each."
             )
         labels = leads
-    chosen, dropped, turned = {}, [], []
+    chosen: dict = {}
+    dropped, turned = [], []
     for channel, label, shown in zip(recording.channels, labels, _labels(recording.channels), strict=True):
         found = lead_name(label)
         if found is None:

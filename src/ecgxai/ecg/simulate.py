@@ -12,6 +12,7 @@ Process. (2007) 043407.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import wfdb
@@ -32,14 +33,14 @@ from ecgxai.ecg.heart_vector import Phases, bump, rotation, twelve_leads
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.noise import CLEAN, Noise, electrode_noise, record
 from ecgxai.ecg.record import ECG
-from ecgxai.ecg.waves import Wave
+from ecgxai.ecg.waves import Kind, Wave
 
 SECONDS = 10.0
 
 MASK_THRESHOLD = 0.02
 """mV, a fifth of a small square of ECG paper: the difference that counts. A good recording's noise stays below it."""
 
-KINDS = {"p": "P", "N": "QRS", "V": "QRS", "t": "T"}
+KINDS: dict[str, Kind] = {"p": "P", "N": "QRS", "V": "QRS", "t": "T"}
 """WFDB's annotation symbols -> kind of wave. V is a premature ventricular beat."""
 
 
@@ -81,7 +82,7 @@ class SimulatedECG(ECG):
 
     def window(self, start: int = 0, samples: int = 2000) -> "SimulatedECG":
         """Return a window as :meth:`ECG.window` does, with mask, waves (those whole inside) and counterfactual."""
-        cut = super().window(start, samples)
+        cut = cast("SimulatedECG", super().window(start, samples))
 
         def inside(waves):
             return tuple(w.shift(-start) for w in waves if w.onset >= start and w.offset <= start + samples)
@@ -98,13 +99,14 @@ class SimulatedECG(ECG):
         """Return record and counterfactual after the published filter chain; mask and waves stay where they are."""
         if self.preprocessed:
             return self
-        return replace(super().preprocess(), counterfactual=self.counterfactual and self.counterfactual.preprocess())
+        new = cast("SimulatedECG", super().preprocess())
+        return replace(new, counterfactual=self.counterfactual and self.counterfactual.preprocess())
 
     def resample(self, fs: float = FS) -> "SimulatedECG":
         """Return the record at another rate as :meth:`ECG.resample` does, with mask, waves and counterfactual."""
         if fs == self.fs:
             return self
-        new, factor = super().resample(fs), fs / self.fs
+        new, factor = cast("SimulatedECG", super().resample(fs)), fs / self.fs
         nearest = np.minimum(np.round(np.arange(new.samples) / factor).astype(int), self.samples - 1)
 
         def scaled(waves):
@@ -240,8 +242,9 @@ def simulate_batch(
         signal[i], normal[i], mask[i], severities[i] = made.signal, made.normal, made.mask, made.severity
         territories.append(made.territory)
         waves.append(_waves(made.spans))
-    seeds = np.asarray(seeds)
-    return SimulatedBatch(condition, seeds, signal, normal, mask, severities, tuple(territories), tuple(waves))
+    return SimulatedBatch(
+        condition, np.asarray(seeds), signal, normal, mask, severities, tuple(territories), tuple(waves)
+    )
 
 
 def causal_mask(condition: str, heart: np.ndarray, normal: np.ndarray, spans: np.ndarray) -> np.ndarray:
@@ -339,9 +342,9 @@ def _simulate(condition, seed, severity, territory, noise, changes, samples) -> 
         heart, spans = _heart(condition, patient, seed, severity, territory, samples)
     mask = causal_mask(condition, twelve_leads(heart), twelve_leads(normal), spans)
     disturbance = electrode_noise(noise, seed, samples, FS)
-    signals = [twelve_leads(record(leads, disturbance, noise)).astype(np.float32) for leads in (heart, normal)]
+    signal, healthy = (twelve_leads(record(leads, disturbance, noise)).astype(np.float32) for leads in (heart, normal))
     return _Simulation(
-        patient, severity, territory, *signals, mask, _whole(spans, samples), _whole(normal_spans, samples)
+        patient, severity, territory, signal, healthy, mask, _whole(spans, samples), _whole(normal_spans, samples)
     )
 
 
@@ -507,10 +510,10 @@ def _p_to_qrs(spans: np.ndarray) -> Iterator[tuple[int, int]]:
 
 def _waves(spans: np.ndarray, lead: int = 0) -> tuple[Wave, ...]:
     """Turn spans into waves, over all leads (0) or of one lead (1-12), where it shows them."""
-    times = (spans[name][:, lead].tolist() for name in ("onset", "peak", "offset"))
-    rows = zip(spans["symbol"].tolist(), spans["beat"].tolist(), *times, strict=True)
+    onset, peak, offset = (spans[name][:, lead].tolist() for name in ("onset", "peak", "offset"))
+    rows = zip(spans["symbol"].tolist(), spans["beat"].tolist(), onset, peak, offset, strict=True)
     name = LEADS[lead - 1] if lead else None
-    return tuple(Wave(KINDS[symbol], *row, name) for symbol, *row in rows if row[1] >= 0)
+    return tuple(Wave(KINDS[symbol], beat, on, top, off, name) for symbol, beat, on, top, off in rows if on >= 0)
 
 
 def _described(condition: str, spans: np.ndarray, common: dict) -> dict:
@@ -586,7 +589,7 @@ def heart_beat(
     beat = row.beat(someone, severity, territory or "lateral")
     step = 1000 / FS
     time = np.arange(-np.ceil((beat.pr + 60) / step), np.ceil((someone.qt + 240) / step)) * step
-    waves = {"P": (beat.p, -beat.pr), "QRS": (beat.qrs, 0.0), "T": (beat.t, 0.0)}
+    waves: dict[Kind, tuple] = {"P": (beat.p, -beat.pr), "QRS": (beat.qrs, 0.0), "T": (beat.t, 0.0)}
     parts = {kind: wave(time - onset) for kind, (wave, onset) in waves.items()}
     lift = Phases(beat.st.time[:1], -st_level * ST_VECTORS[st_wall][None])
     vector = sum(parts.values()) + beat.ta(time + beat.pr) + beat.st(time) + lift(time)

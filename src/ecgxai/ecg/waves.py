@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
+Kind = Literal["P", "QRS", "T"]
+
 
 @dataclass(frozen=True)
 class Wave:
@@ -16,7 +18,7 @@ class Wave:
     lead : the lead that it holds for, or None where it holds for all twelve
     """
 
-    kind: Literal["P", "QRS", "T"]
+    kind: Kind
     beat: int
     onset: int
     peak: int

@@ -89,7 +89,7 @@ class Curve:
         The interval of an area is ``bootstrap(curve.auc)``.
         """
         found = bootstrap(self.values, level=level, resamples=resamples, seed=seed)
-        return found.low, found.high
+        return np.asarray(found.low), np.asarray(found.high)
 
 
 def deletion(

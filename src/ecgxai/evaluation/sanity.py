@@ -33,7 +33,7 @@ def _reset(layer: nn.Module, generator: torch.Generator) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(torch.randint(2**31, (), generator=generator)))
         fresh = copy.deepcopy(layer).cpu()
-        fresh.reset_parameters()
+        fresh.reset_parameters()  # type: ignore[operator]
     for weight, new in zip(layer.parameters(recurse=False), fresh.parameters(recurse=False), strict=True):
         weight.copy_(new)
 
@@ -186,8 +186,8 @@ def label_randomisation(
     x, method, target, parameters : as for :func:`weight_randomisation`
     """
     x, classes = as_batch(model, x, target)
-    maps = [attribute(network, x, method, classes, progress=False, **parameters) for network in (model, other)]
-    return LabelRandomisation(method, similarity(*maps), similarity(*maps, "spearman, absolute"))
+    first, second = (attribute(network, x, method, classes, progress=False, **parameters) for network in (model, other))
+    return LabelRandomisation(method, similarity(first, second), similarity(first, second, "spearman, absolute"))
 
 
 def train_on_random_labels(

@@ -62,7 +62,7 @@ def clouds(rng: np.random.Generator, size: int) -> np.ndarray:
     """Sum of smooth random fields, each finer and weaker than the one before."""
     roughness = rng.uniform(0.35, 0.75)
     cells = rng.integers(3, 7)
-    return _to_index(sum(_noise(rng, size, int(cells) * 2**octave) * roughness**octave for octave in range(4)))
+    return _to_index(sum(_noise(rng, size, int(cells) * 2**octave) * roughness**octave for octave in range(4)))  # type: ignore[arg-type]
 
 
 def stripes(rng: np.random.Generator, size: int) -> np.ndarray:

@@ -390,7 +390,7 @@ def _unit(x: Tensor) -> Tensor:
 def _spectrum(shape: tuple[int, ...], blur: float, smooth: float) -> Tensor:
     """Return the factors of the frequencies of ``rfftn``: a Gaussian blur, and 1 / f ** smooth."""
     axes = [torch.fft.fftfreq(size) for size in shape[1:-1]] + [torch.fft.rfftfreq(shape[-1])]
-    f = sum(grid.square() for grid in torch.meshgrid(*axes, indexing="ij")).sqrt()
+    f = sum(grid.square() for grid in torch.meshgrid(*axes, indexing="ij")).sqrt()  # type: ignore[union-attr]
     return torch.exp(-2 * (torch.pi * blur * f) ** 2) * f.clamp(min=2 / max(shape[1:])) ** -smooth
 
 

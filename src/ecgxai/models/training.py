@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +12,9 @@ from torch import nn
 from torch.nn import functional
 
 from ecgxai.attribution.running import device_of
+from ecgxai.models.ecg_net import ECGNet
+
+M = TypeVar("M", bound=nn.Module)
 
 WINDOW = 2000
 BATCH = 32
@@ -112,7 +116,7 @@ def fit(
     return history
 
 
-def initialise(model: nn.Module, seed: int = 0) -> nn.Module:
+def initialise(model: M, seed: int = 0) -> M:
     """Draw new weights, uniform of variance 2 / inputs (He et al., ICCV 2015, equation 10); biases 0; return the model.
 
     PyTorch's own default has a sixth of that variance: through eight layers a signal of tenths of a millivolt fades.
@@ -192,7 +196,7 @@ def evaluate(model: nn.Module, x: np.ndarray, y: np.ndarray) -> tuple[float, flo
     return loss.item(), float(roc_auc_score(y, out[:, 1] - out[:, 0]))
 
 
-def calibrate(model: nn.Module, x: np.ndarray, y: np.ndarray) -> float:
+def calibrate(model: ECGNet, x: np.ndarray, y: np.ndarray) -> float:
     """Divide the last layer by the temperature that minimises the cross-entropy on x, y; return the temperature.
 
     Temperature scaling (Guo et al., ICML 2017, section 4.2) makes over-confident probabilities honest and changes no
@@ -205,14 +209,14 @@ def calibrate(model: nn.Module, x: np.ndarray, y: np.ndarray) -> float:
     x, y : validation data, as for :func:`fit`
     """
     out, y = torch.from_numpy(logits(model, x)), np.asarray(y)
-    target = np.where(y == 1, (np.sum(y == 1) + 1) / (np.sum(y == 1) + 2), 1 / (np.sum(y == 0) + 2))
-    target = torch.from_numpy(np.stack([1 - target, target], axis=1)).float()
+    soft = np.where(y == 1, (np.sum(y == 1) + 1) / (np.sum(y == 1) + 2), 1 / (np.sum(y == 0) + 2))
+    target = torch.from_numpy(np.stack([1 - soft, soft], axis=1)).float()
     temperatures = torch.logspace(-2, 2, 801)
     losses = torch.stack([functional.cross_entropy(out / t, target) for t in temperatures])
     temperature = float(temperatures[losses.argmin()])
     with torch.no_grad():
-        model.output.weight /= temperature
-        model.output.bias /= temperature
+        model.output.weight.div_(temperature)
+        model.output.bias.div_(temperature)
     return temperature
 
 

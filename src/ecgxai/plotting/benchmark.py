@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.patches import Rectangle
@@ -140,10 +141,10 @@ def _draw_column(sheet: Sheet, rows: list[_Row], order: list[str], left: float, 
     for share in np.arange(0, most + 1e-9, 0.5 if most > 0.6 else 0.2):
         end = "left" if share == 0 else "right" if share > most - 1e-9 else "center"
         sheet.lines([[(x(share), 0), (x(share), sheet.height)]], 0.15, PAPER_PALE["coarse"], 1)
-        sheet.text(x(share), -1, percent(share), SMALL, ha=end, va="top", color=GREY)
+        sheet.text(x(share), -1, percent(float(share)), SMALL, ha=end, va="top", color=GREY)
     sheet.lines([[(x(area), 0), (x(area), sheet.height)]], 0.3, INK, 2, linestyles=(0, (4, 2)), gid=f"area-{column}")
     sheet.text(left, sheet.height + 5.2, column, LABEL, weight="bold", va="baseline", gid="cause")
-    sheet.text(left, sheet.height + 1.7, f"area {percent(area)}", SMALL, va="baseline", color=GREY)
+    sheet.text(left, sheet.height + 1.7, f"area {percent(float(area))}", SMALL, va="baseline", color=GREY)
     for row in rows:
         colour, marker, place = MODELS[row.model]
         y = sheet.height - (order.index(row.method) + 0.5 - place) * ROW
@@ -167,7 +168,7 @@ def _draw_key(sheet: Sheet, models: list[str], left: float) -> None:
             (left + 52, False, "best of a few settings"),
         ):
             face = colour if filled else "white"
-            options = {"facecolors": face, "edgecolors": colour, "linewidths": sheet.points(0.3)}
+            options: dict[str, Any] = {"facecolors": face, "edgecolors": colour, "linewidths": sheet.points(0.3)}
             sheet.axes.scatter(at + 1, y, s=sheet.points(DOT) ** 2, marker=marker, **options)
             sheet.text(at + 4, y, text, TEXT, va="center")
     sheet.lines([[(left + 104, -9), (left + 104, -5)]], 0.3, INK, 2, linestyles=(0, (4, 2)))

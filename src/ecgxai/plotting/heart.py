@@ -1,5 +1,7 @@
 """One heartbeat: the loop of the heart vector beside the twelve leads that look at it."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.patches import Circle, Rectangle
 
@@ -62,7 +64,7 @@ def _loop(sheet, middle, beat, across, up, name, ends) -> None:
     """
     centre = PAPER / 2 - 0.5
     for millivolt in (0.5, 1.0):
-        ring = {"radius": millivolt * LOOP_GAIN, "facecolor": "none", "edgecolor": PAPER_PALE["coarse"]}
+        ring: dict[str, Any] = {"radius": millivolt * LOOP_GAIN, "facecolor": "none", "edgecolor": PAPER_PALE["coarse"]}
         sheet.axes.add_patch(Circle((centre, middle), linewidth=sheet.points(0.15), zorder=2, **ring))
     level = [(centre - REACH, middle), (centre + REACH, middle)]
     upright = [(centre, middle - REACH), (centre, middle + REACH)]

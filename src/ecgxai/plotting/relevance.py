@@ -54,7 +54,7 @@ def to_numpy(values) -> np.ndarray:
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
-def check_relevance(relevance, shape: tuple[int, int] | None = None) -> np.ndarray:
+def check_relevance(relevance, shape: tuple[int, ...] | None = None) -> np.ndarray:
     """Return relevance as a float64 array (12, T), or say what is wrong with it.
 
     Parameters

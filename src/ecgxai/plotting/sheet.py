@@ -5,6 +5,7 @@ import sys
 from functools import cache
 from io import BytesIO
 from math import ceil
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -137,7 +138,7 @@ class Sheet:
         size = ((full_width + nudge) / inch, (full_height + nudge) / inch)
         self.figure = CourseFigure(figsize=size, dpi=PIXELS_PER_MM / self.zoom * inch, facecolor="white")
         name_our_drawing_to_ipython()
-        limits = {"xlim": (-EDGE, width + EDGE), "ylim": (-foot, height + head)}
+        limits: dict[str, Any] = {"xlim": (-EDGE, width + EDGE), "ylim": (-foot, height + head)}
         self.axes = self.figure.add_axes((0, 0, 1, 1), autoscale_on=False, **limits)
         self.axes.set_axis_off()
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ecgxai.ecg.record import ECG
-from ecgxai.ecg.waves import Wave
+from ecgxai.ecg.waves import Kind, Wave
 from ecgxai.plotting import plot_ecg
 from ecgxai.plotting.relevance import check_relevance
 from ecgxai.plotting.sheet import CourseFigure
@@ -113,8 +113,8 @@ def beat_average(
 def whole_beats(peaks: Sequence[Wave] | Sequence[int], samples: int, left: int, right: int) -> np.ndarray:
     """Return the R peaks that have ``left`` samples before them and ``right`` from them on inside the recording."""
     waves = [peak for peak in peaks if isinstance(peak, Wave)]
-    centres = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None] if waves else peaks
-    centres = np.array(list(centres), int)
+    found = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None] if waves else peaks
+    centres = np.array(list(found), int)
     return centres[(centres >= left) & (centres + right <= samples)]
 
 
@@ -122,9 +122,11 @@ def _average_waves(waves: Sequence[Wave], centres: set[int], left: int) -> tuple
     """Return P, QRS and T at the median of their borders from the R peak, over the beats at ``centres``."""
     r_peak = {wave.beat: wave.peak for wave in waves if wave.kind == "QRS" and wave.peak in centres}
     average = []
+    kind: Kind
     for kind in ("P", "QRS", "T"):
         own = [wave.shift(left - r_peak[wave.beat]) for wave in waves if wave.kind == kind and wave.beat in r_peak]
         if own:
             borders = np.median([(wave.onset, wave.peak, wave.offset) for wave in own], axis=0)
-            average.append(Wave(kind, 0, *(int(border + 0.5) for border in borders)))
+            onset, peak, offset = (int(border + 0.5) for border in borders)
+            average.append(Wave(kind, 0, onset, peak, offset))
     return tuple(average)

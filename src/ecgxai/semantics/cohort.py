@@ -320,8 +320,13 @@ def explain_cohort(
     ------
     CheckpointError : the checkpoint is damaged or was made by another model, method or window
     """
-    pathology = pathology or (model.pathology if getattr(model, "pathology", None) in CRITERIA else None)
-    settings = {"method": method, **{key: _signature(value) for key, value in parameters.items()}, "target": target}
+    own = getattr(model, "pathology", None)
+    pathology = pathology or (own if own in CRITERIA else None)
+    settings: dict = {
+        "method": method,
+        **{key: _signature(value) for key, value in parameters.items()},
+        "target": target,
+    }
     settings |= {"pathology": pathology, "window": [start, samples], "model": _signature(model)}
     cohort = Cohort(settings)
     if checkpoint is not None and Path(checkpoint).exists():

@@ -101,7 +101,8 @@ class RelevanceTable:
 
         Colours of a lift are on a logarithmic scale: white is 1, orange more than an even spread, blue less.
         """
-        rows, columns, time = self.names[0], ("share",), ""
+        columns: tuple[str, ...] = ("share",)
+        rows, time = self.names[0], ""
         if len(self.names) > 1:
             columns, areas = self.names[1], self.area.sum(0)
             time = "; time: " + ", ".join(f"{name} {percent(area)}" for name, area in zip(columns, areas, strict=True))
