@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import ipywidgets as widgets
+import jupytext
 import nbformat
 import numpy as np
 import pytest
@@ -227,6 +228,37 @@ def test_questions_without_answer_or_explanation_are_refused():
 
 
 # What every notebook must have.
+
+SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))
+PARTS = (
+    r"\*\*You will be able to\*\*",
+    r"\*\*Before:\*\*",
+    "## Exercises",
+    "## Take away",
+    "## Go further",
+    "## References",
+)
+KINDS = ("Write code", "Predict", "Find the bug", "[Ii]nterpret")
+
+
+@pytest.mark.parametrize("source", SOURCES[1:], ids=lambda source: source.stem)
+def test_every_notebook_has_its_parts(source):
+    """Notebook 00 is a page of orientation; the others have all of it, in this order."""
+    cells = jupytext.read(source, fmt="py:percent").cells
+    prose = "\n\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    places = [re.search(f"^{part}", prose, re.M) for part in PARTS]
+    assert all(places), [part for part, place in zip(PARTS, places, strict=True) if place is None]
+    assert [place.start() for place in places] == sorted(place.start() for place in places)
+    assert len(re.findall(r"^> \*\*Think first\.\*\*", prose, re.M)) >= 2
+    after = prose[places[PARTS.index("## Exercises")].start() :]
+    for kind in KINDS:
+        assert re.search(rf"^\*\*(\d\.? )?[^*]*{kind}", after, re.M), kind
+    titles = [cell.metadata.get("title", "") for cell in cells]
+    assert {"quiz", "progress"} <= set(titles)
+    number = source.stem[:2]
+    assert (ROOT / "src" / "ecgxai" / "checks" / f"notebook_{number}.py").exists()
+    asked = [cell for cell in cells if cell.metadata.get("answers")]
+    assert len(asked) == sum(bool(re.fullmatch(r"check \d+", title)) for title in titles) >= 4
 
 
 @pytest.mark.parametrize("module", MODULES)
