@@ -8,6 +8,7 @@
 #
 # - check that everything is installed and see which data are in use,
 # - use an explorer: controls above, picture below,
+# - do an exercise and have it checked,
 # - find your way through the course.
 #
 # **Before:** some Python. No cardiology. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
@@ -24,6 +25,7 @@ from textwrap import shorten
 import torch
 
 import ecgxai
+from ecgxai.checks import notebook_00 as check
 from ecgxai.explorers import ECGExplorer
 from ecgxai.plotting import plot_ecg
 
@@ -80,7 +82,36 @@ plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.
 ECGExplorer(model="RBBB", method="integrated_gradients")
 
 # %% [markdown]
-# ## 5 The way through the course
+# ## 5 An exercise, its check, a quiz
+#
+# Each notebook ends with exercises. A task names a variable or a function, the cell below it has room for it, and the next
+# cell checks it: ✓ right, ✗ not yet, with a hint, ○ not done yet. Checks accept any right answer, never show the solution, and
+# stay on your computer. Solutions are in the folder `notebooks/solutions`. Here is a small one to warm up.
+#
+# **1 Write code.** A network looks at 4 s of a recording, 500 samples a second. How many are that in each lead? Put the number
+# into `samples`, run the cell, then the check.
+
+# %% exercise 1 tags=["solution"] answers=["samples"]
+# Exercise 1: the number of samples in 4 s at 500 Hz.
+samples = 4 * 500
+
+# %% check 1
+check.samples_in_window(samples)
+
+# %% [markdown]
+# A quiz explains every option, also the right one. In the text, a prompt like the next line comes before the cell that
+# answers it; a sentence on paper is worth more than a glance at the answer.
+#
+# > **Think first.** What would you have to know before a heatmap may be believed?
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
+
+# %% [markdown]
+# ## 6 The way through the course
 #
 # | notebook | after it, you can |
 # |---|---|
@@ -97,9 +128,7 @@ ECGExplorer(model="RBBB", method="integrated_gradients")
 # | [10 Your own ECG](10_your_own_ecg.ipynb) | bring a recording and explain it |
 #
 # Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may
-# begin with 06 and come back.
-#
-# Go on with [01 Inside AlexNet](01_inside_alexnet.ipynb).
+# begin with 06 and come back. The [glossary](../GLOSSARY.md) explains words of both worlds.
 
 # %% [markdown]
 # ## If something fails
