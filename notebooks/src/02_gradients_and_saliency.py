@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 02 Gradients and saliency
 #
-# Which pixels does a network's answer rest on? The first answer was a derivative, and most of what followed repairs
-# something about it. This notebook puts the gradient and all its descendants beside class activation maps and occlusion,
-# on pictures whose objects are known to the pixel: there a map can be right or wrong, and not only beautiful.
+# Which pixels does a network's answer rest on? The first [saliency maps](../GLOSSARY.md#saliency-map) were derivatives, and most
+# of what followed repairs something about them. This notebook puts the gradient and its descendants beside class activation
+# maps and occlusion, on pictures whose objects are known to the pixel: there a map can be right or wrong, and not only beautiful.
 #
 # **You will be able to**
 #
@@ -28,17 +28,18 @@ from torch import nn
 from torch.nn import functional
 
 import ecgxai
+from ecgxai.checks import notebook_02 as check
 from ecgxai.images.io import load_photograph
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, normalise, preprocess, top_classes
 from ecgxai.paths import checkout
-from ecgxai.plotting import percent, plot_image, plot_image_grid, plot_matrix
+from ecgxai.plotting import percent, plot_image_grid, plot_matrix, plot_tiles
 
 # %% [markdown]
 # ## 1 A scene and a photograph
 #
-# The scene was drawn by a program, so every pixel of the cat and of the car is known. The network for it is a small AlexNet
-# that was trained on such scenes and knows twelve classes.
+# The scene was drawn by a program, so every pixel of the cat and of the car is known. The network is the small AlexNet of
+# notebook 01, with its twelve classes.
 
 # %% scene
 scene = make_scene(186, objects=2)
@@ -48,11 +49,12 @@ masks = {thing.label: thing.mask for thing in scene.objects}
 cat, car = (network.class_names.index(name) for name in ("cat", "car"))
 print("the network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_classes(network, x, 3)))
 print("they cover      ", ", ".join(f"{name} {percent(mask.mean())}" for name, mask in masks.items()))
-plot_image(scene.image, mask=masks, title="The scene, its objects outlined")
+caption = "the scene, its objects outlined"
+plot_tiles({caption: scene.image}, masks={caption: masks["cat"] | masks["car"]}, side=54)
 
 # %% [markdown]
-# For the photograph the ImageNet weights are used where they have been downloaded. Without them the small network has to do: it has
-# no class for such a picture, and must still name one. A map then explains that answer, right or wrong.
+# For the photograph the ImageNet weights are used where they have been downloaded. The small network has no class for such a
+# picture, and must still name one; a map then explains that answer, right or wrong.
 
 # %% photograph
 photo = load_photograph("china")
@@ -63,8 +65,8 @@ print("the network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_
 # %% [markdown]
 # ## 2 The gradient
 #
-# To first order, a small change $\delta$ of the picture changes the logit $f_c$ of class $c$ by $\nabla f_c \cdot \delta$. The gradient says how
-# much each pixel *could* change the answer [1]:
+# To first order, a small change $\delta$ of the picture changes the logit $f_c$ of class $c$ by $\nabla f_c \cdot \delta$. The
+# gradient says how much each pixel *could* change the answer [1]:
 #
 # $$R = \frac{\partial f_c}{\partial x} \in \mathbb{R}^{3 \times 224 \times 224}$$
 #
@@ -160,8 +162,9 @@ for name in names:
     cost[name] = count
 
 # %% [markdown]
-# Colours are full from the 99th percentile of $|R|$ on: a few peaks would leave the rest of a gradient map pale. What is below a tenth of that is left out. Under each title: how much of the positive relevance lies on the cat. A map that knows nothing would have as much there as the cat has
-# of the picture.
+# Colours are full from the 99th percentile of $|R|$ on: a few peaks would leave the rest of a gradient map pale. What is below
+# a tenth of that is left out. Under each title: how much of the positive relevance lies on the cat. A map that knows nothing
+# would have as much there as the cat has of the picture.
 
 
 # %% share
@@ -193,6 +196,9 @@ plot_image_grid(
 # as coarse as the last feature maps, 13 × 13. Perturbation gives tiles as large as the window. **A map's texture is the method's, not the network's.**
 #
 # Now the photograph.
+#
+# > **Think first.** Which maps will draw the building most finely? And what could you measure to find out whether a fine
+# > drawing is about the class? (Section 8 does.)
 
 # %% photograph maps
 some = (
@@ -215,17 +221,15 @@ plot_image_grid(
 )
 
 # %% [markdown]
-# **Think first.** Guided backpropagation and deconvnet draw the building finely. Does that show that the network has understood the
-# building? Section 8 has a test.
-#
 # ## 4 Which methods answer for the class?
 #
 # A scene with two objects has two right answers. Asked about the cat, a map should lie on the cat; asked about the car, on the
 # car. A method that ignores the question is right in half of the cases.
 #
-# **Think first.** Two logits share every layer but the last. What must happen there for two gradients to differ at all?
+# A small test with the cheap methods: twelve fresh scenes, both objects of each explained in turn.
 #
-# Here a small test with the cheap methods: twelve fresh scenes, both objects of each explained in turn.
+# > **Think first.** Two logits share every layer but the last. How do the gradients of "cat" and "car" come to differ at all?
+# > Guess the correlation of the two maps, from −1 to 1, for the gradient and for guided backpropagation.
 
 # %% two objects
 SCENES = [make_scene(700 + i, objects=2) for i in range(12)]
@@ -272,7 +276,7 @@ rows = {name: row for name, row in stored["methods"].items() if name in ecgxai.M
 rows = dict(sorted(rows.items(), key=lambda item: item[1]["on the object"]))
 y = np.arange(len(rows))
 
-fig, (left, middle) = plt.subplots(1, 2, figsize=(10, 0.21 * len(rows) + 1.2), sharey=True, layout="constrained")
+fig, (left, middle) = plt.subplots(1, 2, figsize=(9, 0.19 * len(rows) + 1.2), sharey=True, layout="constrained")
 left.barh(y, [row["on the object"] for row in rows.values()], color="#9aa5b1")
 left.errorbar(
     [row["on the object"] for row in rows.values()],
@@ -389,6 +393,7 @@ plot_image_grid(
     by_noise,
     columns=7,
     clip=99,
+    threshold=0.1,
     mask=masks["cat"],
     notes={name: f"{percent(share(relevance, masks['cat']))} on the cat" for name, relevance in by_noise.items()},
     title="SmoothGrad and VarGrad, explained: cat",
@@ -397,7 +402,10 @@ plot_image_grid(
 # %% [markdown]
 # ## 6 Saturation
 #
-# A gradient is local. The smallest example: $f(x) = 1 - \mathrm{ReLU}(1 - x)$ rises to 1 and stays there.
+# A gradient is local, and blind to [saturation](../GLOSSARY.md#saturation). The smallest example: $f(x) = 1 - \mathrm{ReLU}(1 - x)$
+# rises to 1 and stays there.
+#
+# > **Think first.** Sketch $f$ from 0 to 3. What is the gradient at $x = 2$, and how much of $f(2)$ is due to $x$?
 
 # %% tiny
 tiny = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).eval()
@@ -413,7 +421,8 @@ for name in ("gradient", "gradient_x_input", "integrated_gradients", "deeplift")
     print(f"{title(name):22s}{float(ecgxai.attribute(tiny, two, name, target=0)):6.2f}")
 
 # %% [markdown]
-# At $x = 2$ the whole value of $f$ is due to $x$, and the gradient is 0: raising or lowering $x$ a little does nothing. A method that looks at the whole way from 0 to 2 finds what was gained.
+# At $x = 2$ the whole value of $f$ is due to $x$, and the gradient is 0: raising or lowering $x$ a little does nothing. A method
+# that looks at the whole way from 0 to 2 finds what was gained.
 #
 # The same on AlexNet. Let the scene grow out of a baseline $x'$ along a straight path and watch the logit and its slope:
 #
@@ -447,11 +456,12 @@ print(f"sum of gradient × input:           {float(times_input.sum()):7.2f}")
 #
 # ## 7 Integrated gradients and the baseline
 #
-# **Integrated gradients** averages the gradient over the whole path [5]:
+# [Integrated gradients](../GLOSSARY.md#integrated-gradients) averages the gradient over the whole path [5]:
 #
 # $$R = (x - x') \odot \int_0^1 \nabla f_c\big(x' + \alpha (x - x')\big)\, d\alpha, \qquad \sum_i R_i = f_c(x) - f_c(x')$$
 #
-# The second equation, **completeness**, is a test that needs no truth: it holds for every network, every target, every baseline.
+# The second equation, [completeness](../GLOSSARY.md#completeness), is a test that needs no truth: it holds for every network,
+# every target, every baseline.
 
 
 # %% my integrated gradients
@@ -497,7 +507,8 @@ for steps in (8, 32, 128):
     print(f"{steps:5d} {a:9.1%} {b:18.1%} {c:16.1%}")
 
 # %% [markdown]
-# **The baseline** should mean "nothing there". Nobody knows what that is for a picture. Five candidates, and what the network says to them:
+# **The [baseline](../GLOSSARY.md#baseline)** should mean "nothing there". Nobody knows what that is for a picture. Five
+# candidates, and what the network says to them:
 
 # %% baselines
 black = normalise(torch.zeros(3, 224, 224, dtype=torch.uint8))
@@ -524,6 +535,7 @@ plot_image_grid(
     by_baseline,
     columns=6,
     clip=99,
+    threshold=0.1,
     mask=masks,
     notes=notes,
     title="Integrated gradients of 'cat' from five baselines",
@@ -572,7 +584,8 @@ for name in asked:
         relevance = ecgxai.attribute(network, x, name, target=target, **FEWER.get(name, {}))
         by_class[f"{label}: {title(name)}"] = relevance
         notes[f"{label}: {title(name)}"] = f"{percent(share(relevance, masks[label]))} on the {label}"
-plot_image_grid(x, by_class, columns=7, clip=99, mask=masks, notes=notes, title="The same scene, two questions")
+heading = "The same scene, two questions"
+plot_image_grid(x, by_class, columns=7, clip=99, threshold=0.1, mask=masks, notes=notes, title=heading)
 
 # %% [markdown]
 # The numbers of section 4 again, as a picture: the correlation between the maps of the two classes, over twelve scenes.
@@ -587,13 +600,14 @@ plt.show()
 print(f"guided backpropagation {alike['guided_backprop']:.2f}, deconvnet {alike['deconvnet']:.2f}")
 
 # %% [markdown]
-# Where a bar is long, the reason is this: on the way down, negative parts are dropped at every ReLU, and what is left is mostly decided by the first layers and the picture, an
-# edge detector with the network's filters; this can be shown for random weights [10], and maps of a network with randomised
-# weights look alike too [11]. Such a map may illustrate what the first layers respond to. It is weak evidence about a decision.
+# Where a bar is long, the reason is this: on the way down, negative parts are dropped at every ReLU, and what is left is mostly
+# decided by the first layers and the picture, an edge detector with the network's filters; this can be shown for random
+# weights [10], and maps of a network with randomised weights look alike, too [11]. Such a map may illustrate what the first
+# layers respond to. It is weak evidence about a decision.
 #
 # ## 9 Grad-CAM
 #
-# Grad-CAM doesn't go down to the pixels [12]. It stops at the last feature maps $A_k$, weighs each by its mean gradient and keeps what is
+# [Grad-CAM](../GLOSSARY.md#grad-cam) doesn't go down to the pixels [12]. It stops at the last feature maps $A_k$, weighs each by its mean gradient and keeps what is
 # positive:
 #
 # $$w_k = \frac{1}{|\text{places}|} \sum_{ij} \frac{\partial f_c}{\partial A_{kij}}, \qquad R = \mathrm{ReLU} \sum_k w_k A_k$$
@@ -649,7 +663,7 @@ print("mine - captum:", difference(mine, theirs))
 print("mine - ecgxai:", difference(mine, ours))
 
 # %% [markdown]
-# **Think first.** With smaller windows the map gets finer. What else happens to it?
+# > **Think first.** With smaller windows the map gets finer. What happens to the largest fall of the logit, and why?
 
 # %% window size
 by_window, notes = {}, {}
@@ -673,7 +687,8 @@ plot_image_grid(x, by_window, columns=8, mask=masks["cat"], notes=notes, title=h
 #
 # ## 11 What they cost
 #
-# Time depends on the machine; the number of passes through the network doesn't. Counted in section 3 (a pass or two beyond the samples goes into finding Grad-CAM's layer and the like):
+# Time depends on the machine; the number of passes through the network doesn't. Counted in section 3 (a pass or two beyond the
+# samples goes into finding Grad-CAM's layer and the like):
 
 # %% cost
 print(f"{'one map':26s}{'pictures forward':>18s}{'gradients back':>16s}")
@@ -695,24 +710,30 @@ explorer
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell; solutions are in `solutions/02_gradients_and_saliency.ipynb`.
+# A check follows each.
 #
-# **1 Predict, then look.** What is SmoothGrad with σ = 0 and 50 samples? And VarGrad? And integrated gradients with the picture itself as the
-# baseline? Write down three answers before you run anything.
+# **1. Predict, then look.** What is SmoothGrad with σ = 0 and 50 samples? And VarGrad? And integrated gradients with the
+# picture itself as the baseline? Write `predicted`, a dict with the keys `"smoothgrad"`, `"vargrad"` and `"integrated_gradients"`;
+# each value is `"gradient"`, `"gradient_x_input"` or `"zero"`. Only then compute the three for the cat: `maps_of`, with
+# the same keys.
 
-# %% exercise 1 tags=["solution"]
-# Exercise 1: compute the three maps; compare the first with `gradient(network, x, cat)`, print the largest value of the others.
-still = ecgxai.attribute(network, x, "smoothgrad", target=cat, noise=0, samples=50)
-print("SmoothGrad - gradient:", difference(still, gradient(network, x, cat)))
-print("VarGrad:", float(ecgxai.attribute(network, x, "vargrad", target=cat, noise=0, samples=50).abs().max()))
-itself = ecgxai.attribute(network, x, "integrated_gradients", target=cat, baseline=x)
-print("integrated gradients from x:", float(itself.abs().max()))
-# The gradient, up to rounding; a variance of equal things, so 0 up to rounding; exactly 0, for x - x' = 0: compared with itself, the
-# picture has gained nothing.
+# %% exercise 1 tags=["solution"] answers=["predicted", "maps_of"]
+# Exercise 1: three predictions; then three maps of `x` for `cat`, by ecgxai.attribute with `noise=0` or `baseline=x`.
+predicted = {"smoothgrad": "gradient", "vargrad": "zero", "integrated_gradients": "zero"}
+still = {"noise": 0, "samples": 50}
+maps_of = {name: ecgxai.attribute(network, x, name, target=cat, **still) for name in ("smoothgrad", "vargrad")}
+maps_of["integrated_gradients"] = ecgxai.attribute(network, x, "integrated_gradients", target=cat, baseline=x)
+print("SmoothGrad - gradient:", difference(maps_of["smoothgrad"], gradient(network, x, cat)))
+for name in ("vargrad", "integrated_gradients"):
+    print(f"{title(name)}: at most {float(maps_of[name].abs().max()):.0e}")
+# The gradient, up to rounding; a variance of equal things, so 0 up to rounding; exactly 0, for x - x' = 0.
+
+# %% check 1
+check.still(predicted, maps_of, network=network, x=x, target=cat)
 
 # %% [markdown]
-# **2 Find the bug.** A colleague's integrated gradients gives a plausible map from a black baseline. Which test of section 7 shows that it's
-# wrong, and which line is it?
+# **2. Find the bug.** A colleague's integrated gradients gives a plausible map from a black baseline. Which test of section 7
+# shows that it's wrong? Apply it, then mend the function, under the name `mended`, with the same arguments.
 
 
 # %% buggy
@@ -726,55 +747,82 @@ def colleagues_integrated_gradients(network, x, target, baseline, steps=64):
 wrong = colleagues_integrated_gradients(network, x, cat, black)
 print(f"correlation with the map of section 7: {correlation(wrong, by_baseline['black']):.2f}")
 
-# %% exercise 2 tags=["solution"]
-# Exercise 2: print the sum of `wrong`, the sum of a correct map, and what they should be. Then mend the function.
+
+# %% exercise 2 tags=["solution"] answers=["mended"]
+# Exercise 2: compare the sum of `wrong` with what it should be; then def mended(network, x, target, baseline, steps=64).
+def mended(network, x, target, baseline, steps=64):
+    """Integrated gradients."""
+    alphas = torch.linspace(0, 1, steps)[:, None, None, None]
+    grads = torch.cat([gradient(network, baseline + part * (x - baseline), target) for part in alphas.split(8)])
+    return (x - baseline) * grads.mean(0)
+
+
 with torch.no_grad():
     gained = float(network(x)[cat] - network(black)[cat])
 print(f"should be {gained:.2f}; colleague {float(wrong.sum()):.2f}; ", end="")
-print(f"correct {float(integrated_gradients(network, x, cat, black, 64).sum()):.2f}")
-# Completeness fails. The last line multiplies by x instead of x - baseline. From the zero of the network's input nobody would have
-# noticed: there the two are the same.
+print(f"mended {float(mended(network, x, cat, black).sum()):.2f}")
+# Completeness fails: the last line multiplied by x instead of x - baseline. From the zero of the network's input nobody would
+# have noticed, for there the two are the same.
+
+# %% check 2
+check.mended_path(mended)
 
 # %% [markdown]
-# **3 Write code.** Grad-CAM needs no last layer. Compute it at the ReLU after each of the five convolutions (`features.1`, `.4`, `.7`, `.9`, `.11`) for the 24 questions
-# of section 4, and print at which layers it finds the right object.
+# **3. Write code.** Grad-CAM needs no last layer: with `layer="features.4"` it works on the maps of that one. Take the ReLU after each of the five
+# convolutions (`features.1`, `.4`, `.7`, `.9`, `.11`), ask the 24 questions of section 4, and let `correct` say for each of these
+# names how many of the 24 are answered rightly.
 
-# %% exercise 3 tags=["solution"]
+# %% exercise 3 tags=["solution"] answers=["correct"]
 # Exercise 3: loop over the layers; `both("grad_cam", layer=...)` and `right(...)` of section 4 do the rest.
+correct = {}
 for name in ("features.1", "features.4", "features.7", "features.9", "features.11"):
-    maps_here = both("grad_cam", layer=name)
-    on_object = np.mean([share(maps_here[0, i], scene.objects[0].mask) for i, scene in enumerate(SCENES)])
-    print(f"{name:12s}{right(maps_here).sum():3d} of 24 right, {percent(on_object)} on the explained object")
-area = np.mean([scene.objects[0].mask.mean() for scene in SCENES])
-print(f"the object covers {percent(area)}")
-# Early feature maps are finer, but their channels stand for edges and colours, which no object has to itself; one weight for a whole
-# channel can't tell the cat's edges from the car's.
+    found = both("grad_cam", layer=name)
+    correct[name] = int(right(found).sum())
+    on_object = np.mean([share(found[0, i], scene.objects[0].mask) for i, scene in enumerate(SCENES)])
+    print(f"{name:12s}{correct[name]:3d} of 24 right, {percent(on_object)} on the explained object")
+# Early feature maps are finer, but their channels stand for edges and colours, which no object has to itself; one weight for a
+# whole channel can't tell the cat's edges from the car's.
+
+# %% check 3
+check.grad_cam_by_layer(correct, network=network, scenes=SCENES)
 
 # %% [markdown]
-# **4 Interpret, then test.** Under a guided backpropagation map somebody writes: "the network recognises the cat by its ears and whiskers". If
-# that were so, a network that has *forgotten the classes* should give another map. Randomise the last dense layer and compare, for guided backpropagation and for two
-# methods of your choice.
+# **4. Test, then interpret.** Under a guided backpropagation map somebody writes: "the network recognises the cat by its ears
+# and whiskers". Make a network that has *forgotten the classes*: `forgetful`, a `deepcopy` of `network` with new random weights in
+# `classifier[6]`. Let `correlations` hold, for `"guided_backprop"` and two methods of your choice, the correlation of the maps of
+# the cat before and after (`correlation` of section 4). Which `statement` may be made of a map that stays nearly the same?
+#
+# - A: the sentence is confirmed, for the ears and whiskers are still drawn;
+# - B: the map can't be evidence for what the last layer knew about cats;
+# - C: the last layer doesn't matter, so the features below must have decided for "cat".
 
-# %% exercise 4 tags=["solution"]
-# Exercise 4: copy the network, draw new weights for `classifier[6]`, correlate the maps before and after.
+# %% exercise 4 tags=["solution"] answers=["forgetful", "correlations", "statement"]
+# Exercise 4: a copy of the network with new weights in classifier[6]; correlations by method; "A", "B" or "C".
 from copy import deepcopy
 
 forgetful = deepcopy(network)
 torch.manual_seed(1)
 nn.init.normal_(forgetful.classifier[6].weight, std=float(network.classifier[6].weight.detach().std()))
-print("the new network sees", top_classes(forgetful, x, 2))
+print("the new network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_classes(forgetful, x, 2)))
+correlations = {}
 for name in ("guided_backprop", "deconvnet", "integrated_gradients", "grad_cam"):
     before, after = (ecgxai.attribute(net, x, name, target=cat, **FEWER.get(name, {})) for net in (network, forgetful))
-    print(f"{title(name):26s}{correlation(before, after):6.2f}")
-# A map that stays cannot have been about what the last layer knew. Notebook 05 makes a test of this, layer by layer.
+    correlations[name] = correlation(before, after)
+    print(f"{title(name):26s}{correlations[name]:6.2f}")
+statement = "B"
+# Notebook 05 makes a test of this, layer by layer.
+
+# %% check 4
+check.forgetful_network(forgetful, correlations, statement, network=network, x=x, target=cat)
 
 # %% [markdown]
-# **5 Design an experiment.** Choose the σ of SmoothGrad that puts the largest share on the explained object in the twelve scenes of section 4. Would you
-# report that share? Measure the same σ on twelve other scenes first.
+# **5. Design an experiment.** Which σ of SmoothGrad puts most positive relevance on the explained object? With 8 samples, let
+# `tried` hold for each σ of your choice the mean share on the first object of the twelve `SCENES`, and `best` the σ with the
+# largest. Would you report that share? Measure `fresh`, that of `best` on twelve other scenes, `make_scene(800 + i, objects=2)`.
 
 
-# %% exercise 5 tags=["solution"]
-# Exercise 5: try some σ with 8 samples on SCENES; take the best to `make_scene(800 + i, objects=2)`.
+# %% exercise 5 tags=["solution"] answers=["tried", "best", "fresh"]
+# Exercise 5: {σ: mean share on SCENES}, the best σ, its mean share on fresh scenes.
 def mean_share(scenes, noise):
     """Mean share of the positive relevance on the first object of each scene."""
     batch = torch.stack([preprocess(scene.image) for scene in scenes])
@@ -790,6 +838,18 @@ print({noise: percent(value) for noise, value in tried.items()})
 print(f"best σ = {best}: {percent(tried[best])} where it was chosen, {percent(fresh)} on fresh scenes")
 # The first number was the largest of five and is likely to be too good; only the second may be reported.
 
+# %% check 5
+check.best_noise(tried, best, fresh)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
+
 # %% [markdown]
 # ## Take away
 #
@@ -800,6 +860,15 @@ print(f"best σ = {best}: {percent(tried[best])} where it was chosen, {percent(f
 # - Grad-CAM is coarse, scaled to 1, and keeps one weight for each feature map.
 # - Finding the object and answering for the class are two tests. Use scenes with two objects for the second, and a random map for chance.
 # - Report a method with its parameters. Check a library's numbers before you trust its name.
+#
+# ## Go further
+#
+# - [Notebook 03](03_layer_wise_relevance.ipynb) hands the logit back by rules, [notebook 04](04_sign.ipynb) asks what the factor
+#   "times input" hides, [notebook 05](05_can_you_trust_it.ipynb) randomises a network layer by layer.
+# - Sturmfels, Lundberg, Lee [6] let you change the baseline of integrated gradients with the mouse.
+# - Covert, Lundberg, Lee 2021, Explaining by removing, Journal of Machine Learning Research 22(209),
+#   [arXiv:2011.14878](https://arxiv.org/abs/2011.14878): all methods that take parts away, in one frame.
+# - Try: occlude with the blurred picture of section 7 instead of grey. Which tiles change most?
 #
 # ## References
 #
