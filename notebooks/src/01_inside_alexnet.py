@@ -3,7 +3,8 @@
 #
 # In 2012 AlexNet won the ImageNet competition by a wide margin and began the present age of deep learning [1]. It has
 # eight layers with weights, few enough to look at every one. Before asking *why* a network said what it said, this
-# notebook asks what is inside: filters, feature maps, classes, and the pictures that its units like best.
+# notebook asks what is inside: filters, [feature maps](../GLOSSARY.md#feature-map), classes, and the pictures that its units
+# like best.
 #
 # **You will be able to**
 #
@@ -23,6 +24,7 @@ import torch
 from torch.nn import functional
 
 import ecgxai
+from ecgxai.checks import notebook_01 as check
 from ecgxai.explorers import NetworkExplorer
 from ecgxai.images.io import load_image, load_photograph, photographs
 from ecgxai.images.scenes import SIZE, make_scene
@@ -55,7 +57,8 @@ best = dict(zip((f"scene {i}: {', '.join(scenes[i].labels)}" for i in range(3)),
 plot_tiles(dict(zip(best, X, strict=False)), bars=best, side=34, title="Scenes, and the five most probable classes")
 
 # %% [markdown]
-# The shares below a picture are the **softmax** of the network's outputs, the *logits* $f_c$:
+# The shares below a picture are the [softmax](../GLOSSARY.md#softmax) of the network's outputs, the
+# [logits](../GLOSSARY.md#logit) $f_c$:
 #
 # $$p_c = \frac{e^{f_c}}{\sum_k e^{f_k}}$$
 #
@@ -138,10 +141,9 @@ notes = {"picture": f"outlined: what ({i}, {j}) sees", "after the ReLU": "negati
 plot_tiles(tiles, notes=notes, masks={"picture": seen}, side=40, label="value of the map")
 
 # %% [markdown]
-# The map is large where the picture looks like the filter and negative where it looks like its opposite. The **ReLU**
-# that follows,
-# $\max(0, z)$, keeps the first and forgets the second. A map may still light up on plain areas: the filter's weights need not add up
-# to zero, so it answers to colour and brightness too.
+# The map is large where the picture looks like the filter and negative where it looks like its opposite. The
+# [ReLU](../GLOSSARY.md#relu) that follows, $\max(0, z)$, keeps the first and forgets the second. A map may still light up on
+# plain areas: the filter's weights need not add up to zero, so it answers to colour and brightness too.
 
 # %% [markdown]
 # ## 3 Layers, and what their units see
@@ -163,13 +165,14 @@ print(f"{'in total':48s}{sum(row.parameters for row in table):13,}")
 # Maps get smaller and more numerous: less *where*, more *what*. Most of the parameters sit in the first dense layer,
 # which joins every place to every unit.
 #
-# **The receptive field** is the part of the picture that one unit sees. A layer with kernel size $k$, stride $t$ and
-# padding $q$ widens the field
-# $r$ by $k - 1$ steps, each as long as the product $s$ of all strides before; the centre $c$ of its first unit moves along [3]:
+# **The [receptive field](../GLOSSARY.md#receptive-field)** is the part of the picture that one unit sees. A layer with kernel
+# size $k$, stride $t$ and padding $q$ widens the field $r$ by $k - 1$ steps, each as long as the product $s$ of all strides
+# before; the centre $c$ of its first unit moves along [3]:
 #
 # $$r \leftarrow r + (k - 1)\, s, \qquad c \leftarrow c + \big(\tfrac{k - 1}{2} - q\big)\, s, \qquad s \leftarrow t\, s$$
 #
-# **Think first.** The formula says where a unit *can* look. How could one measure where it *does* look?
+# > **Think first.** The formula says where a unit *can* look. Name a quantity, to be computed for each pixel, that says where
+# > it *does* look. Where in the field do you expect it to be largest?
 
 # %% receptive fields by formula
 field, stride, centre = 1, 1, 0.0
@@ -310,6 +313,9 @@ if net.source == "embedded":
 #
 # Now photographs. The course has the right to show those that installed packages bring along, with their credits; more
 # come with `data/download_images.sh`.
+#
+# > **Think first.** The embedded network knows twelve classes. What will it say to a photograph of something else: *I don't
+# > know*, one twelfth each, or one of the twelve? With what share?
 
 # %% photographs
 shots = {name: preprocess(load_photograph(name)) for name in list(photographs())[:4]}
@@ -332,9 +338,6 @@ if my_photo:
     plot_tiles({Path(my_photo).name: mine}, bars={Path(my_photo).name: top_k(net, mine)}, side=60)
 
 # %% [markdown]
-# **Think first.** The embedded network knows twelve classes. What will it say to a photograph of something else: *I
-# don't know*, one twelfth each, or one of the twelve?
-#
 # Softmax has no way to say *I don't know*: its shares add up to 1 whatever comes in. One may hope that the largest share
 # is at least smaller where nothing fits.
 #
@@ -376,8 +379,8 @@ for name, group in groups.items():
 # %% [markdown]
 # ## 6 Activation maximisation
 #
-# Instead of searching for pictures that a unit likes, one can compute one. Take the network as fixed and the picture as
-# the unknown, and climb [6, 7]:
+# Instead of searching for pictures that a unit likes, one can compute one: take the network as fixed, the picture as the
+# unknown, and climb. This is [activation maximisation](../GLOSSARY.md#activation-maximisation) [6, 7]:
 #
 # $$x^* = \arg\max_x \; f_c(x) - \lambda\, \Omega(x), \qquad x \leftarrow x + \eta\, \frac{g}{\|g\|_{\text{rms}}}, \quad g = \frac{\partial f_c}{\partial x}$$
 #
@@ -407,8 +410,9 @@ plot_tiles(tiles, notes=notes, bars={label: top_k(net, one, 2) for label, one in
 # here on the objective is therefore the *log odds* of the class, $f_c - \log \sum_{k \neq c} e^{f_k}$: the parameter
 # `contrast=1`. Exercise 4 compares the two.
 #
-# Why noise? The gradient may change every pixel on its own, and small changes add up over 150,000 inputs. Natural pictures do not have such fine detail: their amplitude falls about as $1/f$ with spatial
-# frequency [9]. Nothing in the objective says so. **Regularisers** do:
+# Why noise? The gradient may change every pixel on its own, and small changes add up over 150,000 inputs. Natural pictures
+# lack such fine detail: their amplitude falls about as $1/f$ with spatial frequency [9]. Nothing in the objective says so.
+# **Regularisers** do:
 #
 # | parameter | what it does at each step | from |
 # |---|---|---|
@@ -438,7 +442,7 @@ tried = {
 plot_tiles(
     tried,
     columns=5,
-    side=26,
+    side=23,
     bars={label: top_k(net, picture, 2) for label, picture in tried.items()},
     title=f"“{name}”, by regulariser",
 )
@@ -518,15 +522,16 @@ for label, pictures in shown.items():
 
 # %% [markdown]
 # Compare the last column. What was made without regularisers has been fitted to the exact grid of pixels, and a shift
-# can undo it. What was made under jitter has been shifted at every step. Here it is, the surest first. **Think first.**
-# Cover the names below the pictures and guess.
+# can undo it. What was made under jitter has been shifted at every step. Here it is, the surest first.
+#
+# > **Think first.** Cover the names below the pictures, guess each class, and count how often you are right.
 
 # %% gallery
 sure = share_of_class(shown["all"].roll((9, 9), (2, 3)))
 order = sure.argsort(descending=True).tolist()
 tiles = {net.class_names[classes[i]]: shown["all"][i] for i in order}
 notes = {net.class_names[classes[i]]: f"{percent(float(sure[i]))} after a shift" for i in order}
-plot_tiles(tiles, columns=6, side=22, notes=notes, title="What raises a class against the others")
+plot_tiles(tiles, columns=6, side=19, notes=notes, title="What raises a class against the others")
 
 # %% [markdown]
 # How many did you guess? The network names its own pictures with the shares above. What it needs is not what we need: a
@@ -536,7 +541,7 @@ plot_tiles(tiles, columns=6, side=22, notes=notes, title="What raises a class ag
 
 # %% [markdown]
 # **Channels, layer by layer.** The same for single channels: the three of each layer that are most active over all
-# scenes.
+# scenes. The first number is that of the layer in `features`.
 
 # %% channels of each layer
 # Beyond the first layer, before the ReLU: there a channel that is silent at the start still has a slope to climb.
@@ -544,8 +549,9 @@ tiles = {}
 for layer in ("features.1", "features.3", "features.6", "features.8", "features.10"):
     active = feature_maps(net, X, layer).clamp(min=0).mean((0, 2, 3)).topk(3).indices.tolist()
     liked = maximise_activation(net, layer=layer, channel=active, steps=24).images
-    tiles |= {f"{layer}, {channel}": picture for channel, picture in zip(active, liked, strict=True)}
-plot_tiles(tiles, columns=3, side=23, title="What raises single channels, layer by layer")
+    number_of = layer.removeprefix("features.")
+    tiles |= {f"{number_of}, no. {channel}": picture for channel, picture in zip(active, liked, strict=True)}
+plot_tiles(tiles, columns=3, side=19, title="Single channels: layer, number")
 
 # %% [markdown]
 # From top to bottom the patterns grow with the receptive fields: from plain colours over textures to larger and less
@@ -591,92 +597,140 @@ print(f"weights in use: {net.source}")
 # %% [markdown]
 # ## Exercises
 #
-# The folder `notebooks/solutions` has this notebook with the solutions.
+# A check follows each; it tells what it makes of your answer. The folder `notebooks/solutions` has this notebook solved.
 #
-# **1. Write code.** Make a filter of your own that finds vertical edges, whatever their colour: (3, 11, 11), left half
-# positive, right half negative, sum zero. Apply it to scene 1 as the network would. Which of the network's filters
-# resembles it most?
+# **1. Write code.** Make a filter `edge`, (3, 11, 11), that finds vertical edges of any colour: left half positive, right
+# half negative, sum zero. Let `edge_map` be its map of scene 1, `X[1]`, made as the first layer makes its maps, without bias
+# and ReLU. Let `closest` be the channel of `features.0` whose map correlates most with it, in magnitude.
 
-# %% exercise 1 tags=["solution"]
-# Exercise 1: your own filter, its map, and the channel of features.0 whose map correlates most with it (in magnitude).
-edge = torch.zeros(1, 3, 11, 11)
+# %% exercise 1 tags=["solution"] answers=["edge", "edge_map", "closest"]
+# Exercise 1: your own filter, its map of X[1], and the channel of features.0 that resembles it most.
+edge = torch.zeros(3, 11, 11)
 edge[..., :5], edge[..., 6:] = 1, -1
-mine = functional.conv2d(X[1:2], edge / edge.abs().sum(), stride=4, padding=2)[0, 0]
+edge = edge / edge.abs().sum()
+edge_map = functional.conv2d(X[1:2], edge[None], stride=4, padding=2)[0, 0]
 theirs = feature_maps(net, X[1], "features.0")
-agreement = torch.corrcoef(torch.cat([mine[None], theirs]).flatten(1))[0, 1:]
-twin = int(agreement.abs().argmax())
-print(f"channel {twin}: correlation {agreement[twin]:.2f}")
-plot_tiles({"my edges": mine, f"channel {twin}": theirs[twin]}, side=34, label="value of the map")
+agreement = torch.corrcoef(torch.cat([edge_map[None], theirs]).flatten(1))[0, 1:]
+closest = int(agreement.abs().argmax())
+print(f"channel {closest}: correlation {agreement[closest]:.2f}")
+plot_tiles({"my edges": edge_map, f"channel {closest}": theirs[closest]}, side=34, label="value of the map")
+
+# %% check 1
+check.own_filter(edge, edge_map, closest, picture=X[1], net=net)
 
 # %% [markdown]
-# **2. Predict, then look.** Shift a picture to the right by 8 pixels, the stride of `features.4`. How do the maps of
-# `features.4` change? And by 4 pixels? Write down your answer, then compare maps away from the frame.
+# **2. Predict, then look.** Shift a picture to the right by 8 pixels, the stride of `features.4`: do the maps of that layer
+# stay the `"same"`, are they `"moved"` by a whole number of places, or `"changed"`? And by 4 pixels? Write `predicted`, such as
+# `{8: "same", 4: "same"}`, before you compute anything.
+#
+# Then measure. With `before`, the maps of `X[1]`, and `after`, those of `X[1].roll(pixels, -1)`, let `difference[8]` be the norm of
+# `after - before.roll(1, -1)` and `difference[4]` the norm of `after - before`, each divided by the norm of `before`. Take
+# rows and columns 5 to 21 only, away from the frame.
 
-# %% exercise 2 tags=["solution"]
-# Exercise 2: maps of the shifted picture against the shifted maps, places 5 to 21 of 27 only.
-before = feature_maps(net, X[1], "features.4")
-for pixels, places in ((8, 1), (4, 0), (4, 1)):
-    after = feature_maps(net, X[1].roll(pixels, -1), "features.4")
-    difference = (after - before.roll(places, -1))[:, 5:22, 5:22]
-    print(
-        f"{pixels} px against {places} places: {difference.norm() / before[:, 5:22, 5:22].norm():.0%} of the norm differ"
-    )
-# By the stride, the maps move by exactly one place: convolution and pooling treat all places alike. By half of it there is no
+# %% exercise 2 tags=["solution"] answers=["predicted", "difference"]
+# Exercise 2: your prediction first; then the two measured differences, {8: ..., 4: ...}.
+predicted = {8: "moved", 4: "changed"}
+before, inner, difference = feature_maps(net, X[1], "features.4"), slice(5, 22), {}
+for pixels, places in ((8, 1), (4, 0)):
+    change = feature_maps(net, X[1].roll(pixels, -1), "features.4") - before.roll(places, -1)
+    difference[pixels] = float(change[:, inner, inner].norm() / before[:, inner, inner].norm())
+    print(f"{pixels} px: {difference[pixels]:.0%} of the norm differ")
+# By the stride the maps move by exactly one place: convolution and pooling treat all places alike. By half of it there is no
 # place to move to, and the values change: a network is not as indifferent to shifts as is often said.
 
+# %% check 2
+check.shifted_maps(predicted, difference, picture=X[1], net=net)
+
 # %% [markdown]
-# **3. Find the bug.** A colleague computes receptive fields with the cell below and gets 25 pixels for `features.11`.
-# Section 3 measured more. What is missing?
+# **3. Find the bug.** A colleague's receptive field of `features.11` is far smaller than that of section 3. Mend the
+# function, under the name `mended`; it must be right for other layers, too.
+
 
 # %% a colleague's receptive field
-wrong = 1
-for module in net.features[:12]:
-    if hasattr(module, "kernel_size"):
-        wrong += int(np.ravel(module.kernel_size)[0]) - 1
-print(f"the colleague's receptive field of features.11: {wrong} pixels")
+def colleagues_field(layers):
+    """Receptive field of the last of the layers, pixels."""
+    field = 1
+    for module in layers:
+        if hasattr(module, "kernel_size"):
+            field += int(np.ravel(module.kernel_size)[0]) - 1
+    return field
 
-# %% exercise 3 tags=["solution"]
-# Exercise 3: the same loop, repaired.
-right, step = 1, 1
-for module in net.features[:12]:
-    if hasattr(module, "kernel_size"):
-        right += (int(np.ravel(module.kernel_size)[0]) - 1) * step  # a step in this layer is `step` pixels long
-        step *= int(np.ravel(module.stride)[0])
-print(f"{right} pixels; every stride before a layer stretches its kernel over the picture")
 
-# %% [markdown]
-# **4. Interpret.** Synthesise your class with `contrast=0`, which maximises the plain logit, and with `contrast=1`, its
-# log odds. Which of the two reaches the higher logit, which the higher probability, and why are they not the same?
+print(f"the colleague's receptive field of features.11: {colleagues_field(net.features[:12])} pixels")
 
-# %% exercise 4 tags=["solution"]
-# Exercise 4: the same class with contrast 0 and 1: logits and probabilities.
-for contrast in (0, 1):
-    made = maximise_activation(net, target=target, contrast=contrast, steps=32).images
-    logits = net(made)[0].detach()
-    rival = logits.clone()
-    rival[target] = -torch.inf
-    share = float(torch.softmax(logits, 0)[target])
-    print(f"contrast {contrast}: logit {logits[target]:.1f}, largest other {rival.max():.1f}, p = {share:.3f}")
-# A logit rises with everything that the class has, also with what it shares with others. The probability depends on differences
-# of logits. So a picture may raise a logit far and still not be the class's. What you maximise is what you get to see.
+
+# %% exercise 3 tags=["solution"] answers=["mended"]
+# Exercise 3: def mended(layers): the same loop, repaired.
+def mended(layers):
+    """Receptive field of the last of the layers, pixels."""
+    field, step = 1, 1
+    for module in layers:
+        if hasattr(module, "kernel_size"):
+            field += (int(np.ravel(module.kernel_size)[0]) - 1) * step  # a step in this layer is `step` pixels long
+            step *= int(np.ravel(module.stride)[0])
+    return field
+
+
+print(f"mended: {mended(net.features[:12])} pixels")
+
+# %% check 3
+check.mended_field(mended, net=net)
 
 # %% [markdown]
-# **5. Write code.** A picture that shows what a *class* looks like should convince another network too. The course has
+# **4. Interpret.** Synthesise the class `target` twice, in 32 steps: `made[0]` with `contrast=0`, which maximises the plain
+# logit, and `made[1]` with `contrast=1`, its log odds. Which contrast, 0 or 1, reaches the `higher_logit`, and which the
+# `higher_odds`? (The log odds are $f_c - \log \sum_{k \neq c} e^{f_k}$.) And `because` of what do the two objectives lead to
+# different pictures?
+#
+# - A: the log odds also count what the same picture gives to the other classes, the logit doesn't;
+# - B: the softmax reverses the order of the classes;
+# - C: with `contrast=1` the steps are shorter.
+
+# %% exercise 4 tags=["solution"] answers=["made", "higher_logit", "higher_odds", "because"]
+# Exercise 4: two pictures {0: ..., 1: ...}, which of them wins by logit and by log odds, and a letter.
+made = {c: maximise_activation(net, target=target, contrast=c, steps=32).images[0] for c in (0, 1)}
+logit, odds = {}, {}
+for contrast, picture in made.items():
+    logits = net(picture).detach()
+    others = torch.cat([logits[:target], logits[target + 1 :]])
+    logit[contrast], odds[contrast] = float(logits[target]), float(logits[target] - others.logsumexp(0))
+    print(f"contrast {contrast}: logit {logit[contrast]:.1f}, log odds {odds[contrast]:.1f}")
+higher_logit, higher_odds, because = max(logit, key=logit.get), max(odds, key=odds.get), "A"
+# A logit rises with all that the class has, also with what it shares with others. Log odds depend on the differences. Each ascent
+# is short and bound by regularisers, so it need not win even by its own measure: look before you name a winner.
+
+# %% check 4
+check.logit_or_odds(made, higher_logit, higher_odds, because, net=net, target=target)
+
+# %% [markdown]
+# **5. Write code.** A picture that shows what a *class* looks like should convince another network, too. The course has
 # a second one, trained on its own: `ecgxai.load_alexnet("clever hans")` (notebook 05 says what is wrong with it).
-# Synthesise all twelve classes with `ecgxai.load_alexnet("embedded")`, with and without regularisers. How many does the
-# other recognise?
+# Synthesise all twelve classes of `ecgxai.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without
+# regularisers, options `OFF`, and `pictures["all"]` with them. How many of each does the first network recognise, how many the
+# second? Write `recognised`, such as `{"none": (12, 3), "all": (12, 3)}`.
 
-# %% exercise 5 tags=["solution"]
-# Exercise 5: synthesise with one network, classify with the other.
+# %% exercise 5 tags=["solution"] answers=["pictures", "recognised"]
+# Exercise 5: synthesise with one network, classify with both.
 first, second = ecgxai.load_alexnet("embedded"), ecgxai.load_alexnet("clever hans")
-every = list(range(len(first.class_names)))
+every, pictures, recognised = list(range(len(first.class_names))), {}, {}
 for label, options in {"none": OFF, "all": {}}.items():
-    made = maximise_activation(first, target=every, steps=32, contrast=1, **options).images
-    counts = [int((network(made).argmax(1) == torch.tensor(every)).sum()) for network in (first, second)]
-    print(
-        f"regularisers {label}: {counts[0]} of {len(every)} recognised by the first network, {counts[1]} by the second"
-    )
+    pictures[label] = maximise_activation(first, target=every, steps=32, contrast=1, **options).images
+    answers = [network(pictures[label]).argmax(1).tolist() for network in (first, second)]
+    recognised[label] = tuple(sum(a == b for a, b in zip(answer, every, strict=True)) for answer in answers)
+print(recognised)
 # Whatever the second does not recognise was the first network's own habit, not a property of the class.
+
+# %% check 5
+check.second_opinion(pictures, recognised)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -688,6 +742,16 @@ for label, options in {"none": OFF, "all": {}}.items():
 # - Gradient ascent finds what a unit answers to. Without regularisers that is noise fitted to the pixel grid; with them it is also a picture of the
 #   regularisers.
 # - Seeing what a network *likes* is not yet seeing why it *decided*. That is the question of notebook 02.
+#
+# ## Go further
+#
+# - [Notebook 02](02_gradients_and_saliency.ipynb) asks what one answer rests on, [notebook 05](05_can_you_trust_it.ipynb) what
+#   went wrong in the training of the second network, and [notebook 07](07_ecg_models.ipynb) looks inside networks for ECGs.
+# - Olah, Mordvintsev, Schubert [13] show how much a better prior changes what one sees, with pictures to play with.
+# - Bau et al. 2017, Network dissection: quantifying interpretability of deep visual representations, CVPR,
+#   [doi:10.1109/CVPR.2017.354](https://doi.org/10.1109/CVPR.2017.354): what channels stand for, measured on labelled pixels
+#   instead of guessed from favourites.
+# - Try: which of section 4's three channels answers to a colour alone? Turn the scenes grey and look at its peaks again.
 #
 # ## References
 #
