@@ -111,6 +111,11 @@ def test_layers_orders_counts_and_pictures_change_what_is_drawn(explorer):
     assert drawn(explorer) == before
 
 
+def test_the_code_says_a_number_as_it_was_meant(explorer):
+    explorer.parameters["decay"].value = 0.08000000000000002  # JupyterLab makes this of 0.08
+    assert "decay" not in explorer.code()
+
+
 def test_controls_answer_while_they_are_dragged(explorer):
     every = {**explorer.controls, **explorer.parameters}
     assert all(control.continuous_update for name, control in every.items() if isinstance(control, widgets.IntSlider))

@@ -65,6 +65,11 @@ def slide(description: str, high: float, step: float, readout_format: str) -> wi
     )  # fmt: skip
 
 
+def plain(value):
+    """Return a number as it was meant: a browser that puts a slider on its step makes 0.08000000000000002 of 0.08."""
+    return float(f"{value:.12g}") if isinstance(value, float) else value
+
+
 class Explorer:
     """Controls beside a live view. A subclass fills ``controls`` and implements ``draw``.
 
@@ -285,7 +290,7 @@ class MethodExplorer(Explorer):
 
     def settings(self) -> dict:
         """Return the parameters of the method as they stand."""
-        return {name: control.value for name, control in self.parameters.items()}
+        return {name: plain(control.value) for name, control in self.parameters.items()}
 
     def changed_settings(self) -> str:
         """Return those parameters that differ from their defaults, as they are written in a call: ", epsilon=10.0"."""

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ecgxai.attribution.registry import Parameter
-from ecgxai.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
+from ecgxai.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid, plain
 from ecgxai.explorers.picture import PictureChoice
 from ecgxai.explorers.worker import Cancelled, Worker
 from ecgxai.models.alexnet import load_alexnet
@@ -42,6 +42,7 @@ PARAMETERS = (
     Parameter("contrast", "float", 0.6, 0.0, 1.0, help="share of the other classes' logits that is subtracted"),
     Parameter("seed", "int", 0, 0, 9999, help="of the noise and of the jitter"),
 )
+WIDE = "104px"  # of the labels: "total_variation" is long
 PAUSE = 0.3  # seconds between two pictures while a synthesis runs
 
 
@@ -81,11 +82,16 @@ class NetworkExplorer(FigureExplorer):
 
     def _controls(self, view: str) -> dict[str, widgets.Widget]:
         shared = {"style": LABEL, "layout": FIELD}
-        layers = [(_describe(row), name) for name, row in self.layers.items()]
+        layers = [(_title(row), name) for name, row in self.layers.items()]
         maps = [name for name, row in self.layers.items() if len(row.shape) == 3]
         classes = [(name, index) for index, name in enumerate(self.class_names)]
         controls = {
-            "view": widgets.ToggleButtons(options=list(VIEWS.items()), value=view),
+            "view": widgets.ToggleButtons(
+                options=list(VIEWS.items()),
+                value=view,
+                style={"button_width": "initial"},
+                layout=widgets.Layout(margin="2px 2px 10px 2px"),
+            ),
             "layer": drop("layer", layers, maps[len(maps) // 3]),
             "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
             "count": widgets.IntSlider(description="channels", value=7, min=1, max=31, **shared),
@@ -99,6 +105,9 @@ class NetworkExplorer(FigureExplorer):
     def panel(self) -> widgets.Widget:
         """Return the choice of the view, and the controls that matter for the chosen one."""
         self.box = widgets.VBox()
+        for control in (*self.controls.values(), *self.parameters.values()):
+            if hasattr(control.style, "description_width"):
+                control.style.description_width = WIDE
         self._arrange()
         return widgets.VBox([self.controls["view"], self.box])
 
@@ -178,7 +187,9 @@ class NetworkExplorer(FigureExplorer):
         one_class = control["what"].value == "a class"
         unit = ("target",) if one_class else ("layer", "channel")
         names = [name for name in self.parameters if one_class or name != "contrast"]
-        return {name: control[name].value for name in unit} | {name: self.parameters[name].value for name in names}
+        return {name: control[name].value for name in unit} | {
+            name: plain(self.parameters[name].value) for name in names
+        }
 
     def code(self) -> str:
         """Return the call that makes the picture for the present settings."""
@@ -273,10 +284,14 @@ def _marks(steps: int) -> tuple[int, ...]:
     return 0, round(steps / 3), round(2 * steps / 3), steps
 
 
+def _title(row) -> str:
+    """Return a layer's name, kind and shape."""
+    return f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}"
+
+
 def _describe(row) -> str:
     """Return a layer's name, kind, shape and receptive field in words."""
-    sees = f"sees {row.receptive_field[0]} px" if row.receptive_field else "sees an unknown part"
-    return f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}, {sees}"
+    return f"{_title(row)}, sees {f'{row.receptive_field[0]} px' if row.receptive_field else 'an unknown part'}"
 
 
 def _as_maps(out: torch.Tensor) -> torch.Tensor:
