@@ -14,7 +14,8 @@
 # - find a network that cheats, on pictures and in twelve leads,
 # - name five ways in which a heatmap lies, and five questions that expose it.
 #
-# **Before:** notebooks 02 and 03. A few words about ECGs are explained where they occur; notebook 06 has the rest.
+# **Before:** notebooks 02 and 03. A few words about ECGs are explained where they occur.
+#
 # **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 
 # %% imports
