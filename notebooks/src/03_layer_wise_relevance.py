@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 03 Layer-wise relevance
 #
-# A gradient says how a logit would *change*. Layer-wise relevance propagation (LRP) asks where the logit *came from*: it
-# starts with its value and hands it back, layer by layer, until every pixel holds a share. What a share is, a rule says.
-# This notebook builds LRP from nothing, and then takes the rules apart.
+# A gradient says how a logit would *change*. [Layer-wise relevance propagation](../GLOSSARY.md#layer-wise-relevance-propagation)
+# (LRP) asks where the logit *came from*: it starts with its value and hands it back, layer by layer, until every pixel holds a
+# share. What a share is, a rule says. This notebook builds LRP from nothing, and then takes the rules apart.
 #
 # **You will be able to**
 #
@@ -25,6 +25,7 @@ from torch import nn
 
 import ecgxai
 from ecgxai.attribution import relevance_by_layer
+from ecgxai.checks import notebook_03 as check
 from ecgxai.explorers import ImageExplorer, RuleLab
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
@@ -57,8 +58,8 @@ plot_flow([x, a, f], [x[:, None] * W1, a[:, None] * W2], names=names, title="For
 #
 # The start is the logit itself, $R_f = f = 3$.
 #
-# **Think first.** The upper hidden unit contributed 4, the middle one −1. What is the relevance of each input? Do all three
-# sums, before you run the next cell.
+# > **Think first.** The upper hidden unit contributed 4, the middle one −1. What is the relevance of each input? Do all three
+# > sums on paper.
 
 
 # %% backward
@@ -75,7 +76,7 @@ print("sums, from the logit down:", *(float(part.sum()) for part in reversed(R))
 plot_flow(R, [to_input, to_hidden], names=names, title="Backward: relevance by the z-rule")
 
 # %% [markdown]
-# Three things to see. Each layer holds 3, the logit: relevance is **conserved**. The middle input got 2 from one unit and −2
+# Three things to see. Each layer holds 3, the logit: relevance is [conserved](../GLOSSARY.md#conservation). The middle input got 2 from one unit and −2
 # from the other: **cancellation** leaves nothing. The lowest hidden unit is silent, so it has nothing to hand on.
 #
 # In a ReLU network the z-rule is an old friend. An active unit has $a_k = z_k$, so with $g = R / a$ the rule reads
@@ -119,7 +120,7 @@ RuleLab(x, W1, b, relevance=hidden * W2[:, 0], rule="z")
 # computes from the "gradient" $s$, whatever the layer's geometry. So autograd does the convolutions backwards, and a rule is
 # three lines: forward, divide, backward times $a_j$ [4].
 #
-# The rule is the **ε-rule**, the z-rule with a denominator that cannot be zero [1, eq. 58]:
+# The rule is the [ε-rule](../GLOSSARY.md#epsilon-rule), the z-rule with a denominator that cannot be zero [1, eq. 58]:
 #
 # $$R_j = \sum_k \frac{a_j w_{jk}}{z_k + \epsilon \operatorname{sign} z_k}\, R_k$$
 
@@ -151,8 +152,7 @@ def lrp(model, x, start, epsilon=0.1, pooling="winner"):
 
 
 # %% [markdown]
-# The picture is a scene of which every pixel is known: one object, a textured background, clutter. The network is the small
-# AlexNet that was trained on such scenes.
+# The picture is a scene again: one object, a textured background, clutter. The network is the small AlexNet.
 
 # %% a scene
 net = load_alexnet("embedded")
@@ -190,12 +190,11 @@ for name, other in (("zennit", theirs[0]), ("ecgxai.attribute", course)):
 # %% [markdown]
 # ## 3 The rules, one by one
 #
-# How good is a map? Here the object is known, so it can be measured: the share of the positive relevance that lies on it. A
-# map without information reaches the share of the area.
+# How good is a map? As in notebook 02: the share of the positive relevance that lies on the object, to be compared with the
+# object's share of the picture.
 #
 # For the eye a map needs preparation, and a reader must be told which. Here relevance is summed over the colours, averaged over
-# cells of 2 × 2 pixels, and the strongest half per cent is cut, or a few pixels would make all others pale. Numbers are those of
-# the whole map.
+# cells of 2 × 2 pixels, and the strongest half per cent is cut. Numbers are those of the whole map.
 
 
 # %% helpers
@@ -240,11 +239,12 @@ print(f"the {thing.label} covers {percent(mask.mean())} of the picture")
 # nothing, one with $|z_k| \gg \epsilon$ nearly all. The price is relevance that vanishes: a fraction
 # $\epsilon / (|z_k| + \epsilon)$ of $R_k$.
 #
-# **Think first.** What becomes of the sum as $\epsilon$ grows? And of the noise?
-#
 # **ε·std.** One $\epsilon$ for all layers is large for a layer with small activations and negligible for one with large ones.
 # The SIGN-XAI package [6] measures it in units of the layer's own input: $\epsilon = f\, \sigma(a)$, with $\sigma(a)$ the
 # standard deviation of the input of that layer.
+#
+# > **Think first.** The logit is printed above. What will the sum of the map be at $\epsilon = 1$: the same, more, or less? And
+# > which of the maps will be least noisy?
 
 # %% epsilon
 maps = {
@@ -333,7 +333,7 @@ RuleLab(rule="zbox", kind="pixels")
 # %% [markdown]
 # ### Explore
 #
-# Every method below is a table of rules; its sliders are the rules' parameters.
+# Every method in the list is a table of rules; its sliders are the rules' parameters.
 
 # %% explorer
 explorer = ImageExplorer(scene, net, method="lrp_gamma", target=target, families=("LRP",))
@@ -457,7 +457,7 @@ plt.show()
 # - **In the middle** filters are many and alike, and gradients noisy. ε, γ or z⁺ let the agreement through.
 # - **At the pixels** the input is bounded and zero means nothing special: flat, w² or z-box.
 #
-# A table that says which layer gets which rule is called a composite. `METHODS` names the common ones.
+# A table that says which layer gets which rule is called a [composite](../GLOSSARY.md#composite). `METHODS` names the common ones.
 
 # %% composites
 UNIFORM = {
@@ -525,7 +525,7 @@ for name in ("flat everywhere", "w² everywhere", "z⁺ everywhere", "ε everywh
 # values nearly as large, which get nothing, and a tiny change of the picture may crown another one. The alternative shares
 # out in proportion to the values, as if the window had been averaged; both conserve.
 #
-# **Think first.** Which of the two should give the smoother map?
+# > **Think first.** Which of the two gives relevance to more features? Which map changes more under a little noise?
 
 # %% pooling
 R = relevance_by_layer(net, x, "lrp_epsilon", target=target, epsilon=1.0)
@@ -584,7 +584,7 @@ plot_tiles(tiles, notes=notes, masks=both, title="Two questions about one pictur
 
 # %% [markdown]
 # z⁺ and its kin drop every negative weight, and with them most of what tells one class from the other. One remedy is to keep
-# them near the logit, as composites do. Another is to ask a **contrastive** question: not "what made $f_c$?" but "what made
+# them near the logit, as composites do. Another is to ask a [contrastive](../GLOSSARY.md#contrastive-explanation) question: not "what made $f_c$?" but "what made
 # it larger than the others?" [12]. LRP takes any start, so start with all classes:
 #
 # $$R_c = f_c, \qquad R_k = -\frac{f_k}{K - 1} \quad (k \ne c)$$
@@ -630,38 +630,48 @@ for name in ("ε everywhere", "z⁺ everywhere", "dense ε, γ, z-box"):
 # %% [markdown]
 # ## Exercises
 #
-# **1 Write code.** Give the 25 lines a rule for the pixels: the flat rule in the first layer, ε = 0.1 above. Check it against
-# `attribute(..., "lrp_epsilon", input_rule="flat")`.
+# A check follows each.
+#
+# **1. Write code.** Give the 25 lines a rule for the pixels: `flat_map`, (3, 224, 224), is the map of the scene's object with
+# ε = 0.1 in all layers but the first, and the flat rule there. Do without `input_rule`.
 
-# %% exercise flat tags=["solution"]
-# Hand the relevance to the first layer by the epsilon rule, then share it out by the flat rule.
+# %% exercise 1 tags=["solution"] answers=["flat_map"]
+# Exercise 1: hand the relevance to the first layer by the epsilon rule, then share it out by the flat rule.
 # Hint: relevance_by_layer gives the relevance at "features.0"; flat means all weights and all inputs are one, no bias.
 first = nn.Conv2d(3, net.features[0].out_channels, 11, stride=4, padding=2, bias=False)
 first.weight.data.fill_(1)
 ones = torch.ones_like(x)[None].requires_grad_()
 above = relevance_by_layer(net, x, "lrp_epsilon", target=target, epsilon=0.1)["features.0"]
 count = first(ones)
-(mine,) = torch.autograd.grad(count, ones, above[None] / count.detach())
+flat_map = torch.autograd.grad(count, ones, above[None] / count.detach())[0][0]
 flat = explain("lrp_epsilon", epsilon=0.1, input_rule="flat")
-print(f"largest difference: {float((mine[0] - flat).abs().max() / flat.abs().max()):.1e} of the maximum")
+print(f"largest difference: {float((flat_map - flat).abs().max() / flat.abs().max()):.1e} of the maximum")
+
+# %% check 1
+check.flat_pixels(flat_map, net=net, x=x, target=target)
 
 # %% [markdown]
-# **2 Predict, then look.** What happens to $\sum |R|$ over the pixels as α grows from 1 to 5? Write down a guess, such as "it
-# doubles from step to step"; then measure it, without biases first.
+# **2. Predict, then look.** What happens to $\sum |R|$ over the pixels as α grows from 1 to 5? Is it `"constant"`, `"linear"` in α, or
+# `"faster"` than linear? Write `predicted`. Then measure: `ratios`, five numbers, is the sum of $|R|$ by `"lrp_alpha_beta"` on the
+# twin without biases, divided by the twin's logit, for the scene's object.
 
-# %% exercise alpha tags=["solution"]
-# Print Σ|R| divided by the logit for alpha = 1 to 5, for the twin and for the network.
+# %% exercise 2 tags=["solution"] answers=["predicted", "ratios"]
+# Exercise 2: your prediction; then Σ|R| / logit on the twin for alpha = 1.0 to 5.0.
+predicted, ratios = "faster", []
+logit = float(twin(x)[target].detach())
 for alpha in range(1, 6):
-    ratios = []
-    for model in (twin, net):
-        R = ecgxai.attribute(model, x, "lrp_alpha_beta", target=target, alpha=float(alpha))
-        ratios.append(float(R.abs().sum() / model(x)[target].detach().abs()))
-    print(f"α = {alpha}: Σ|R| / logit = {number(ratios[0]):>8s} (no biases), {number(ratios[1]):>8s} (with biases)")
+    R = ecgxai.attribute(twin, x, "lrp_alpha_beta", target=target, alpha=float(alpha))
+    ratios.append(float(R.abs().sum()) / logit)
+    print(f"α = {alpha}: Σ|R| / logit = {number(ratios[-1])}")
 # Every layer multiplies by up to α + β = 2α − 1, cancellation takes a part of it back: growth is steep, and it has nothing
 # to do with the picture. Magnitudes of maps with different α do not compare.
 
+# %% check 2
+check.growth_with_alpha(predicted, ratios, twin=twin, x=x, target=target)
+
 # %% [markdown]
-# **3 Find the bug.** A colleague's ε-rule gives a wild map on some pictures, and a fine one on others. One layer shows why.
+# **3. Find the bug.** A colleague's ε-rule gives a wild map on some pictures, and a fine one on others. One layer shows why. Mend the
+# function, under the name `repaired`, with the same arguments; it must work for a $z_k$ of zero, too.
 
 
 # %% buggy
@@ -676,8 +686,8 @@ for epsilon in (0.01, 0.1, 0.12, 1.0):
     print(f"ε = {epsilon:4g}: Σ R_j = {colleague(a, W, R, epsilon).sum():8.2f} of {R.sum():g}")
 
 
-# %% exercise bug tags=["solution"]
-# What is wrong with z + epsilon? Write the right rule and print the sums again.
+# %% exercise 3 tags=["solution"] answers=["repaired"]
+# Exercise 3: what is wrong with z + epsilon? def repaired(a, W, R, epsilon), and the sums again.
 # ε must push z away from zero. Added to a negative z it pushes towards zero: here z_2 = −0.11, so ε = 0.1 divides by
 # −0.01, and ε = 0.12 by 0.01. The right rule adds ε with the sign of z.
 def repaired(a, W, R, epsilon):
@@ -689,35 +699,62 @@ def repaired(a, W, R, epsilon):
 for epsilon in (0.01, 0.1, 0.12, 1.0):
     print(f"ε = {epsilon:4g}: Σ R_j = {repaired(a, W, R, epsilon).sum():8.2f} of {R.sum():g}")
 
-# %% [markdown]
-# **4 Interpret.** Explain the class with the *lowest* logit of the scene, by the z-rule and by z⁺. Is the sum positive? What
-# do the two colours mean now, and which of the two maps would you show to someone who asks "why not this class?"
+# %% check 3
+check.repaired_epsilon(repaired)
 
-# %% exercise negative tags=["solution"]
-# Explain the class with the lowest logit by lrp_z and lrp_zplus; print the share of positive and of negative relevance.
+# %% [markdown]
+# **4. Interpret.** Let `lowest` be the number of the class with the lowest logit of the scene, and explain it by both rules:
+# `maps`, with the keys `"lrp_z"` and `"lrp_zplus"`. Look at the signs. The z⁺ map is blue, for it starts with a negative logit. What
+# do its bluest pixels mean? Write the letter as `statement`. Which of the two maps would you show to someone who asks "why
+# not this class?"
+#
+# - A: they spoke most against the class;
+# - B: they spoke most for the class;
+# - C: they are where the class's features are missing.
+
+# %% exercise 4 tags=["solution"] answers=["lowest", "maps", "statement"]
+# Exercise 4: the class with the lowest logit, its maps by lrp_z and lrp_zplus, and "A", "B" or "C".
 logits = net(x).detach()
 lowest = int(logits.argmin())
 print(f"lowest logit: {net.class_names[lowest]}, {float(logits[lowest]):.2f}")
-for method in ("lrp_z", "lrp_zplus"):
-    R = ecgxai.attribute(net, x, method, target=lowest).sum(0)
-    up, down = float(R.clamp(min=0).sum()), float(R.clamp(max=0).sum())
-    print(f"{method:10s} positive {number(up):>8s}   negative {number(down):>8s}")
-# The start is the logit. Where it is negative, the z-rule still calls positive what raised it. z⁺ starts with a negative
-# amount and hands it to the positive contributions: the whole map is negative, and its strongest pixels are those that
-# spoke for the class. To ask "why not", keep both signs, or contrast the class with the winner.
+maps = {method: ecgxai.attribute(net, x, method, target=lowest) for method in ("lrp_z", "lrp_zplus")}
+for method, R in maps.items():
+    up, down = (number(float(part)) for part in (R.sum(0).clamp(min=0).sum(), R.sum(0).clamp(max=0).sum()))
+    print(f"{method:10s} positive {up:>8s}   negative {down:>8s}")
+statement = "B"
+# The start is the logit. Where it is negative, the z-rule still calls positive what raised it. z⁺ hands a negative amount to
+# the positive contributions, in the last layer those that spoke for the class. To ask "why not", keep both signs, or contrast the
+# class with the winner.
+
+# %% check 4
+check.negative_logit(lowest, maps, statement, net=net, x=x)
 
 # %% [markdown]
-# **5 Write code.** Make a contrastive map of the scene's class against the runner-up alone: $R_c = f_c$, $R_{\text{runner-up}} =
-# -f_{\text{runner-up}}$. To which difference of logits should its sum come close on the twin without biases?
+# **5. Write code.** On the twin without biases, explain the class with the highest logit against the runner-up alone: start with
+# $R_c = f_c$ and $R_{\text{runner-up}} = -f_{\text{runner-up}}$, all else zero. `against` is the map, made by `lrp` of section 2
+# with ε = 10⁻⁹, and `wanted` the number that its sum should come close to.
 
-# %% exercise runner-up tags=["solution"]
-# Build the start, run lrp on the twin with a tiny epsilon, compare the sum with the difference of the two logits.
+# %% exercise 5 tags=["solution"] answers=["against", "wanted"]
+# Exercise 5: build the start from the twin's logits, run lrp, compare the sum with what conservation says.
 logits = twin(x).detach()
 best, second = logits.topk(2).indices.tolist()
 start = torch.zeros_like(logits)
 start[best], start[second] = logits[best], -logits[second]
-R = lrp(twin, x, start, epsilon=1e-9)
-print(f"sum {float(R.sum()):.4f}, difference of the logits {float(logits[best] - logits[second]):.4f}")
+against = lrp(twin, x, start, epsilon=1e-9)
+wanted = float(logits[best] - logits[second])
+print(f"sum {float(against.sum()):.4f}, difference of the logits {wanted:.4f}")
+
+# %% check 5
+check.runner_up(against, wanted, twin=twin, x=x)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -729,6 +766,17 @@ print(f"sum {float(R.sum()):.4f}, difference of the logits {float(logits[best] -
 # - Name the rule *and* its bias convention: two programs under the same name give different maps.
 # - Composites keep classes apart at the top and noise out below. The flat rule never sees the class.
 # - The start is a choice: one logit, or one against others.
+#
+# ## Go further
+#
+# - [Notebook 04](04_sign.ipynb) takes the next rule for the input, SIGN; [notebook 08](08_lead_wise_attribution.ipynb) uses LRP
+#   on twelve leads.
+# - Samek et al. 2021, Explaining deep neural networks and beyond: a review of methods and applications, Proceedings of the IEEE,
+#   [doi:10.1109/JPROC.2021.3060483](https://doi.org/10.1109/JPROC.2021.3060483), for the whole field.
+# - Achtibat et al. 2023, From attribution maps to human-understandable explanations through Concept Relevance Propagation, Nature
+#   Machine Intelligence 5, [doi:10.1038/s42256-023-00711-8](https://doi.org/10.1038/s42256-023-00711-8): LRP through one channel
+#   at a time says *what* was seen.
+# - Try: a composite of your own by the explorer, against "dense ε, γ, z-box" on the scenes of section 5.
 #
 # ## References
 #
@@ -753,6 +801,3 @@ print(f"sum {float(R.sum()):.4f}, difference of the logits {float(logits[best] -
 #     [arXiv:1912.09818](https://arxiv.org/abs/1912.09818)
 # 12. Gu, Yang, Tresp 2018, Understanding individual decisions of CNNs via contrastive backpropagation,
 #     [doi:10.1007/978-3-030-20893-6_8](https://doi.org/10.1007/978-3-030-20893-6_8)
-#
-# Further: Samek et al. 2021, Explaining deep neural networks and beyond,
-# [doi:10.1109/JPROC.2021.3060483](https://doi.org/10.1109/JPROC.2021.3060483), for the whole field.
