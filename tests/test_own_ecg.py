@@ -1,6 +1,7 @@
 """The explorer for a learner's own recording: every control, and files that spoil nothing."""
 
 import io
+from functools import partial
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import ecgxai
 from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.own_ecg import UNITS, OwnECG
+from ecgxai.report import explain_ecg
 from figures import drawn, drive
 from test_explorers import options
 
@@ -62,6 +64,14 @@ def test_every_control(explorer, sim):
     assert explorer.explanation.probabilities["AVB"] == pytest.approx(float(network.probability(x)), abs=1e-6)
     expected = ecgxai.attribute(network, x, "lrp_epsilon", target=1, **explorer.settings())
     np.testing.assert_allclose(explorer.explanation.relevance, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_the_printed_code_makes_the_map_that_is_shown(explorer, sim):
+    explorer.controls["family"].value, explorer.controls["start"].value = "LRP", 1.5
+    explorer.controls["method"].value = "lrp_epsilon"
+    explorer.parameters["epsilon"].value = 10.0
+    again = eval(explorer.code_line.code, {"explain_ecg": partial(explain_ecg, weights="embedded"), "ecg": sim})
+    assert np.array_equal(again.relevance, explorer.explanation.relevance)
 
 
 def test_every_network_window_and_method_is_drawn(explorer, monkeypatch):

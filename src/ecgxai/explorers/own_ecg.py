@@ -60,14 +60,27 @@ class OwnECG(MethodExplorer):
             "family": drop("family", [(title, key) for key, title in FAMILIES.items()], METHODS[method].family),
             "method": drop("method", methods_of(METHODS[method].family), method),
         }
-        self.report_button = widgets.Button(description="save a one-page report", layout=widgets.Layout(width="200px"))
+        self.report_button = widgets.Button(
+            description="save report", icon="file-text-o", layout=widgets.Layout(width="130px")
+        )
         self.report_button.on_click(lambda button: self.save_report())
         super().__init__(controls, parameters)
 
     def panel(self) -> widgets.Widget:
         """Return where the recording comes from, what the file does not say, what is explained, and how."""
         rows = [grid(self.controls[name] for name in names) for names in (SOURCE, SAID, SHOWN)]
-        return widgets.VBox([*rows, self.method_box, self.report_button])
+        return widgets.VBox([*rows, self.method_box])
+
+    def below(self) -> list[widgets.Widget]:
+        """Return the call that explains the same, and buttons that save the one-page report or the figure."""
+        foot = self.foot()
+        foot.children = [self.code_line, widgets.HBox([self.report_button, self.save_button])]
+        return [foot]
+
+    def code(self) -> str:
+        """Return the call of ``explain_ecg`` that makes what is shown."""
+        e = self.explanation
+        return f'explain_ecg(ecg, method="{e.method}", explain="{e.model}", start={e.start:g}{self.changed_settings()})'
 
     def _changed(self, change) -> None:
         if change.owner is self.controls["upload"]:
@@ -116,6 +129,7 @@ class OwnECG(MethodExplorer):
         """Show the explanation; return what the checks and the networks say."""
         self.explanation = e
         self.canvas.show(plot_explanation(e))
+        self.code_line.code = self.code()
         said = " · ".join(f"p({name}) = {value:.3f}" for name, value in e.probabilities.items())
         findings = "".join(f"<br>{escape(str(finding))}" for finding in self.quality.findings)
         return (
