@@ -101,7 +101,7 @@ def upload(explorer, name, content):
     """Upload a file as the browser does with this version of ipywidgets."""
     widget, now = explorer.controls["upload"], datetime.datetime.now(datetime.timezone.utc)
     if isinstance(widget.value, dict):
-        widget.value = {name: {"metadata": {"name": name}, "content": content}}
+        widget.set_trait("value", {name: {"metadata": {"name": name}, "content": content}})  # it is read-only
     else:
         file = {"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": now}
         widget.value = (file,)
