@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 07 ECG models
 #
-# Four small networks each look for one finding in a 12-lead ECG: first-degree AV block (AVB), ischaemia (ISCH), left and
-# right bundle branch block (LBBB, RBBB). They are the networks that the rest of the course explains.
+# Four small networks each look for one finding in a 12-lead ECG: first-degree [AV block](../GLOSSARY.md#av-block) (AVB),
+# [ischaemia](../GLOSSARY.md#ischaemia) (ISCH), left and right [bundle branch block](../GLOSSARY.md#bundle-branch-block) (LBBB,
+# RBBB). They are the networks that the rest of the course explains.
 #
 # **You will be able to**
 #
@@ -21,6 +22,7 @@ import numpy as np
 import torch
 
 import ecgxai
+from ecgxai.checks import notebook_07 as check
 from ecgxai.ecg.filters import preprocess
 from ecgxai.ecg.simulate import simulate_batch
 from ecgxai.models.ecg_net import ECGNet
@@ -32,7 +34,7 @@ from ecgxai.plotting import plot_matrix
 # ## 1 The network
 #
 # Five blocks of convolution, ELU and max-pooling halve the time axis five times. Global average pooling forgets *when*
-# something happened. Three dense layers and an output layer turn 64 numbers into two logits [1].
+# something happened. Three dense layers and an output layer turn 64 numbers into two [logits](../GLOSSARY.md#logit) [1].
 
 # %% architecture
 network = ECGNet()
@@ -47,8 +49,8 @@ for layer, shape in shapes.items():
 print(f"{'total':24s}{sum(weight.numel() for weight in network.parameters()):7,}")
 
 # %% [markdown]
-# **What does one unit see?** A unit of block $l$ sees $r_l$ input samples. A convolution of size 3 adds $2 s$ samples, a
-# pooling of size 2 adds $s$, where the stride $s$ doubles at each pooling:
+# **What does one unit see?** Its [receptive field](../GLOSSARY.md#receptive-field) has $r$ samples. A convolution of size 3
+# adds $2 s$ to it, a pooling of size 2 adds $s$, and each pooling doubles the stride $s$:
 #
 # $$r \leftarrow r + 2 s, \qquad r \leftarrow r + s, \qquad s \leftarrow 2 s$$
 
@@ -61,11 +63,24 @@ for block in range(1, 6):
     print(f", after the pooling {seen:3d} samples = {seen / 500 * 1000:4.0f} ms")
 
 # %% [markdown]
-# The widest unit sees less than 200 ms: a QRS complex, or a P wave with the start of a QRS complex. **Think first.** How can
-# the AVB network notice a PR interval of 300 ms, if no convolution unit sees both of its ends?
+# The widest unit sees less than 200 ms: a QRS complex, or a P wave with the start of a QRS complex.
 #
-# The average over time still counts: how often does each pattern occur, and how long does the quiet stretch between P and
-# QRS last? Remember this when its maps are read.
+# > **Think first.** No unit sees both ends of a PR interval of 300 ms, and the average forgets when anything was. Write down
+# > one number that a unit could still tell the AVB network about such an interval.
+
+# %% one patient with four intervals
+avb = ecgxai.load_ecg_model("AVB", verbose=False)
+averages = []
+avb.flatten.register_forward_hook(lambda module, args, out: averages.append(out.detach()))
+for pr in (150, 200, 250, 300):
+    patient = ecgxai.simulate_ecg("NORM", seed=5, noise=False, patient={"pr": pr}).preprocess().window()
+    p = float(avb.probability(patient.tensor()))
+    moved = float((averages[-1] - averages[0]).norm() / averages[0].norm())
+    print(f"PR {pr} ms: p(AVB) = {p:.2f}; the 64 averages moved by {moved:.0%}")
+
+# %% [markdown]
+# The average still counts: how often does each pattern occur, and for how long is it quiet between P and QRS? Where such a
+# network finds a long PR interval is therefore no simple question. Remember this when its maps are read.
 
 # %% [markdown]
 # ## 2 Four trained networks
@@ -78,6 +93,9 @@ models = {name: ecgxai.load_ecg_model(name) for name in ECG_MODELS}
 
 # %% [markdown]
 # Every recording is filtered in the same way, over its whole length, and its first 4 s go to the networks.
+#
+# > **Think first.** The table has a row for each recording and a column for each network. What should the row of a healthy
+# > person look like? Do the four numbers of a row add up to 1?
 
 # %% run the models
 table, rows = [], []
@@ -88,8 +106,7 @@ for name, info in ecgxai.records().items():
 plot_matrix(np.array(table), rows, list(models), title="Probability of each finding", write="{:.2f}".format)
 
 # %% [markdown]
-# Read it row by row. The networks were trained one by one: nothing makes the four probabilities of a row add up to 1, and
-# a record may carry several findings or none.
+# The networks were trained one by one: nothing makes a row add up to 1, and a recording may carry several findings or none.
 #
 # A probability is a squashed difference of logits: $p = 1 / (1 + e^{-(f_1 - f_0)})$. Beyond $|f_1 - f_0| > 5$ it hardly moves,
 # so explanations start from the logit and not from the probability.
@@ -117,15 +134,15 @@ print(f"{info.title}\nlogits {f0:.2f} and {f1:.2f}, p = {1 / (1 + np.exp(f0 - f1
 
 # %% port one layer
 rng = np.random.default_rng(0)
-kernel, bias = rng.normal(size=(3, 12, 64)), rng.normal(size=64)
+keras_kernel, bias = rng.normal(size=(3, 12, 64)), rng.normal(size=64)
 signal = rng.normal(size=(2000, 12))
 
 padded = np.pad(signal, ((1, 1), (0, 0)))  # "same": one zero on each side
-keras_way = sum(padded[i : i + 2000] @ kernel[i] for i in range(3)) + bias
+keras_way = sum(padded[i : i + 2000] @ keras_kernel[i] for i in range(3)) + bias
 
 layer = torch.nn.Conv1d(12, 64, kernel_size=3, padding="same", dtype=torch.float64)
 with torch.no_grad():
-    layer.weight.copy_(torch.tensor(kernel.T.copy()))
+    layer.weight.copy_(torch.tensor(keras_kernel.T.copy()))
     layer.bias.copy_(torch.tensor(bias))
     torch_way = layer(torch.tensor(signal.T.copy()))
 print(f"largest difference: {np.abs(torch_way.numpy().T - keras_way).max():.1e}")
@@ -184,9 +201,13 @@ for condition in ("ISCH", "NORM"):
 # A few hundred patients and a few passes are enough for most, not for all. Exercise 4 asks whom it misses.
 
 # %% [markdown]
-# **Calibration.** A network may rank patients well and still exaggerate. Of all patients with $p \approx 0.8$, 80 % should have the
-# finding. Dividing the logits by one number, the *temperature*, can repair some of it without changing a single decision [2]. The
-# inner points below rest on few patients each.
+# **[Calibration](../GLOSSARY.md#calibration).** A network may rank patients well and still exaggerate. Dividing the logits by
+# one number, the *temperature*, can repair some of it without changing a single decision [2].
+#
+# > **Think first.** Ten patients have $p \approx 0.8$. How many of them should have the finding? On which side of the grey
+# > diagonal does a network lie that is too sure of itself?
+#
+# The inner points below rest on few patients each.
 
 # %% calibrate
 fig, axis = plt.subplots(figsize=(4.4, 3.6), layout="constrained")
@@ -206,6 +227,12 @@ show(probabilities(student, x_test), f"temperature {temperature:.2f}")
 axis.set(xlabel="predicted probability", ylabel="share with ischaemia", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
 axis.legend(frameon=False, loc="lower right", fontsize=8)
 plt.show()
+
+# %% [markdown]
+# **Prevalence.** Even a calibrated probability holds only where as many people are ill as in training. Half of these patients
+# are, $\pi = 1/2$; where the share is another one, $\pi'$, the same signal means [3]
+#
+# $$\frac{p'}{1 - p'} = \frac{p}{1 - p} \cdot \frac{\pi' / (1 - \pi')}{\pi / (1 - \pi)}$$
 
 # %% [markdown]
 # ## 5 How the embedded models were made
@@ -259,13 +286,129 @@ plt.show()
 # %% [markdown]
 # ## Exercises
 #
-# 1. **Compute.** What would a unit of block 5 see with kernels of size 7 instead of 3? Change the loop of section 1.
-# 2. **Predict, then look.** Set all samples of V1 to zero. Which of the four networks changes its mind on its own finding?
-#    Then try V6.
-# 3. **Find the bug.** A port loads without an error, yet every probability is near 0.5: the kernels were reshaped with
-#    `reshape(64, 12, 3)` instead of transposed. Why do the shapes not reveal it, and what would?
-# 4. **Write code.** `simulate_batch` returns the severity of each patient. Are the missed patients of section 4 the mild ones?
-#    Then train on patients without noise (`noise=False`), test on patients with noise, and explain what happens.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/07_ecg_models.ipynb`.
+#
+# **1 Write code.** How many samples does a unit see with other kernels? Make a function `receptive_field(kernel, blocks)` of
+# the loop in section 1: kernels of size `kernel`, poolings of size 2, what a unit sees after the last block's pooling.
+
+
+# %% exercise 1 tags=["solution"] answers=["receptive_field"]
+# Exercise 1: receptive_field(kernel, blocks) in samples; receptive_field(3, 5) is 94.
+def receptive_field(kernel, blocks):
+    """Samples that a unit sees after ``blocks`` blocks of a convolution and a pooling."""
+    seen, stride = 1, 1
+    for _ in range(blocks):
+        seen += (kernel - 1) * stride + stride
+        stride *= 2
+    return seen
+
+
+for size in (3, 5, 7):
+    print(f"kernels of size {size}: {receptive_field(size, 5)} samples = {receptive_field(size, 5) * 2} ms")
+# Larger kernels see a whole PR interval; a sixth block would as well, with fewer weights.
+
+# %% check 1
+check.receptive_field(receptive_field)
+
+# %% [markdown]
+# **2 Predict, then look.** The RBBB network meets its recording in four disguises: `"shifted"` by 320 samples around the end
+# (`torch.roll`), `"reversed"` in time, with V1 and V6 `"exchanged"`, and `"doubled"` in voltage. Which moves the log-odds
+# $f_1 - f_0$ least? Write it into `prediction` before you compute `moved`, a dict from these words to the absolute change.
+
+# %% a recording to change
+rbbb = models["RBBB"]
+x = ecgxai.load_record(next(iter(ecgxai.records("RBBB")))).preprocess().window().tensor()
+
+# %% exercise 2 tags=["solution"] answers=["prediction", "moved"]
+# Exercise 2: prediction is one of "shifted", "reversed", "exchanged", "doubled"; moved: each of them -> |change of f1 - f0|.
+# V1 and V6 are the rows 6 and 11 of x (12, 2000).
+prediction = "shifted"
+
+exchanged = x.clone()
+exchanged[[6, 11]] = x[[11, 6]]
+disguises = {"shifted": x.roll(320, -1), "reversed": x.flip(-1), "exchanged": exchanged, "doubled": 2 * x}
+with torch.no_grad():
+    f0, f1 = rbbb(x).tolist()
+    moved = {name: abs(float(rbbb(y)[1] - rbbb(y)[0]) - (f1 - f0)) for name, y in disguises.items()}
+print({name: round(value, 2) for name, value in moved.items()})
+# A beat that comes later is the same beat, and the average is over all times. Played backwards it is another pattern.
+
+# %% check 2
+check.what_the_average_forgets(prediction, moved, model=rbbb, x=x)
+
+# %% [markdown]
+# **3 Find the bug.** A colleague's port loads without an error, and its probabilities are wrong. Why do the shapes not
+# reveal it? Mend the function and call yours `port`.
+
+
+# %% a colleague's port
+def colleagues_port(kernel):
+    """Keras kernel (size, in, out) -> PyTorch weight (out, in, size), with a bug."""
+    size, leads, channels = kernel.shape
+    return torch.tensor(kernel.reshape(channels, leads, size))
+
+
+with torch.no_grad():
+    layer.weight.copy_(colleagues_port(keras_kernel))
+    wrong = layer(torch.tensor(signal.T.copy())).numpy().T
+print(f"shape {tuple(layer.weight.shape)}, as it should be; largest difference: {np.abs(wrong - keras_way).max():.1f}")
+
+
+# %% exercise 3 tags=["solution"] answers=["port"]
+# Exercise 3: port(kernel): a NumPy array (size, in, out) -> a tensor (out, in, size).
+def port(kernel):
+    """Keras kernel (size, in, out) -> PyTorch weight (out, in, size)."""
+    return torch.tensor(kernel.T.copy())
+
+
+with torch.no_grad():
+    layer.weight.copy_(port(keras_kernel))
+    right = layer(torch.tensor(signal.T.copy())).numpy().T
+print(f"largest difference: {np.abs(right - keras_way).max():.1e}")
+# reshape keeps the numbers in the order in which they lie in memory and cuts them anew; only a transposition moves them. Both
+# have the shape (out, in, size). One input through both layers tells them apart.
+
+# %% check 3
+check.the_port(port)
+
+# %% [markdown]
+# **4 Write code.** Whom does the student of section 4 miss? Its first hundred test patients are ill, with the seeds 2000 to
+# 2099, and `before` holds the probabilities. `simulate_batch("ISCH", seeds).severity` says how severe each one is, from 0 to 1.
+# Compute the mean severity of those with $p < 0.5$ as `missed`, and of the others as `found`.
+
+# %% exercise 4 tags=["solution"] answers=["missed", "found"]
+# Exercise 4: two numbers, the mean severity of the ill patients that are missed and of those that are found.
+severity = simulate_batch("ISCH", range(2000, 2100)).severity
+lost = before[:100] < 0.5
+missed, found = severity[lost].mean(), severity[~lost].mean()
+print(f"{lost.sum()} missed: mean severity {missed:.2f}; {(~lost).sum()} found: {found:.2f}")
+# A share of right answers depends on how severe the cases are that one tests with. Say whom you tested.
+
+# %% check 4
+check.whom_it_misses(missed, found, probability=before)
+
+# %% [markdown]
+# **5 Interpret.** A network was trained and calibrated like this student, on as many ill as healthy, and says $p = 0.9$. In
+# your practice 1 of 100 has the finding. Which probability is meant there? Call it `in_practice`.
+
+# %% exercise 5 tags=["solution"] answers=["in_practice"]
+# Exercise 5: a number between 0 and 1, by the formula at the end of section 4.
+odds = 0.9 / 0.1 * (0.01 / 0.99) / (0.5 / 0.5)
+in_practice = odds / (1 + odds)
+print(f"{in_practice:.3f}")
+# The signal is as strong as before; the finding is rarer. A heatmap is silent about this.
+
+# %% check 5
+check.in_another_practice(in_practice)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -273,10 +416,20 @@ plt.show()
 # - Twelve leads in, two logits out, 64,386 parameters; a unit of the last block sees less than 200 ms.
 # - Explain the logit, not the probability.
 # - A port is right when the outputs agree on real input, not when the shapes do.
-# - High accuracy on simulated patients is a statement about simulated patients.
+# - High accuracy on simulated patients is a statement about simulated patients, as ill and as many as they were.
+#
+# ## Go further
+#
+# - What a network can learn from real recordings, and which architectures do: Strodthoff et al. 2021, Deep learning for ECG
+#   analysis: benchmarks and insights from PTB-XL, [doi:10.1109/JBHI.2020.3022989](https://doi.org/10.1109/JBHI.2020.3022989)
+# - A network trained on a million patients: Ribeiro et al. 2020, Automatic diagnosis of the 12-lead ECG using a deep neural
+#   network, [doi:10.1038/s41467-020-15432-4](https://doi.org/10.1038/s41467-020-15432-4)
+# - A network that learned a machine's mark instead of the heart: [05 Can you trust it?](05_can_you_trust_it.ipynb)
 #
 # ## References
 #
 # 1. Gumpfer et al. 2024, Towards trustworthy AI in cardiology: a comparative analysis of explainable AI methods for
 #    electrocardiogram interpretation, AIME 2024, [doi:10.1007/978-3-031-66535-6_36](https://doi.org/10.1007/978-3-031-66535-6_36)
 # 2. Guo et al. 2017, On calibration of modern neural networks, [arXiv:1706.04599](https://arxiv.org/abs/1706.04599)
+# 3. Saerens, Latinne, Decaestecker 2002, Adjusting the outputs of a classifier to new a priori probabilities,
+#    [doi:10.1162/089976602753284446](https://doi.org/10.1162/089976602753284446)

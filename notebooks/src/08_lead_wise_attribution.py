@@ -22,13 +22,15 @@ import torch
 
 import ecgxai
 from ecgxai.attribution import MethodWarning, caveat
+from ecgxai.checks import notebook_08 as check
 from ecgxai.comparison import COMPARISON, explain_all, title_of
-from ecgxai.plotting import number, plot_ecg, plot_grid, plot_lead_bars
+from ecgxai.ecg.leads import LEADS
+from ecgxai.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars
 
 # %% [markdown]
 # ## 1 A recording and a network
 #
-# The network looks for a left bundle branch block (LBBB). Real recordings and published weights are used where they have
+# The network looks for a left [bundle branch block](../GLOSSARY.md#bundle-branch-block) (LBBB). Real recordings and published weights are used where they have
 # been downloaded, simulated recordings and embedded weights where not; the lines below say which.
 
 # %% load
@@ -42,7 +44,8 @@ print(f"p(LBBB) = {float(model.probability(ecg.tensor())):.3f}")
 # In LBBB the left ventricle is activated late, through muscle instead of the conduction system. The QRS complex is broad
 # (at least 120 ms), mostly negative in V1, and broad, often notched and positive in I, aVL, V5 and V6 [1].
 #
-# **Think first.** Which leads and which wave should a map point to, if the network uses what a cardiologist uses?
+# > **Think first.** Which leads and which wave should a map point to, if the network uses what a cardiologist uses? Name two
+# > of each.
 
 # %% the recording
 plot_ecg(ecg, title=f"{info.title}: what the network sees")
@@ -50,7 +53,7 @@ plot_ecg(ecg, title=f"{info.title}: what the network sees")
 # %% [markdown]
 # ## 2 The first map
 #
-# The **gradient** of the explained logit $f_c$ answers: which samples, if raised by a little, would raise the logit most
+# The **[gradient](../GLOSSARY.md#gradient)** of the explained logit $f_c$ answers: which samples, if raised by a little, would raise the logit most
 # [2]? It has the same shape as the input.
 #
 # $$R = \frac{\partial f_c}{\partial x} \in \mathbb{R}^{12 \times 2000}$$
@@ -65,7 +68,7 @@ plot_ecg(ecg, relevance, title="Gradient of the LBBB logit", label="R, logit per
 # Orange raises the logit, blue lowers it. The gradient is large where the network is *sensitive*, which is not the same as
 # where the evidence lies: a flat stretch can be sensitive too.
 #
-# **Layer-wise relevance propagation** (LRP) asks a different question: how much did each sample *contribute* to the logit
+# **[Layer-wise relevance propagation](../GLOSSARY.md#layer-wise-relevance-propagation)** (LRP) asks a different question: how much did each sample *contribute* to the logit
 # [3]? It hands the logit back layer by layer, each layer sharing it out in proportion to what its inputs contributed:
 #
 # $$R_j = \sum_k \frac{a_j w_{jk}}{z_k + \epsilon \operatorname{sign}(z_k)} R_k, \qquad z_k = \sum_j a_j w_{jk} + b_k$$
@@ -119,7 +122,10 @@ plot_grid(
 # %% [markdown]
 # ## 4 Four ways to misread a map
 #
-# **The class.** A map explains one logit. The map of the other class is not simply its negative.
+# **The class.** A map explains one logit.
+#
+# > **Think first.** The network has two logits. Is the map of “no finding” the negative of the map of “pathology”? Guess their
+# > correlation.
 
 # %% target
 healthy = ecgxai.attribute(model, x, "lrp_epsilon", target=0)
@@ -128,6 +134,8 @@ print(f"correlation between the maps for 'pathology' and 'no finding': {float(ag
 plot_grid(ecg, {"pathology": lrp, "no finding": healthy}, leads=("I", "V1", "V6"), title="LRP-ε of the two logits")
 
 # %% [markdown]
+# Two logits can rise together, so their maps are two maps. Say which one is shown.
+#
 # **The normalisation.** Per record, the strongest sample of all leads sets the scale. Per lead, every lead gets a strongest
 # sample, and a lead that hardly matters looks as busy as the one that decides.
 
@@ -163,7 +171,7 @@ for method in ecgxai.METHODS:
 # ## 5 The weight of small voltages
 #
 # Many methods end with *times input*. That hides what happens at small voltages: a sample at 0 mV gets relevance 0, however
-# much the network depends on it. **SIGN** multiplies by the sign of the input instead of its value [4]:
+# much the network depends on it. **[SIGN](../GLOSSARY.md#sign)** multiplies by the sign of the input instead of its value [4]:
 #
 # $$R = \operatorname{sign}_\mu(x) \odot \frac{\partial f_c}{\partial x}, \qquad
 # \operatorname{sign}_\mu(x) = +1 \text{ if } x \ge \mu \text{ else } -1$$
@@ -185,14 +193,14 @@ for method in ("gradient_x_input", "gradient_x_sign", "lrp_z", "lrpsign_z"):
 # %% [markdown]
 # ## 6 A flaw to recognise: the class that changes on the way
 #
-# **Integrated gradients** averages the gradient along the straight path from a baseline $x'$ to the recording [5]:
+# **[Integrated gradients](../GLOSSARY.md#integrated-gradients)** averages the gradient along the straight path from a baseline $x'$ to the recording [5]:
 #
 # $$R = (x - x') \odot \int_0^1 \frac{\partial f_c}{\partial x}\big(x' + \alpha (x - x')\big)\, d\alpha$$
 #
 # The class $c$ is fixed. A published implementation explains, at each point of the path, whichever class is largest
 # *there*. Where the decision flips on the way, it averages gradients of two different logits.
 #
-# **Think first.** The usual baseline is a flat line. What does the network say to a flat line?
+# > **Think first.** The usual baseline is a flat line. Which probability does the network give to a flat line?
 
 # %% the path
 alphas = torch.linspace(0, 1, 50)
@@ -227,7 +235,7 @@ plot_grid(
 )
 
 # %% [markdown]
-# Completeness tells them apart: the sum of the correct map is the difference of the two logits, up to the error of 50 steps,
+# [Completeness](../GLOSSARY.md#completeness) tells them apart: the sum of the correct map is the difference of the two logits, up to the error of 50 steps,
 # and the flawed one misses it as soon as the class changes on the way. On the published models and recordings the two maps correlate by -0.87 (AV
 # block, 03509) and -0.53 (LBBB, 14493): they say the opposite. The course's tests reproduce the published maps with
 # `reselect_target=True`, and nothing else.
@@ -239,10 +247,16 @@ plot_grid(
 # its row in `METHODS`. The line above the picture holds the call that makes the map.
 
 # %% explorer
-from ecgxai.explorers import ECGExplorer
+from ecgxai.explorers import ECGExplorer, MethodGrid
 
 explorer = ECGExplorer(model="LBBB", method="lrp_epsilon_std_x")
 explorer
+
+# %% [markdown]
+# And several methods side by side. A control for the display changes all of them.
+
+# %% method grid
+MethodGrid(name, "LBBB", methods=("gradient_x_input", "integrated_gradients", "grad_cam", "lrp_epsilon"))
 
 # %% [markdown]
 # ## 8 Which map is right?
@@ -277,17 +291,114 @@ for method in (
 
 # %% [markdown]
 # The random map lands at the share of the area, as it must. What lies above it has found something; what lies below it points
-# elsewhere. One recording is an anecdote; a later notebook will measure this over many patients.
+# elsewhere. One recording is an anecdote; notebooks 05 and 09 measure many patients.
 
 # %% [markdown]
 # ## Exercises
 #
-# 1. **Predict, then look.** Will the map of the RBBB model on a right bundle branch block favour V1 or V6? Write down why
-#    (`HeartVector` in notebook 06 shows what changes), then use the explorer.
-# 2. **Write code.** Compute the share of $|R|$ that lies in V1 to V6 for three methods of your choice.
-# 3. **Find the bug.** A colleague shows a Grad-CAM of a 12-lead ECG and concludes that aVR is as important as V1. What is
-#    wrong?
-# 4. **Interpret.** Raise `epsilon` from 0.001 to 10. Which parts of the map vanish first, and what happens to the sum?
+# Each cell holds the names that its check asks for. Solutions are in `solutions/08_lead_wise_attribution.ipynb`.
+#
+# **1 Predict, then look.** Which lead gets more $|R|$ when the RBBB network explains a right bundle branch block, V1 or V6?
+# Write down your `prediction` with a reason (`HeartVector` of notebook 06 shows what changes). Then compute `shares`, a dict:
+# V1 and V6 → their share of $\sum |R|$ over all leads, by LRP-ε with its defaults.
+
+# %% a right bundle branch block
+rbbb = ecgxai.load_ecg_model("RBBB")
+blocked = ecgxai.load_record(next(iter(ecgxai.records("RBBB")))).preprocess().window()
+
+# %% exercise 1 tags=["solution"] answers=["prediction", "shares"]
+# Exercise 1: prediction is "V1" or "V6"; shares = {"V1": ..., "V6": ...} of the map of `blocked` by `rbbb`.
+prediction = "V1"
+
+by_lead = ecgxai.attribute(rbbb, blocked.tensor(), "lrp_epsilon", target=1).abs().sum(1)
+shares = {lead: float(by_lead[LEADS.index(lead)] / by_lead.sum()) for lead in ("V1", "V6")}
+print(", ".join(f"{lead} {percent(share)}" for lead, share in shares.items()))
+# The right ventricle is activated last, and it lies to the right and in front: the late forces point at V1.
+
+# %% check 1
+check.v1_or_v6(prediction, shares, model=rbbb, x=blocked.tensor())
+
+# %% [markdown]
+# **2 Write code.** Which share of a map lies in the chest leads? Make a function `chest_share(relevance)` that takes a map
+# (12, T) and returns the share of $\sum |R|$ in V1 to V6, from 0 to 1. Try it on three methods, the random map among them.
+
+
+# %% exercise 2 tags=["solution"] answers=["chest_share"]
+# Exercise 2: chest_share(relevance) -> a number from 0 to 1.
+def chest_share(relevance):
+    """Share of the absolute relevance (12, T) in V1 to V6."""
+    by_lead = relevance.abs().sum(1)
+    return float(by_lead[6:].sum() / by_lead.sum())
+
+
+for method in ("random", "grad_cam", "lrp_epsilon_0_1"):
+    print(f"{title_of(method):14s}{percent(chest_share(maps[method]))}")
+# Half of the leads are chest leads: the random map has half its relevance there, and so has Grad-CAM, which knows no leads.
+
+# %% check 2
+check.chest_share(chest_share)
+
+# %% [markdown]
+# **3 Find the bug.** A colleague shows four maps of the recording of section 1. All are said to be integrated gradients of
+# the LBBB logit from a flat line, in shares of the logit. One is. The others have a flaw each: one map `"copied"` to all
+# leads, each lead scaled by itself (`"per lead"`), or the `"class changes"` on the way. Sections 4 and 6 have the tests. Make
+# `flaws`, a dict: A, B, C, D → flaw, or `"none"`.
+
+# %% a colleague's maps
+suspects = check.colleagues_maps(model, x)
+plot_grid(ecg, suspects, leads=("I", "V1", "V6"), title="Four maps, one caption")
+
+# %% exercise 3 tags=["solution"] answers=["flaws"]
+# Exercise 3: test each map of `suspects`; flaws = {"A": ..., "B": ..., "C": ..., "D": ...}.
+with torch.no_grad():
+    gained = float(model(x)[1] - model(torch.zeros_like(x))[1])
+print(f"the sum should be {gained:.2f}")
+for name, found in suspects.items():
+    strongest = found.abs().amax(1)
+    between = float((found - found[0]).abs().max() / found.abs().max())
+    print(
+        f"{name}: sum {float(found.sum()):8.2f}; strongest sample of a lead from {float(strongest.min()):.2f} to "
+        f"{float(strongest.max()):.2f}; leads differ by {percent(between)}"
+    )
+flaws = {"A": "class changes", "B": "none", "C": "copied", "D": "per lead"}
+# Who concludes from C that aVR matters as much as V1 has measured a copy; from D, a scale. A looks like any other map: only
+# its sum gives it away.
+
+# %% check 3
+check.colleagues_flaws(flaws)
+
+# %% [markdown]
+# **4 Interpret.** Compute `sums`, a dict from $\epsilon$ = 0.001, 0.1 and 10 to $\sum |R|$ of LRP-ε of the LBBB logit. Which
+# `reading` fits, by the formula in section 2?
+#
+# - **a** The larger $\epsilon$, the less sure is the network, and the less there is to explain.
+# - **b** Each layer keeps a part of the relevance, and most where $|z_k|$ is small beside $\epsilon$.
+# - **c** A large $\epsilon$ removes what speaks against the class, and keeps what speaks for it.
+
+# %% exercise 4 tags=["solution"] answers=["sums", "reading"]
+# Exercise 4: sums = {0.001: ..., 0.1: ..., 10: ...}; reading is "a", "b" or "c".
+by_epsilon = {
+    epsilon: ecgxai.attribute(model, x, "lrp_epsilon", target=1, epsilon=epsilon) for epsilon in (0.001, 0.1, 10)
+}
+sums = {epsilon: float(relevance.abs().sum()) for epsilon, relevance in by_epsilon.items()}
+for epsilon, relevance in by_epsilon.items():
+    negative = float(-relevance.clamp(max=0).sum() / sums[epsilon])
+    print(f"ε = {epsilon:<6g} Σ|R| {sums[epsilon]:7.3f}, {percent(negative)} of it negative")
+reading = "b"
+# A share |z| / (|z| + ε) of the relevance passes each unit. What cancelled to a small z is held back first, for better (it is
+# noisy) and for worse (it may be the evidence).
+
+# %% check 4
+check.what_epsilon_does(sums, reading, model=model, x=x)
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -297,6 +408,14 @@ for method in (
 # - Per-record normalisation compares leads. Per-lead normalisation does not.
 # - Sums are tests: integrated gradients must sum to a difference of logits, LRP nearly to the logit.
 # - Grad-CAM has no lead information; guided backpropagation on a network without ReLU is the gradient.
+#
+# ## Go further
+#
+# - Sanity checks of methods on ECGs, and maps averaged over whole populations: Wagner et al. 2024, Explaining deep learning for
+#   ECG analysis, [doi:10.48550/arXiv.2305.17043](https://doi.org/10.48550/arXiv.2305.17043)
+# - What a network for atrial fibrillation and left bundle branch block marks, by lead and by beat: Bender et al. 2022, Analysis
+#   of a deep learning model for 12-lead ECG classification, [doi:10.48550/arXiv.2211.01738](https://doi.org/10.48550/arXiv.2211.01738)
+# - Baselines other than a flat line, and what they change: [05 Can you trust it?](05_can_you_trust_it.ipynb)
 #
 # ## References
 #

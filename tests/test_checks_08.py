@@ -1,0 +1,143 @@
+"""Checks of notebook 08: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
+
+import numpy as np
+import pytest
+import torch
+
+import ecgxai
+from ecgxai.checks import core
+from ecgxai.checks import notebook_08 as check
+from ecgxai.ecg.leads import LEADS
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+
+def says(verdict, state, word=""):
+    """The verdict has this state, and its text contains a word."""
+    assert verdict.state == state, verdict
+    assert word in verdict.text, verdict
+
+
+@pytest.fixture(scope="module")
+def rbbb():
+    x = ecgxai.load_record("sim-rbbb-1").preprocess().window().tensor()
+    return {"model": ecgxai.load_ecg_model("RBBB", "embedded"), "x": x}
+
+
+# 1 V1 or V6
+
+
+def two(by_lead):
+    return {"V1": by_lead[6] / by_lead.sum(), "V6": by_lead[11] / by_lead.sum()}
+
+
+def test_v1_or_v6(rbbb):
+    found = ecgxai.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=1)
+    other = ecgxai.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=0)
+    right = two(found.abs().sum(1))
+    more, less = sorted(right, key=right.get, reverse=True)
+    says(check.v1_or_v6(more, right, **rbbb), "right")
+    says(check.v1_or_v6(more.lower(), {lead: np.float32(share) for lead, share in right.items()}, **rbbb), "right")
+    says(check.v1_or_v6(less, right, **rbbb), "not yet", f"against {less}")
+    says(check.v1_or_v6(more, {lead: 100 * share for lead, share in right.items()}, **rbbb), "not yet", "per cent")
+    says(check.v1_or_v6(more, two(found.sum(1)), **rbbb), "not yet", "cancelled")
+    says(check.v1_or_v6(more, two(other.abs().sum(1)), **rbbb), "not yet", "other logit")
+    says(check.v1_or_v6(more, {"V1": 0.7, "V6": 0.3}, **rbbb), "not yet", "all twelve")
+    says(check.v1_or_v6("aVR", right, **rbbb), "not yet", "one of")
+    says(check.v1_or_v6(more, {"V1": 0.5}, **rbbb), "not yet", "keys")
+
+
+# 2 the share of the chest leads
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda r: r[6:].abs().sum() / r.abs().sum(),
+        lambda r: 1 - float(r[:6].abs().sum()) / float(r.abs().sum()),
+        lambda r: (
+            np.abs(np.asarray(r))[[LEADS.index(f"V{i}") for i in range(1, 7)]].sum() / np.abs(np.asarray(r)).sum()
+        ),
+        lambda r: r.abs().mean(1)[6:].sum() / r.abs().mean(1).sum(),
+    ],
+)
+def test_chest_share_right(function):
+    says(check.chest_share(function), "right")
+
+
+@pytest.mark.parametrize(
+    ("function", "word"),
+    [
+        (lambda r: 100 * r[6:].abs().sum() / r.abs().sum(), "per cent"),
+        (lambda r: r[6:].sum() / r.sum(), "cancelled"),
+        (lambda r: r[6:].clamp(min=0).sum() / r.clamp(min=0).sum(), "negative"),
+        (lambda r: r[5:].abs().sum() / r.abs().sum(), "aVF"),
+        (lambda r: r[7:].abs().sum() / r.abs().sum(), "V1 is missing"),
+        (lambda r: r[6:11].abs().sum() / r.abs().sum(), "V6 is missing"),
+        (lambda r: r[6:].abs().sum() / r[:6].abs().sum(), "chest over limb"),
+        (lambda r: r[6:].abs().sum(), "divide"),
+        (lambda r: 0.5, "rows 6 to 11"),
+        (lambda r: r.abs(), "one number"),
+        (0.5, "function"),
+    ],
+)
+def test_chest_share_wrong(function, word):
+    says(check.chest_share(function), "not yet", word)
+
+
+# 3 a colleague's maps
+
+
+@pytest.fixture(scope="module")
+def suspects():
+    x = ecgxai.load_record("sim-lbbb-1").preprocess().window().tensor()
+    model = ecgxai.load_ecg_model("LBBB", "embedded")
+    with torch.no_grad():
+        gained = float(model(x)[1] - model(torch.zeros_like(x))[1])
+    return check.colleagues_maps(model, x), gained
+
+
+def test_each_flaw_is_found_by_its_test_and_by_no_other(suspects):
+    maps, gained = suspects
+    sums = {name: abs(float(found.sum()) - gained) < 0.05 * abs(gained) for name, found in maps.items()}
+    copies = {name: bool((found == found[0]).all()) for name, found in maps.items()}
+    scaled = {name: bool(torch.allclose(found.abs().amax(1), torch.ones(12))) for name, found in maps.items()}
+    assert [name for name in maps if sums[name]] == ["B"]
+    assert [name for name in maps if copies[name]] == ["C"]
+    assert [name for name in maps if scaled[name]] == ["D"]
+
+
+def test_flaws():
+    right = {"A": "class changes", "B": "none", "C": "copied", "D": "per lead"}
+    says(check.colleagues_flaws(right), "right")
+    says(check.colleagues_flaws({name: flaw.upper() for name, flaw in right.items()}), "right")
+    says(check.colleagues_flaws(right | {"A": "none"}), "not yet", "3 of 4 are right. A does not sum")
+    says(check.colleagues_flaws(right | {"D": "none"}), "not yet", "largest |R|")
+    says(check.colleagues_flaws(right | {"C": "class changes"}), "not yet", "compare its leads")
+    says(check.colleagues_flaws(right | {"B": "copied"}), "not yet", "Test B for 'copied'")
+    says(check.colleagues_flaws(right | {"B": "ugly"}), "not yet", "one of")
+    says(check.colleagues_flaws({"A": "none"}), "not yet", "keys")
+
+
+# 4 epsilon
+
+
+def test_epsilon(rbbb):
+    maps = {e: ecgxai.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=1, epsilon=e) for e in (0.001, 0.1, 10)}
+    right = {epsilon: found.abs().sum() for epsilon, found in maps.items()}
+    says(check.what_epsilon_does(right, "b", **rbbb), "right")
+    says(check.what_epsilon_does({str(e): float(v) for e, v in right.items()}, "B", **rbbb), "right")
+    says(check.what_epsilon_does({0.1: 1.0}, "b", **rbbb), "not yet", "keys")
+    says(check.what_epsilon_does(right, "a", **rbbb), "not yet", "same for every ε")
+    says(check.what_epsilon_does(right, "c", **rbbb), "not yet", "Both signs")
+    signed = {epsilon: found.sum() for epsilon, found in maps.items()}
+    says(check.what_epsilon_does(signed, "b", **rbbb), "not yet", "with their signs")
+    says(check.what_epsilon_does(right | {10: 5.0}, "b", **rbbb), "not yet", "LRP-ε")
+
+
+def test_nothing_done_and_rubbish(rbbb):
+    for number, count in {1: 2, 2: 1, 3: 1, 4: 2}.items():
+        run, more = core.CHECKS["08"][number], rbbb if number in (1, 4) else {}
+        says(run(*[...] * count, **more), "not done yet")
+        for rubbish in ("nonsense", np.zeros((2, 2)), [None], lambda r: None):
+            says(run(*[rubbish] * count, **more), "not yet")
