@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 09 From saliency to semantics
 #
-# A heat map shows where. A cardiologist speaks of leads and waves: "the QRS complex in V1". This notebook turns maps into
-# such statements, with numbers, sets the criteria of the diagnosis beside them, and then asks whether they are true.
+# A heatmap shows where. A cardiologist speaks of leads and waves: "the QRS complex in V1". This notebook turns maps into
+# such statements, with numbers, sets the [criteria of the diagnosis](../GLOSSARY.md#diagnostic-criterion) beside them, and then
+# asks whether they are true.
 #
 # **You will be able to**
 #
@@ -28,6 +29,7 @@ from IPython.display import display
 
 import ecgxai
 from ecgxai.attribution import MethodWarning
+from ecgxai.checks import notebook_09 as check
 from ecgxai.comparison import title_of
 from ecgxai.ecg.leads import LEADS
 from ecgxai.evaluation import area_share, bootstrap, relevance_mass
@@ -56,8 +58,8 @@ MODELS = {name: ecgxai.load_ecg_model(name) for name in PATHOLOGIES}
 # One recording with a left bundle branch block (LBBB), a real one where it has been downloaded, and the map of the LBBB
 # logit. The brackets below the leads are P, QRS and T.
 #
-# A simulated recording knows its waves. In any other they are found by `delineate` (notebook 06), in the raw signal: the
-# published filters bend the line around P and T.
+# A simulated recording knows its waves. In any other they are found by [delineation](../GLOSSARY.md#delineation) (notebook 06),
+# in the raw signal: the published filters bend the line around P and T.
 
 # %% a map
 name, info = next(iter(ecgxai.records("LBBB").items()))
@@ -107,8 +109,8 @@ matrix.plot("absolute", title="Absolute: for and against, added")
 # A cell that is strong in the second table and pale in the first holds evidence for and against in turn. That may be the
 # network, or the method: many maps alternate from sample to sample. Sums over a wave are steadier than samples.
 #
-# **Think first.** A colleague says: "a third of the relevance lies between the beats, so the network looks at the baseline."
-# What would you ask?
+# > **Think first.** A colleague says: "a third of the relevance lies between the beats, so the network looks at the baseline."
+# > Which number would you ask for, and which map would you compare with?
 #
 # ### A share is worth nothing without its area
 #
@@ -123,7 +125,7 @@ for title, table in by_wave.items():
 print(f"{'share of the time':34s}" + "".join(f"{percent(area):>7s}" for area in matrix.along(1).area))
 
 # %% [markdown]
-# The random map is the share of the time. What tells is the quotient, called **lift** here: 1 is chance, 3 is three times as
+# The random map is the share of the time. What tells is the quotient, called **[lift](../GLOSSARY.md#lift)** here: 1 is chance, 3 is three times as
 # much as an even spread would put there.
 #
 # $$\text{lift} = \frac{\text{share of the relevance}}{\text{share of the samples}}$$
@@ -206,7 +208,7 @@ for pathology, model in MODELS.items():
 
 # %% [markdown]
 # Are these sentences true? For simulated patients the cause is known. Below are new ones, on which nothing was trained,
-# each with a *twin*: the same patient, rhythm and noise without the condition.
+# each with a *twin*, its [counterfactual](../GLOSSARY.md#counterfactual): the same patient, rhythm and noise without the condition.
 
 # %% patients
 COUNT = 8
@@ -225,8 +227,8 @@ masks = {name: np.stack([ecg.causal_mask for ecg, _ in group]) for name, group i
 maps = {name: ecgxai.attribute(MODELS[name], x[name], METHOD, target=1) for name in PATHOLOGIES}
 
 # %% [markdown]
-# **Think first.** In a left bundle branch block, which waves differ from the healthy twin? In an AV block of the first
-# degree, which samples are the cause: the P wave, the time after it, or the QRS complex?
+# > **Think first.** In a left bundle branch block, which waves differ from the healthy twin? In an AV block of the first
+# > degree, which samples are the cause: the P wave, the time after it, or the QRS complex?
 #
 # Upper row: where the cause lies, the causal mask summed to a matrix. Lower row: where the positive relevance lies. Both add
 # up to 100 %.
@@ -265,9 +267,12 @@ for name, model in MODELS.items():
 #
 # ### Ask the network, not the map
 #
-# A map is a claim. An intervention tests it: replace one part of the beat, in all leads, by the twin's, and see how far the
+# A map is a claim. An [intervention](../GLOSSARY.md#intervention) tests it: replace one part of the beat, in all leads, by the twin's, and see how far the
 # log-odds of the pathology fall. 100 % is the fall when everything is replaced. Such an experiment needs a twin, which only
 # simulated patients have; and where the pieces meet, it may leave a small step.
+#
+# > **Think first.** Choose a pathology. Which part of the beat does its map above name, and will replacing that part turn the
+# > network's answer?
 
 # %% interventions
 GROUPS = {"P, PR": ("P", "PR"), "QRS": ("QRS",), "ST, T": ("ST", "T"), "rest": ("rest",)}
@@ -336,7 +341,7 @@ for name in PATHOLOGIES:
 #
 # What would make one trust such a network? That map and intervention agree; over many patients, with an interval; that they
 # agree on recordings of another hospital; and that the answer stays when a companion of the disease is missing. No single
-# heat map can give this [2].
+# heatmap can give this [2].
 
 # %% [markdown]
 # ## 5 Compared with whom?
@@ -474,8 +479,8 @@ print(f"more memory for the larger run: {stored['more memory, MB']} MB")
 # %% [markdown]
 # ## 7 Where methods disagree
 #
-# **Think first.** Same network, same patients. On which level will methods agree better: sample by sample, or summed to
-# leads by waves?
+# > **Think first.** Same network, same patients. On which level will methods agree better: sample by sample, or summed to
+# > leads by waves?
 
 # %% several methods
 COMPARED = {
@@ -575,50 +580,58 @@ else:
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell; solutions are in `solutions/09_from_saliency_to_semantics.ipynb`.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/09_from_saliency_to_semantics.ipynb`.
 #
-# **1 Write code.** The simulator knows which wall of the heart is ischaemic (`ecg.territory`). Sum each map of the ISCH
-# model over the groups of leads that see one wall (`LEAD_GROUPS` and `group_relevance` of `ecgxai.semantics`). Is the wall
-# with the largest lift the ischaemic one?
+# **1 Write code.** The simulator knows which wall of the heart is ischaemic (`ecg.territory`). Make a function
+# `wall_of(relevance)` that takes a map (12, T) and returns `"anterior"`, `"lateral"` or `"inferior"`: the wall whose leads
+# have the largest lift of positive relevance. `LEAD_GROUPS` and `group_relevance` of `ecgxai.semantics` help. How often does
+# it name the ischaemic wall of the ISCH patients?
 
-# %% exercise 1 tags=["solution"]
-# Exercise 1: for each ISCH patient, print the true wall and the group with the largest lift.
+# %% exercise 1 tags=["solution"] answers=["wall_of"]
+# Exercise 1: wall_of(relevance) -> "anterior", "lateral" or "inferior". Try it on maps["ISCH"] and patients["ISCH"].
 from ecgxai.semantics import LEAD_GROUPS, group_relevance
 
-walls = ("anterior", "lateral", "inferior")
-groups = {wall: LEAD_GROUPS[wall] for wall in walls}
-hits = 0
-for (ecg, w), map_ in zip(patients["ISCH"], maps["ISCH"], strict=True):
-    lift = group_relevance(lead_wave_matrix(map_, w).along(0), groups).lift()
-    found = walls[int(np.argmax(lift))]
-    hits += found == ecg.territory
-    print(f"{ecg.territory:10s} found: {found:10s} lifts " + " ".join(f"{value:.2f}" for value in lift))
-print(f"{hits} of {COUNT}; by chance {COUNT / len(walls):.1f}")
+
+def wall_of(relevance):
+    """The wall whose leads have the largest lift of positive relevance."""
+    groups = {wall: LEAD_GROUPS[wall] for wall in ("anterior", "lateral", "inferior")}
+    return list(groups)[int(np.argmax(group_relevance(relevance, groups).lift()))]
+
+
+named = [(ecg.territory, wall_of(map_)) for (ecg, _), map_ in zip(patients["ISCH"], maps["ISCH"], strict=True)]
+print("ischaemic wall and wall found:", *(f"{true}: {found}" for true, found in named), sep="\n  ")
+print(f"{sum(true == found for true, found in named)} of {COUNT}; by chance {COUNT / 3:.1f}")
 # Nobody taught the network walls: it was asked for ischaemia alone. Where the lift finds the wall, the evidence lay in the
 # leads that face it; where not, the network, or the method, looked elsewhere.
 
-# %% [markdown]
-# **2 Predict, then look.** You shift a map by half a heart beat, in all leads. Which change: the shares of the leads, the
-# shares of the waves, the sum of the matrix? Then do it.
+# %% check 1
+check.the_wall(wall_of)
 
-# %% exercise 2 tags=["solution"]
-# Exercise 2: compare `matrix` with that of the shifted map.
+# %% [markdown]
+# **2 Predict, then look.** You shift the map of section 1 by half a heart beat, in all leads (`torch.roll`). Which change: the
+# shares of the leads, the shares of the waves, the sum of the matrix? Write True or False for each into `changes` first, then
+# do it.
+
+# %% exercise 2 tags=["solution"] answers=["changes"]
+# Exercise 2: changes = {"leads": ..., "waves": ..., "sum": ...}, True where it changes. Then compare `matrix` with the matrix of
+# the shifted map; the peaks of the QRS are w.peak for w in waves.
+changes = {"leads": False, "waves": True, "sum": False}
+
 distance = np.median(np.diff([w.peak for w in waves if w.kind == "QRS"]))
 shifted = lead_wave_matrix(torch.roll(torch.as_tensor(relevance), int(distance / 2), dims=-1), waves)
 for title, table in {"map": matrix, "shifted": shifted}.items():
-    print(
-        f"{title:8s} sum {table.sum().sum():.3f}; leads",
-        *[percent(v) for v in table.along(0).share()[:4]],
-        "...;",
-        end=" ",
-    )
-    print("waves", *[f"{name} {percent(v)}" for name, v in zip(WAVES, table.along(1).share(), strict=True)])
+    by_lead = " ".join(percent(share) for share in table.along(0).share()[:4])
+    parts = " ".join(f"{name} {percent(share)}" for name, share in zip(WAVES, table.along(1).share(), strict=True))
+    print(f"{title:8s} sum {table.sum().sum():.3f}; leads {by_lead} ...; waves {parts}")
 # Leads and sum stay: both ignore time. Only the waves move. Lead shares can therefore never tell a map that looks at the
 # beats from one that is out of step with them.
 
+# %% check 2
+check.out_of_step(changes)
+
 # %% [markdown]
 # **3 Find the bug.** A colleague explains a window that starts 1.3 s into the recording and reports the sentence below. No
-# error appears. What went wrong, and by which check would you have noticed?
+# error appears. What is wrong with `colleague`, and how would you have noticed? Make the right waves, `repaired`.
 
 # %% a colleague's sentence
 START = 650
@@ -628,8 +641,8 @@ later_map = ecgxai.attribute(MODELS["LBBB"], later.tensor(), METHOD, target=1)
 colleague = waves_of(whole)
 print(fill(describe(later_map, colleague, "LBBB"), 100))
 
-# %% exercise 3 tags=["solution"]
-# Exercise 3: measure how well the waves fit the signal, repair the call, and describe again.
+# %% exercise 3 tags=["solution"] answers=["repaired"]
+# Exercise 3: repaired holds the waves of `later`. Then describe again, and measure how well waves fit the signal.
 repaired = waves_of(whole, START)
 for title, found in {"colleague": colleague, "repaired": repaired}.items():
     inside = wave_labels(found, later.samples) == WAVES.index("QRS")
@@ -639,39 +652,70 @@ print(fill(describe(later_map, repaired, "LBBB"), 100))
 # The waves count from the start of the recording, the map from the start of the window: everything is 650 samples late. QRS
 # is the steepest part of a beat; labels for which that fails do not belong to the signal. Or draw it, with waves=...
 
-# %% [markdown]
-# **4 Interpret.** Explain the LBBB model on a healthy person and describe the map. The sentence sounds like the others. What
-# may be concluded from it, and which number is missing?
-
-# %% exercise 4 tags=["solution"]
-# Exercise 4: `others[0]` is healthy.
-person, parts = others[0]
-normal_map = ecgxai.attribute(MODELS["LBBB"], person.tensor(), METHOD, target=1)
-print(fill(describe(normal_map, parts, "LBBB"), 100))
-print(f"p(LBBB) = {float(MODELS['LBBB'].probability(person.tensor())):.3f}")
-both = lead_wave_matrix(normal_map, parts)
-print(f"positive {both.positive.sum():.2f}, negative {both.negative.sum():.2f}")
-# Shares add up to 100 % whatever there is to share. A sentence needs the probability, and the sums of both signs, beside
-# it: here it describes the little that speaks for a class that the network rejects.
+# %% check 3
+check.waves_of_window(repaired, ecg=whole, start=START)
 
 # %% [markdown]
-# **5 Write code.** A reviewer demands that ST and T count for LBBB, since they turn against QRS. Make a `Criterion` (of
-# `ecgxai.semantics`) of your own, compute share, area and lift for the patients, and compare with `CRITERIA["LBBB"]`. Has
+# **4 Interpret.** The LBBB network explained on a healthy person gives a sentence that sounds like the others. Compute what
+# it leaves out: the network's `probability`, and the `balance`, the sum of the map with its signs. Which `conclusion` is
+# right?
+#
+# - **a** The network sees an LBBB here, where the sentence says.
+# - **b** The sentence says where the evidence for LBBB lies, not how much there is, nor what speaks against.
+# - **c** The map is wrong: in a healthy person nothing may speak for LBBB.
+
+# %% a healthy person
+healthy, parts = others[0]
+healthy_map = ecgxai.attribute(MODELS["LBBB"], healthy.tensor(), METHOD, target=1)
+print(fill(describe(healthy_map, parts, "LBBB"), 100))
+
+# %% exercise 4 tags=["solution"] answers=["probability", "balance", "conclusion"]
+# Exercise 4: two numbers from `healthy` and `healthy_map`, and "a", "b" or "c".
+probability = float(MODELS["LBBB"].probability(healthy.tensor()))
+balance = float(healthy_map.sum())
+print(f"p(LBBB) = {probability:.3f}; balance {balance:.2f}, positive {float(healthy_map.clamp(min=0).sum()):.2f}")
+conclusion = "b"
+# Shares add up to 100 % whatever there is to share. Probability and balance belong beside every sentence.
+
+# %% check 4
+check.a_healthy_sentence(
+    probability, balance, conclusion, model=MODELS["LBBB"], x=healthy.tensor(), relevance=healthy_map
+)
+
+# %% [markdown]
+# **5 Write code.** A reviewer demands that ST and T count for LBBB as well, since they turn against QRS. Make that
+# `Criterion` (of `ecgxai.semantics`), `wider`: the leads of `CRITERIA["LBBB"]`, three waves. Then compute `lifts`, a dict:
+# strict, wider → mean share of the positive relevance in its `cells` over the LBBB patients, divided by the mean area. Has
 # the agreement become better?
 
-# %% exercise 5 tags=["solution"]
-# Exercise 5: the wider criterion; `criterion.cells` is a bool table (12, 6).
+# %% exercise 5 tags=["solution"] answers=["wider", "lifts"]
+# Exercise 5: wider = Criterion(says, waves, leads, source); lifts = {"strict": ..., "wider": ...}.
+# criterion.cells is a bool table (12, 6); patients["LBBB"] holds (ecg, waves), maps["LBBB"] the maps.
 from ecgxai.semantics import Criterion
 
 strict = CRITERIA["LBBB"]
 wider = Criterion("QRS, ST and T", ("QRS", "ST", "T"), strict.leads, strict.source)
 matrices = [lead_wave_matrix(map_, w) for map_, (_, w) in zip(maps["LBBB"], patients["LBBB"], strict=True)]
-for title, criterion in {"QRS": strict, "QRS, ST, T": wider}.items():
+lifts = {}
+for name, criterion in {"strict": strict, "wider": wider}.items():
     share = np.mean([m.share()[criterion.cells].sum() for m in matrices])
     area = np.mean([m.area[criterion.cells].sum() for m in matrices])
-    print(f"{title:12s} share {percent(share)}, area {percent(area)}, lift {share / area:.2f}")
+    lifts[name] = share / area
+    print(f"{name:8s} share {percent(share)}, area {percent(area)}, lift {lifts[name]:.2f}")
 # The share can only grow, since cells were added; so does the area. Whether it has become *better* is for the lift to say.
 # And a criterion that is changed after having seen the maps tests nothing.
+
+# %% check 5
+check.a_wider_criterion(wider, lifts, maps=maps["LBBB"], patients=patients["LBBB"])
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+
+# %% progress
+check.progress()
 
 # %% [markdown]
 # ## Take away
@@ -682,6 +726,14 @@ for title, criterion in {"QRS": strict, "QRS, ST, T": wider}.items():
 # - Accuracy does not tell which wave was used, and a map only claims it. Interventions on known causes test it.
 # - "Compared with whom?" decides. The difference between the ill and the healthy is often clearer than either.
 # - Report cohorts with intervals, method and parameters. One sentence about one patient is an anecdote.
+#
+# ## Go further
+#
+# - Averages over beats, leads and patients on real recordings: Bender et al. 2022, Analysis of a deep learning model for
+#   12-lead ECG classification, [doi:10.48550/arXiv.2211.01738](https://doi.org/10.48550/arXiv.2211.01738)
+# - Concepts instead of samples, and subgroups of patients found in maps: Wagner et al. 2024, Explaining deep learning for ECG
+#   analysis, [doi:10.48550/arXiv.2305.17043](https://doi.org/10.48550/arXiv.2305.17043)
+# - Which replacement is fair, and networks that rely on a machine's mark: [05 Can you trust it?](05_can_you_trust_it.ipynb)
 #
 # ## References
 #
