@@ -43,7 +43,7 @@ from browser import (
     control,
     jupyter_lab,
     open_notebook,
-    run_all,
+    run_cells,
     watch,
     write_notebook,
 )
@@ -88,12 +88,14 @@ def explorer(name: str, arguments: str = "") -> str:
     return EXPLORER.format(name=name, arguments=arguments)
 
 
+GRID = ("gradient", "gradient_x_input", "grad_cam", "lrp_epsilon")
 SOURCES = {
     "naive redraw": NAIVE,
     "ECG, gradient": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "gradient"'),
     "ECG, LRP-ε": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "lrp_epsilon", epsilon=1.0'),
     "ECG, Grad-CAM": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "grad_cam"'),
     "ECG, integrated gradients": explorer("ECGExplorer", '"sim-lbbb-1", "LBBB", "integrated_gradients"'),
+    "MethodGrid, 4 methods": explorer("MethodGrid", f'"sim-lbbb-1", "LBBB", {GRID}'),
     "ImageExplorer": explorer("ImageExplorer", 'method="gradient"'),
     "NetworkExplorer": explorer("NetworkExplorer"),
     "RuleLab": explorer("RuleLab", 'rule="epsilon"'),
@@ -140,7 +142,11 @@ ROWS = (
     Row("ECG, gradient", "start (s)", "map drag"),
     Row("ECG, Grad-CAM", "start (s)", "map"),
     Row("ECG, integrated gradients", "start (s)", "progress"),
+    Row("MethodGrid, 4 methods", "start (s)", "other"),
+    Row("MethodGrid, 4 methods", "threshold", "display"),
+    Row("MethodGrid, 4 methods", "sign", "display"),
     Row("ImageExplorer", "threshold", "display"),
+    Row("ImageExplorer", "sign", "display"),
     Row("ImageExplorer", "explained", "other"),
     Row("NetworkExplorer", "channels", "other"),
     Row("NetworkExplorer", "layer", "other"),
@@ -353,7 +359,7 @@ def opened(running, folder: Path, address: str, token: str, source: str):
     name = f"{list(SOURCES).index(source)}.ipynb"
     write_notebook(folder / name, SOURCES[source])
     page = open_notebook(running, address, token, name)
-    run_all(page)
+    run_cells(page)
     wrong = page.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts()
     if wrong:
         raise RuntimeError(wrong[0][-1000:])

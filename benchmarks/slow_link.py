@@ -55,7 +55,8 @@ def slow_link(port: int):
         except OSError:
             writer.close()
             return
-        await asyncio.gather(_carry(reader, far_writer, up), _carry(far_reader, writer, down))
+        with suppress(asyncio.CancelledError):  # at the end, with connections still open
+            await asyncio.gather(_carry(reader, far_writer, up), _carry(far_reader, writer, down))
 
     async def serve():
         server = await asyncio.start_server(connect, "127.0.0.1", 0)

@@ -14,7 +14,7 @@ from browser import (
     open_notebook,
     open_page,
     put,
-    run_all,
+    run_cells,
     settle,
     show_canvas,
     write_notebook,
@@ -293,7 +293,7 @@ def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path):
     write_notebook(tmp_path / "canvas.ipynb", NOTEBOOK)
     with jupyter_lab(tmp_path) as (address, token):
         page = open_notebook(running, address, token, "canvas.ipynb")
-        run_all(page)
+        run_cells(page)
         page.wait_for_selector(".ecgxai-sheet[height]")
         settle(page)
         before = picture(page)

@@ -188,11 +188,19 @@ def open_notebook(running, address: str, token: str, name: str, width: int = 110
     return page
 
 
-def run_all(page: Page) -> None:
-    """Execute all cells of the open notebook, in order, and wait until the last has ended."""
-    code = "jupyterapp.commands.execute('notebook:run-all-cells').finally(() => { window.ran = true; })"
-    page.evaluate(f"() => {{ {code}; }}")
-    page.wait_for_function("window.ran", timeout=5 * PATIENCE)
+def run_cells(page: Page, *numbers: int) -> None:
+    """Execute these cells of the open notebook, by default all, one after the other; wait until the last has ended."""
+    code = f"""async (numbers) => {{
+      const notebook = {NOTEBOOK}.content;
+      for (const i of numbers.length ? numbers : notebook.widgets.keys()) {{
+        notebook.activeCellIndex = i;
+        await jupyterapp.commands.execute("notebook:run-cell");
+      }}
+    }}"""
+    page.evaluate(
+        f"(numbers) => {{ window.ran = false; ({code})(numbers).finally(() => {{ window.ran = true; }}); }}", numbers
+    )
+    page.wait_for_function("window.ran")
 
 
 def watch(area: Locator) -> None:
