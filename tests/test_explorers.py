@@ -1,6 +1,5 @@
 """Explorers: every option of every control changes the picture or leaves it, and nothing fails unseen."""
 
-import datetime
 import re
 import threading
 
@@ -15,6 +14,7 @@ from ecgxai.ecg.records import load_record
 from ecgxai.explorers import ECGExplorer, HeartVector
 from ecgxai.explorers.base import control_for
 from ecgxai.explorers.canvas import LARGEST
+from figures import upload
 
 QUICK = {"samples": 20, "segment": 500, "window": 500, "stride": 500, "cell": 500}
 
@@ -154,29 +154,16 @@ def test_the_bars_are_the_shares_of_the_leads(explorer):
 def test_an_uploaded_recording_joins_the_menu(explorer, tmp_path):
     ecg = load_record("sim-rbbb-1")
     table = ",".join(LEADS) + "\n" + "\n".join(",".join(f"{v:.4f}" for v in row) for row in ecg.signal.T)
-    upload(explorer.controls["upload"], "mine.csv", table.encode())
+    upload(explorer.controls["upload"], {"mine.csv": table.encode()})
     assert "500" in explorer.message.value or explorer.error is not None  # a CSV does not say its rate
     assert explorer.controls["record"].value == "sim-lbbb-1"
     header, data = (path.read_bytes() for path in write_wfdb(ecg, tmp_path))
-    upload(explorer.controls["upload"], "mine.hea", header, "mine.dat", data)
+    upload(explorer.controls["upload"], {"mine.hea": header, "mine.dat": data})
     assert explorer.error is None
     assert explorer.controls["record"].value == "yours: mine.hea"
     network = load_ecg_model("LBBB", verbose=False)
     p = float(network.probability(ecg.preprocess().window(0, 2000).tensor()))
     assert f"p(LBBB) = {p:.3f}" in explorer.message.value
-
-
-def upload(widget, *files):
-    """Put files, name and content in turn, into the widget as the browser does with this version of ipywidgets."""
-    pairs = zip(files[::2], files[1::2], strict=True)
-    if isinstance(widget.value, dict):
-        widget.value = {name: {"metadata": {"name": name}, "content": data} for name, data in pairs}
-    else:
-        now = datetime.datetime.now(datetime.timezone.utc)
-        widget.value = tuple(
-            {"name": name, "type": "", "size": len(data), "content": memoryview(data), "last_modified": now}
-            for name, data in pairs
-        )
 
 
 def write_wfdb(ecg, folder):
@@ -213,13 +200,13 @@ def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explor
     choose(explorer, "integrated_gradients")
     explorer.parameters["steps"].value = steps["steps"]
     assert seen.wait(60)  # it is under way,
-    assert explorer.busy.layout.visibility == "visible"
+    assert explorer.busy.layout.display == "flex"
     assert shown(explorer)[1] in (before[1], explorer.canvas.relevance)  # nothing half-drawn,
     explorer.controls["family"].value = "gradient"
     explorer.controls["method"].value = "gradient"
     explorer.wait()
     assert shown(explorer) == before  # and no longer wanted
-    assert explorer.busy.layout.visibility == "hidden"
+    assert explorer.busy.layout.display == "none"
     assert not any(("steps", steps["steps"]) in asked[5] for asked in explorer.answers)
 
 
@@ -241,7 +228,7 @@ def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
     assert not explorer.worker.busy
     assert shown(explorer) == before
     assert "cancelled" in explorer.message.value
-    assert explorer.busy.layout.visibility == "hidden"
+    assert explorer.busy.layout.display == "none"
 
 
 def test_the_window_starts_as_late_as_the_recording_allows(explorer, monkeypatch):

@@ -1,6 +1,5 @@
 """The picture explorer: every option of every control changes the picture or leaves it, and nothing fails unseen."""
 
-import datetime
 import threading
 
 import numpy as np
@@ -16,6 +15,7 @@ from ecgxai.images.io import ImageError, load_photograph, photographs
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 from ecgxai.plotting.explained import mathtext, plot_explained, positive_share
+from figures import upload
 
 QUICK = {"samples": 10, "segment": 112, "window": 112, "stride": 112, "cell": 112, "steps": 3}
 
@@ -80,7 +80,7 @@ def test_every_control_changes_the_map(explorer, name):
 def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
     explorer.controls["path"].value = str(file)
     assert explorer.controls["source"].value == "file"
-    upload(explorer, "up.png", file.read_bytes())
+    upload(explorer.controls["upload"], {"up.png": file.read_bytes()})
     assert explorer.controls["source"].value == "upload"
     seen = set()
     for value in values(explorer.controls["source"]):
@@ -95,16 +95,6 @@ def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
         }
         assert offered == ["picture", *wanted.get(value, []), "explained"]
     assert len(seen) == len(values(explorer.controls["source"])) == 3 + len(photographs())
-
-
-def upload(explorer, name, content):
-    """Upload a file as the browser does with this version of ipywidgets."""
-    widget, now = explorer.controls["upload"], datetime.datetime.now(datetime.timezone.utc)
-    if isinstance(widget.value, dict):
-        widget.set_trait("value", {name: {"metadata": {"name": name}, "content": content}})  # it is read-only
-    else:
-        file = {"name": name, "type": "", "size": len(content), "content": memoryview(content), "last_modified": now}
-        widget.value = (file,)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -179,7 +169,7 @@ def test_a_file_is_read_from_its_path_or_from_an_upload(explorer, file):
     assert "own.png" in explorer.code()
     from_path = drawn(explorer)
     explorer.controls["source"].value = "scene"
-    upload(explorer, "up.png", file.read_bytes())
+    upload(explorer.controls["upload"], {"up.png": file.read_bytes()})
     assert explorer.error is None
     assert explorer.controls["source"].value == "upload"
     assert torch.equal(explorer.shown.x, preprocess(make_scene(1).image))
@@ -222,7 +212,7 @@ def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explor
     explorer.controls["family"].value = "gradient"
     explorer.wait()
     assert drawn(explorer) == before
-    assert explorer.busy.layout.visibility == "hidden"
+    assert explorer.busy.layout.display == "none"
 
 
 def test_the_figure_can_be_saved(explorer, tmp_path, monkeypatch):

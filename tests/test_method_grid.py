@@ -160,12 +160,12 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
         {tile["title"] for tile in grid.canvas.tiles} if kind == "picture" else {c.title for c in grid.canvas.children}
     )
     assert len(told) == 3
-    assert grid.busy.layout.visibility == "visible"
+    assert grid.busy.layout.display == "flex"
     grid.controls["methods"].value = ("gradient", "random")
     grid.wait()
     assert calls == ["smoothgrad", "occlusion", "random"]
     assert list(shown(grid)) == [METHODS["gradient"].title, METHODS["random"].title]
-    assert grid.busy.layout.visibility == "hidden"
+    assert grid.busy.layout.display == "none"
 
 
 def test_cancel_keeps_what_is_there(picture, monkeypatch):
@@ -183,7 +183,7 @@ def test_cancel_keeps_what_is_there(picture, monkeypatch):
     picture.halt.click()
     assert [tile["told"] for tile in picture.canvas.tiles] == ["", "cancelled"]
     assert "2 maps" not in picture.alt
-    assert picture.busy.layout.visibility == "hidden"
+    assert picture.busy.layout.display == "none"
 
 
 def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):

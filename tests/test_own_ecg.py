@@ -10,7 +10,7 @@ import ecgxai
 from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.own_ecg import UNITS, OwnECG
 from ecgxai.report import explain_ecg
-from figures import drawn, drive
+from figures import drawn, drive, upload
 from test_explorers import options
 
 
@@ -28,21 +28,6 @@ def sim():
 @pytest.fixture
 def explorer(sim, tmp_path, patient):
     return OwnECG(sim, method="gradient", weights="embedded", folder=tmp_path)
-
-
-def upload(explorer, **files):
-    """Put files into the widget as the browser does with this version of ipywidgets."""
-    widget = explorer.controls["upload"]
-    if isinstance(widget.value, dict):
-        widget.value = {name: {"metadata": {"name": name}, "content": data} for name, data in files.items()}
-    else:
-        import datetime
-
-        now = datetime.datetime.now(datetime.timezone.utc)
-        widget.value = tuple(
-            {"name": name, "type": "", "size": len(data), "content": memoryview(data), "last_modified": now}
-            for name, data in files.items()
-        )
 
 
 def test_every_control(explorer, sim):
@@ -104,7 +89,7 @@ def test_a_slow_method_tells_how_far_it_is_and_can_be_cancelled(explorer, monkey
 
 def test_what_the_file_does_not_say_is_asked_for(explorer, sim):
     good = drawn(explorer)
-    upload(explorer, **{"mine.npy": npy(sim.signal * 1000)})
+    upload(explorer.controls["upload"], {"mine.npy": npy(sim.signal * 1000)})
     for control, value, asked in (
         ("leads", ",".join(LEADS), "leads="),
         ("fs", "500", "fs=500"),
@@ -129,7 +114,7 @@ def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
         ("a.npy", b""),
         ("a.dat", b"1\0"),
     ):
-        upload(explorer, **{name: data})
+        upload(explorer.controls["upload"], {name: data})
         assert explorer.error is not None
         assert "<script>" not in explorer.message.value
         assert drawn(explorer) == good
@@ -146,7 +131,7 @@ def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
 def test_a_recording_that_fails_a_check_is_not_explained(explorer, sim):
     head = ",".join(f"{lead} (mV)" for lead in LEADS)
     rows = "\n".join(",".join(f"{value:.4f}" for value in row) for row in sim.signal.T * 10)
-    upload(explorer, **{"loud.csv": f"{head}\n{rows}".encode()})
+    upload(explorer.controls["upload"], {"loud.csv": f"{head}\n{rows}".encode()})
     explorer.controls["fs"].value = "500"
     assert "10 times too large" in explorer.message.value
     assert explorer.error is not None

@@ -230,7 +230,7 @@ class MethodExplorer(Explorer):
         self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
         self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
+        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(display="none", flex="0 0 auto"))
         self.code_line = CodeLine()
         shape = widgets.Layout(width="130px", flex="0 0 auto")
         self.save_button = widgets.Button(description="save figure", icon="save", layout=shape)
@@ -360,14 +360,14 @@ class MethodExplorer(Explorer):
         finally:
             with self.lock:
                 self.at_work = None
-                self.busy.layout.visibility = "hidden"
+                self.busy.layout.display = "none"
 
     def _show_bar(self, asked, share: float) -> None:
         """Show how far the method has come, if it is still at work on this."""
         with self.lock:
             if self.at_work == asked:
                 self.bar.value = share
-                self.busy.layout.visibility = "visible"
+                self.busy.layout.display = "flex"
 
     def _show(self, asked, values) -> None:
         self._attempt(lambda: self.draw(self.answers[asked], **values))

@@ -81,7 +81,7 @@ class MethodGrid(Explorer):
         self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
         self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
+        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(display="none", flex="0 0 auto"))
         self.source_box = grid(self.subject.needed())
         choice = widgets.SelectMultiple(
             options=[(row.title, name) for name, row in METHODS.items()],
@@ -149,10 +149,10 @@ class MethodGrid(Explorer):
         self.say(line)
         try:
             for done, name in enumerate(missing):
-                self.bar.value, self.busy.layout.visibility = done / len(missing), "visible"
+                self.bar.value, self.busy.layout.display = done / len(missing), "flex"
                 self._add(case, name, check)
         finally:
-            self.busy.layout.visibility = "hidden"
+            self.busy.layout.display = "none"
         return line
 
     def _add(self, case, name: str, check) -> None:
