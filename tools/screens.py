@@ -1,0 +1,78 @@
+"""Photograph the explorers in JupyterLab for the README: ``python tools/screens.py`` writes plots/gallery/explorers.
+
+``--width 700`` shows how they fit a narrow column; ``--out FOLDER`` and names of explorers restrict it to a look.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+import nbformat
+import numpy as np
+from PIL import Image
+
+from browser import browser, chromium, jupyter_lab, settle
+from ecgxai.plotting.sheet import png
+
+ROOT = Path(__file__).resolve().parents[1]
+AROUND = 380  # pixels of JupyterLab beside a notebook's column
+EXPLORERS = {
+    "ecg": 'ECGExplorer(model="RBBB", method="lrp_epsilon")',
+    "method_grid": 'MethodGrid(6, methods=("gradient", "integrated_gradients", "grad_cam", "lrp_epsilon_gamma_box"))',
+    "image": 'ImageExplorer(6, method="lrp_epsilon_gamma_box")',
+    "network": "NetworkExplorer()",
+    "rule_lab": 'RuleLab(rule="epsilon")',
+    "heart_vector": "HeartVector()",
+    "own_ecg": "OwnECG()",
+}
+CELL = "from ecgxai.explorers import *\n\n{}"
+
+
+def main() -> int:
+    """Take the pictures; return the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", default=list(EXPLORERS), help=", ".join(EXPLORERS))
+    parser.add_argument("--width", type=int, default=1000, help="pixels of the notebook's column (%(default)d)")
+    parser.add_argument("--out", type=Path, default=ROOT / "plots" / "gallery" / "explorers")
+    options = parser.parse_args()
+    if chromium() is None:
+        print("no Chromium or Chrome found; on Debian: apt-get install chromium", file=sys.stderr)
+        return 1
+    options.out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, browser() as running:
+        folder = Path(folder)
+        os.environ["ECGXAI_DATA"] = str(folder / "no data")  # nothing of others in the pictures
+        for name in options.names:
+            cell = nbformat.v4.new_code_cell(CELL.format(EXPLORERS[name]))
+            kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+            nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), folder / f"{name}.ipynb")
+        with jupyter_lab(folder) as (address, token):
+            for name in options.names:
+                (options.out / f"{name}.png").write_bytes(
+                    shot(running, f"{address}/lab/tree/{name}.ipynb", token, options.width)
+                )
+                print(options.out / f"{name}.png", flush=True)
+    return 0
+
+
+def shot(running, address: str, token: str, width: int) -> bytes:
+    """Run the notebook's only cell and return its output as PNG, in few colours."""
+    page = running.new_page(viewport={"width": width + AROUND, "height": 1600})
+    page.goto(f"{address}?token={token}&reset")
+    page.locator(".jp-Notebook .cm-content").first.click(timeout=300_000)
+    page.keyboard.press("Shift+Enter")
+    output = page.locator(".jp-OutputArea-output").first
+    output.locator("canvas").first.wait_for(timeout=300_000)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(3000)  # formulas are typeset late, and nothing tells when
+    settle(page)
+    picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
+    page.close()
+    return png(np.asarray(picture), pictures=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
