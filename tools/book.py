@@ -24,6 +24,8 @@ BOOK = ROOT / "book"
 TEXTS = ["GLOSSARY.md", "LICENSES.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "data/registry.md"]
 TEXTS += ["training/README.md", "training/alexnet_report.md"]
 PICTURES = ["plots/gallery/ground_truth.png", "plots/gallery/known_cause.png", "plots/gallery/heart_vector.png"]
+BADGE = re.compile(r"\[!\[([^]]*)\]\(https?://[^)]+\)\]\((https?://[^)]+)\)")
+SOLUTIONS = re.compile(r"\[([^]]+)\]\((?:\./)?solutions/\w+\.ipynb\)")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#|attachment:)([^)\s]+)\)")
 
 
@@ -113,6 +115,8 @@ def folded(path: Path) -> nbformat.NotebookNode:
     solutions = {cell.id: cell for cell in nbformat.read(solved, as_version=4).cells} if solved.exists() else {}
     cells = []
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":  # badges become words, and the solutions are on the page itself
+            cell.source = SOLUTIONS.sub(r"\1", BADGE.sub(r"[\1](\2)", cell.source))
         cells.append(describe_images(cell))
         if "solution" in cell.metadata.get("tags", []):
             if cell.id not in solutions:
