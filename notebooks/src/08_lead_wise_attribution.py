@@ -332,7 +332,7 @@ def chest_share(relevance):
 
 
 for method in ("random", "grad_cam", "lrp_epsilon_0_1"):
-    print(f"{title_of(method):14s}{percent(chest_share(maps[method]))}")
+    print(f"{title_of(method):16s}{percent(chest_share(maps[method]))}")
 # Half of the leads are chest leads: the random map has half its relevance there, and so has Grad-CAM, which knows no leads.
 
 # %% check 2
@@ -357,8 +357,8 @@ for name, found in suspects.items():
     strongest = found.abs().amax(1)
     between = float((found - found[0]).abs().max() / found.abs().max())
     print(
-        f"{name}: sum {float(found.sum()):8.2f}; strongest sample of a lead from {float(strongest.min()):.2f} to "
-        f"{float(strongest.max()):.2f}; leads differ by {percent(between)}"
+        f"{name}: sum {float(found.sum()):8.2f}; strongest sample of a lead from {float(strongest.min()):.4f} to "
+        f"{float(strongest.max()):.4f}; leads differ by {percent(between)}"
     )
 flaws = {"A": "class changes", "B": "none", "C": "copied", "D": "per lead"}
 # Who concludes from C that aVR matters as much as V1 has measured a copy; from D, a scale. A looks like any other map: only
