@@ -33,6 +33,7 @@ from notebooks import WITH_ALT
 
 STORED = [*sorted(ROOT.glob("notebooks/*.ipynb")), *sorted(ROOT.glob("notebooks/solutions/*.ipynb"))]
 
+WRONG = "[data-mime-type*=error], [data-mime-type*=stderr]"
 NO_WORDS = "No description has been provided for this image"  # what nbconvert writes where it knows none
 
 # What is changed in the browser: a choice and its new option (None: the first that is not chosen), then a slider.
@@ -55,15 +56,30 @@ in_browser = pytest.mark.skipif(chromium() is None, reason="no Chromium or Chrom
 
 
 def names_in(code):
-    """Return the names that a cell gives values to, and those that it needs."""
+    """Return the names that a cell gives values to, and those that it needs from cells before it."""
     plain = "".join(line for line in code.splitlines(True) if not line.lstrip().startswith(("%", "!")))
-    nodes = list(ast.walk(ast.parse(plain)))
-    given = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    given |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    given, wanted, sure = set(), set(), set()
+    for statement in ast.parse(plain).body:
+        stored, own, read = names_of(statement)
+        wanted |= read - own - sure
+        given |= stored
+        sure |= set() if isinstance(statement, ast.If) else stored
+    return given, wanted
+
+
+def names_of(statement):
+    """Return the names that a statement stores, those that are its own, and those that it reads."""
+    nodes = list(ast.walk(statement))
+    names = [node for node in nodes if isinstance(node, ast.Name)]
+    stored = {node.id for node in names if isinstance(node.ctx, ast.Store)}
+    stored |= {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     imports = [alias for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for alias in node.names]
-    given |= {(alias.asname or alias.name).split(".")[0] for alias in imports}
-    own = given | {node.arg for node in nodes if isinstance(node, ast.arg)}
-    return given, {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)} - own
+    stored |= {(alias.asname or alias.name).split(".")[0] for alias in imports}
+    inner = [node.target for node in nodes if isinstance(node, ast.comprehension)]
+    own = {node.id for target in inner for node in ast.walk(target) if isinstance(node, ast.Name)}
+    own |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= stored if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.For | ast.With) else set()
+    return stored, own, {node.id for node in names if isinstance(node.ctx, ast.Load)}
 
 
 def needed(sources, index):
@@ -148,6 +164,9 @@ def live(running, lab):
         if cell not in done:  # what is before it in its notebook is run again: other notebooks use the same names
             run_cells(page, *(place[name] for name in chains[cell]))
             done.add(cell)
+            for name in chains[cell]:
+                wrong = page.locator(".jp-CodeCell").nth(place[name]).locator(WRONG).all_inner_texts()
+                assert wrong == [], name
         return page.locator(".jp-CodeCell").nth(place[cell]).locator(".jp-OutputArea").first
 
     yield page, shown
@@ -159,8 +178,6 @@ def live(running, lab):
 def test_a_choice_and_a_slider_change_the_picture(live, cell):
     page, shown = live
     area, (choice, option, slider) = shown(cell), CONTROLS[EXPLORERS[cell]]
-    failures = area.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts()
-    assert failures == []
     watch(area)
     choices = control(area, choice).locator("select")
     with changed_pixels(page):
