@@ -38,7 +38,9 @@ from ecgxai.plotting.style import FONT, GREY, INK, PAPER_PALE, PAPER_PLAIN, POWE
 
 STATIC = Path(__file__).parent / "static"
 SPEED, GAIN = 25, 10  # mm/s and mm/mV, as printed
-LARGEST = 32767  # int16: a lead's relevance travels as fractions of the lead's maximum
+LARGEST = 32767  # int16: a lead's relevance travels as fractions of the lead's maximum,
+STEP = 0.001  # and the signal in whole µV, or larger steps where it would not fit; mV
+GAP = -32768  # stands for no signal
 GROUPS = {"all": None, "limb leads": LEADS[:6], "chest leads": LEADS[6:], **{lead: (lead,) for lead in LEADS}}
 CHOICES = {"overlay": tuple(STYLES), "sign": SIGNS, "normalise": NORMALISE, "group": tuple(GROUPS)}
 PLOTTED = ("sign", "normalise", "threshold", "columns", "sequential")  # options that plot_ecg has too
@@ -70,6 +72,16 @@ def quantise(values: np.ndarray, first: int = 0, last: int | None = None) -> tup
     maxima = np.abs(values).max(axis=1)
     fractions = values[:, first:last] / np.where(maxima > 0, maxima, 1)[:, None]
     return (fractions * LARGEST).round().astype("<i2").tobytes(), maxima.tolist()
+
+
+def in_steps(signal: np.ndarray) -> tuple[bytes, float]:
+    """Return a signal (12, T) in mV, NaN where there is none, as int16, and the millivolts of one step.
+
+    Half of what float32 takes on its way to the browser; the error is at most half a step, as that of a converter.
+    """
+    peak = float(np.nanmax(np.abs(signal), initial=0.0))
+    step = max(STEP, peak / LARGEST)
+    return np.where(np.isnan(signal), GAP, np.round(signal / step)).astype("<i2").tobytes(), step
 
 
 class ECGCanvas(anywidget.AnyWidget):
@@ -112,7 +124,8 @@ class ECGCanvas(anywidget.AnyWidget):
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
 
-    signal = traitlets.Bytes().tag(sync=True)  # float32 (12, T), mV
+    signal = traitlets.Bytes().tag(sync=True)  # int16 (12, T), see in_steps
+    step = traitlets.Float(STEP).tag(sync=True)  # mV
     relevance = traitlets.Bytes().tag(sync=True)  # int16 (12, T), see quantise; empty: none
     maxima = traitlets.List(traitlets.Float()).tag(sync=True)  # largest |relevance| of each lead
     samples = traitlets.Int().tag(sync=True)
@@ -181,7 +194,7 @@ class ECGCanvas(anywidget.AnyWidget):
         data, maxima = (b"", []) if values is None else quantise(values, first, last)
         self._shown = {"ecg": ecg, "relevance": values, "start": start, "stop": stop}
         with self.hold_sync():  # one message, so that the browser never draws half of it
-            self.signal = np.ascontiguousarray(ecg.signal[:, first:last], "<f4").tobytes()
+            self.signal, self.step = in_steps(ecg.signal[:, first:last])
             self.relevance, self.maxima = data, maxima
             self.samples, self.first, self.fs = last - first, first, float(ecg.fs)
             self.title, self.label, self.record_id = title, label, ecg.record_id or ""

@@ -4,7 +4,7 @@
 // Colours, distances and densities come from Python (`look`), so that both pictures have one source. Lengths are
 // millimetres of paper, y pointing down, unless a name ends in Px (CSS pixels).
 
-const DATA = ["signal", "relevance", "maxima", "samples", "first", "fs"];
+const DATA = ["signal", "step", "relevance", "maxima", "samples", "first", "fs"];
 const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "group_index", "threshold", "power", "leads", "columns", "sequential"];
 const WORDS = ["title", "label", "record_id"];
 const VIEW = ["zoom", "left"];
@@ -117,7 +117,7 @@ function unpack(view, Kind) {
 
 export function readECG(model) {
   const ecg = Object.fromEntries(DATA.map((name) => [name, model.get(name)]));
-  ecg.mv = unpack(ecg.signal, Float32Array);
+  ecg.mv = Float32Array.from(unpack(ecg.signal, Int16Array), (steps) => (steps === -32768 ? NaN : steps * ecg.step));
   ecg.quantised = ecg.relevance.byteLength ? unpack(ecg.relevance, Int16Array) : null;
   ecg.ranges = Array.from({ length: ecg.mv.length / ecg.samples }, (_, lead) => {
     let low = 0, high = -Infinity;
