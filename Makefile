@@ -51,6 +51,7 @@ notebooks: $(STAMP)
 	$(NOTEBOOKS) build $(NB)
 	$(BIN)/ruff check notebooks
 	$(BIN)/ruff format --check notebooks
+	$(BIN)/python tools/readme.py
 
 badges: $(STAMP)
 	$(BIN)/python tools/badges.py $(REPO)
