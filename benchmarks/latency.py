@@ -55,7 +55,7 @@ WARM_UP = 3  # changes before those that count
 STEPS = 10  # of a drag
 # ms after which a change is taken to have had no effect; that of a display control may be over when a drag ends.
 NOTHING = {"display": 3000, "drag": 1500, "naive": 10_000, "map": 10_000, "other": 10_000, "progress": 10_000}
-NOTHING |= {"map drag": 10_000, "other drag": 10_000}
+NOTHING |= {"grid": 10_000, "map drag": 10_000, "other drag": 10_000}
 
 NAIVE = """
 import ipywidgets as widgets, matplotlib.pyplot as plt, numpy as np
@@ -111,8 +111,9 @@ class Row:
     ----------
     source : key of ``SOURCES``
     control : the description of a control there
-    kind : "display" changes the view alone, "map" asks for a map of an ECG, "other" for something else; "progress" is
-        the time until a progress bar, or the map if that comes first; "... drag" is from letting go of the slider
+    kind : "display" changes the view alone, "map" asks for a map of an ECG, "grid" for several, "other" for something
+        else; "progress" is the time until a progress bar, or the map if that comes first; "... drag" is from letting go
+        of the slider
     """
 
     source: str
@@ -142,7 +143,7 @@ ROWS = (
     Row("ECG, gradient", "start (s)", "map drag"),
     Row("ECG, Grad-CAM", "start (s)", "map"),
     Row("ECG, integrated gradients", "start (s)", "progress"),
-    Row("MethodGrid, 4 methods", "start (s)", "other"),
+    Row("MethodGrid, 4 methods", "start (s)", "grid"),
     Row("MethodGrid, 4 methods", "threshold", "display"),
     Row("MethodGrid, 4 methods", "sign", "display"),
     Row("ImageExplorer", "threshold", "display"),
