@@ -176,7 +176,7 @@ x_test, y_test = patients(range(2000, 2200))
 print(x_train.shape, f"{y_train.mean():.0%} with ischaemia")
 
 # %% train
-student = initialise(ECGNet("ISCH", "trained in this notebook"), seed=1)
+student = initialise(ECGNet("ISCH", "trained in this notebook"), seed=1).to(ecgxai.device())
 history = fit(student, x_train, y_train, (x_valid, y_valid), epochs=6, seed=1)
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
