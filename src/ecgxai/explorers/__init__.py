@@ -1,5 +1,7 @@
 """Explorers: ipywidgets controls beside a picture that follows them. Built from the method registry."""
 
+import gc
+
 from ecgxai.explorers.canvas import ECGCanvas
 from ecgxai.explorers.ecg import ECGExplorer
 from ecgxai.explorers.heart import HeartVector
@@ -21,3 +23,8 @@ __all__ = [
     "OwnECG",
     "RuleLab",
 ]
+
+# A figure leaves thousands of objects for the garbage collector, which then walks through all that torch and matplotlib
+# have loaded: 0.4 s, while a slider moves. What is loaded by now stays loaded, so it need not be looked at again.
+gc.collect()
+gc.freeze()

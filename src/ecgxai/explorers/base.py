@@ -1,5 +1,6 @@
 """What all explorers share: controls, a live view, a line for messages, a static twin for pages without a kernel."""
 
+import gc
 import math
 import threading
 import time
@@ -204,7 +205,8 @@ class FigureExplorer(Explorer):
             self.canvas.show(figure)
             return line
 
-        self._attempt(show)
+        with undisturbed():
+            self._attempt(show)
 
 
 class MethodExplorer(Explorer):
@@ -322,8 +324,10 @@ class MethodExplorer(Explorer):
         if asked in self.answers and not self.worker.busy:
             self._show(asked, values)
             return
-        self.worker.start(lambda check: self._compute(asked, values, check))
-        if not self.worker.wait(PATIENCE):
+        with undisturbed():
+            self.worker.start(lambda check: self._compute(asked, values, check))
+            in_time = self.worker.wait(PATIENCE)
+        if not in_time:
             self._show_bar(asked, 0.0)
 
     def wait(self) -> None:
@@ -371,6 +375,18 @@ class MethodExplorer(Explorer):
 
     def _show(self, asked, values) -> None:
         self._attempt(lambda: self.draw(self.answers[asked], **values))
+
+
+@contextmanager
+def undisturbed():
+    """Let Python's garbage collector wait: it would stop a moving slider for tenths of a second."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def explain(model, x, method: str, target, progress, **settings):

@@ -115,10 +115,13 @@ function unpack(view, Kind) {
   return new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
-export function readECG(model) {
+/** The data of a model; what was read `before` and has not changed is kept, so that nobody need draw it again. */
+export function readECG(model, before) {
   const ecg = Object.fromEntries(DATA.map((name) => [name, model.get(name)]));
-  ecg.mv = Float32Array.from(unpack(ecg.signal, Int16Array), (steps) => (steps === -32768 ? NaN : steps * ecg.step));
+  const same = before && ["signal", "step", "samples"].every((name) => before[name] === ecg[name]);
   ecg.quantised = ecg.relevance.byteLength ? unpack(ecg.relevance, Int16Array) : null;
+  if (same) return Object.assign(ecg, { mv: before.mv, ranges: before.ranges });
+  ecg.mv = Float32Array.from(unpack(ecg.signal, Int16Array), (steps) => (steps === -32768 ? NaN : steps * ecg.step));
   ecg.ranges = Array.from({ length: ecg.mv.length / ecg.samples }, (_, lead) => {
     let low = 0, high = -Infinity;
     for (let i = lead * ecg.samples; i < (lead + 1) * ecg.samples; i++) {
@@ -141,7 +144,7 @@ export function readShow(model) {
 
 /** How far a lead's name stands above the baseline: clear of what the signal does below it. */
 function nameHeight(ecg, show, look, strip, begin, perMm) {
-  const roomPx = show.normalise === "lead" && ecg.quantised ? 96 : 40;
+  const roomPx = ecg.quantised ? 96 : 40; // for the lead's maximum too, so that rows stay where they are
   const per = (strip.end - strip.begin) / strip.long, end = Math.min(begin + (roomPx / perMm) * per, ecg.samples);
   let high = 0;
   for (let i = strip.lead * ecg.samples + begin; i < strip.lead * ecg.samples + end; i++) {
@@ -204,7 +207,7 @@ function upright(ctx, fromPx, toPx, originPx, stepPx, bottomPx, crisp) {
   }
 }
 
-/** Calibration pulses, signals, names of the leads and seconds: all that does not change with the relevance. */
+/** Calibration pulses, signals and seconds: all that does not change with the relevance. */
 function drawInk(ctx, scene) {
   const { lay, ecg, show, look } = scene;
   ctx.lineJoin = "round";
@@ -213,6 +216,10 @@ function drawInk(ctx, scene) {
   for (const base of lay.base) drawPulse(ctx, scene, lay.yPx(base));
   for (const strip of lay.strips) drawSignal(ctx, scene, strip);
   if (lay.sequential) drawCuts(ctx, scene);
+  drawSeconds(ctx, scene);
+}
+
+function drawNames(ctx, { lay, ecg, show, look }) {
   for (const strip of lay.strips) {
     const near = nameHeight(ecg, show, look, strip, strip.begin, lay.perMm) * lay.perMm;
     const y = Math.max(strip.basePx - near, strip.topPx + NAME_PX - 2), x = strip.leftPx + 4;
@@ -222,7 +229,6 @@ function drawInk(ctx, scene) {
       write(ctx, `±${number(ecg.maxima[strip.lead])}`, beside, y, `${SMALL_PX}px`, look.grey, look);
     }
   }
-  drawSeconds(ctx, scene);
 }
 
 function drawPulse(ctx, { lay, look, show }, base) {
@@ -239,14 +245,27 @@ function drawPulse(ctx, { lay, look, show }, base) {
   ctx.stroke();
 }
 
+/** A line through the samples; one that lies within a third of a pixel of the last point drawn is left out. */
 function drawSignal(ctx, { lay, ecg }, strip) {
   ctx.beginPath();
-  let pen = false; // up, where the signal has a gap
+  let pen = false, fromX = 0, fromY = 0, skipped = null; // up, where the signal has a gap
   for (let i = strip.begin; i < strip.end; i++) {
     const mv = ecg.mv[strip.lead * ecg.samples + i], x = xOf(strip, i), y = strip.basePx - mv * lay.mvPx;
-    if (pen && mv === mv) ctx.lineTo(x, y);
-    else ctx.moveTo(x, y);
-    pen = mv === mv;
+    if (mv !== mv) {
+      if (skipped) ctx.lineTo(...skipped);
+      [pen, skipped] = [false, null];
+      continue;
+    }
+    if (pen && Math.abs(y - fromY) < 0.33 && x - fromX < 1.5 && i + 1 < strip.end) {
+      skipped = [x, y];
+      continue;
+    }
+    if (!pen) ctx.moveTo(x, y);
+    else {
+      if (skipped && Math.abs(y - skipped[1]) > 1) ctx.lineTo(...skipped); // where a steep part begins
+      ctx.lineTo(x, y);
+    }
+    [pen, fromX, fromY, skipped] = [true, x, y, null];
   }
   ctx.stroke();
 }
@@ -475,7 +494,8 @@ class View {
     this.model = model;
     this.look = model.get("look");
     this.table = unpack(model.get("colours"), Uint8Array);
-    this.layers = { paper: document.createElement("canvas"), ink: document.createElement("canvas") };
+    this.layers = Object.fromEntries(["paper", "ink", "names"].map((name) => [name, document.createElement("canvas")]));
+    this.drawn = {};
     this.brush = document.createElement("canvas").getContext("2d");
     this.brush.canvas.height = 1;
     this.build(host);
@@ -516,7 +536,7 @@ class View {
 
   listen() {
     this.handlers = [
-      [DATA, () => { this.ecg = readECG(this.model); this.draw(); }],
+      [DATA, () => { this.stale = true; this.draw(); }],
       [[...DISPLAY, ...VIEW, ...WORDS], () => this.draw()],
     ].flatMap(([names, handler]) => names.map((name) => [`change:${name}`, handler]));
     for (const [event, handler] of this.handlers) this.model.on(event, handler);
@@ -550,6 +570,8 @@ class View {
 
   drawNow() {
     const widthPx = this.root.clientWidth;
+    if (this.stale) this.ecg = readECG(this.model, this.ecg);
+    this.stale = false;
     if (!widthPx || !this.ecg.samples) return;
     const ratio = window.devicePixelRatio || 1, show = readShow(this.model), { ecg, look, table, brush } = this;
     this.scene = { ecg, show, look, table, brush, ratio, lay: layOut(ecg, show, look, widthPx) };
@@ -562,6 +584,7 @@ class View {
     blit(this.layers.paper);
     if (ecg.quantised) drawRelevance(ctx, this.scene);
     blit(this.layers.ink);
+    blit(this.layers.names);
     this.drawWords();
     this.drawOver();
   }
@@ -576,13 +599,22 @@ class View {
 
   /** Draw again what lies below and above the relevance, where it has changed. */
   drawLayers() {
-    const { lay, show, ratio, ecg } = this.scene;
-    const now = [ecg, lay.widthPx, lay.heightPx, ratio, show.zoom, show.left, show.columns, show.sequential, show.normalise, ...show.leads];
-    if (this.drawn?.length === now.length && now.every((value, i) => value === this.drawn[i])) return;
-    this.drawn = now;
-    const colours = this.look.paper[ecg.quantised ? "pale" : "plain"];
-    drawPaper(sized(this.layers.paper, lay.widthPx, lay.heightPx, ratio), this.scene, colours, ratio);
-    drawInk(sized(this.layers.ink, lay.widthPx, lay.heightPx, ratio), this.scene);
+    const { lay, show, ratio, ecg } = this.scene, layer = (name) => sized(this.layers[name], lay.widthPx, lay.heightPx, ratio);
+    const view = [show.zoom, show.left, show.columns, show.sequential, ...show.leads];
+    const page = [ecg.mv, ecg.first, ecg.fs, !ecg.quantised, lay.widthPx, lay.heightPx, ratio, ...lay.base, ...view];
+    if (this.changed("page", page)) {
+      drawPaper(layer("paper"), this.scene, this.look.paper[ecg.quantised ? "pale" : "plain"], ratio);
+      drawInk(layer("ink"), this.scene);
+    }
+    const maxima = show.normalise === "lead" && ecg.quantised ? ecg.maxima : [];
+    if (this.changed("names", [...page, ...maxima])) drawNames(layer("names"), this.scene);
+  }
+
+  /** Whether these values are others than the last ones of that name. */
+  changed(name, now) {
+    const before = this.drawn[name];
+    this.drawn[name] = now;
+    return before?.length !== now.length || now.some((value, i) => value !== before[i]);
   }
 
   drawWords() {
