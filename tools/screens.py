@@ -65,7 +65,7 @@ def shot(running, address: str, token: str, width: int) -> bytes:
     page.locator(".jp-Notebook .cm-content").first.click(timeout=300_000)
     page.keyboard.press("Shift+Enter")
     output = page.locator(".jp-OutputArea-output").first
-    output.locator("canvas").first.wait_for(timeout=300_000)
+    output.locator("canvas:visible").first.wait_for(timeout=60_000)
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(3000)  # formulas are typeset late, and nothing tells when
     settle(page)
