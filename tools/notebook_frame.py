@@ -58,7 +58,8 @@ def repository(root: Path = ROOT) -> str:
 
 def is_titled(notebook: nbformat.NotebookNode) -> bool:
     """Say whether a notebook begins with a title, and so gets a frame."""
-    return bool(notebook.cells) and bool(re.match(r"# \S", notebook.cells[0].source))
+    first = notebook.cells[0] if notebook.cells else None
+    return first is not None and first.cell_type == "markdown" and bool(re.match(r"# \S", first.source))
 
 
 def minutes(notebook: nbformat.NotebookNode, seconds: float) -> int:

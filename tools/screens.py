@@ -10,15 +10,15 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
-import nbformat
 import numpy as np
 from PIL import Image
 
-from browser import browser, chromium, jupyter_lab, settle
+from browser import browser, chromium, close_notebook, jupyter_lab, open_notebook, run_cells, settle, write_notebook
 from ecgxai.plotting.sheet import png
 
 ROOT = Path(__file__).resolve().parents[1]
-AROUND = 380  # pixels of JupyterLab beside a notebook's column
+AROUND = 130  # pixels of JupyterLab beside a notebook's column
+MOST = 600_000  # bytes in full colour; a larger photograph gets a palette
 EXPLORERS = {
     "ecg": 'ECGExplorer(model="RBBB", method="lrp_epsilon")',
     "method_grid": 'MethodGrid(6, methods=("gradient", "integrated_gradients", "grad_cam", "lrp_epsilon_gamma_box"))',
@@ -46,32 +46,26 @@ def main() -> int:
         folder = Path(folder)
         os.environ["ECGXAI_DATA"] = str(folder / "no data")  # nothing of others in the pictures
         for name in options.names:
-            cell = nbformat.v4.new_code_cell(CELL.format(EXPLORERS[name]))
-            kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-            nbformat.write(nbformat.v4.new_notebook(cells=[cell], metadata=kernel), folder / f"{name}.ipynb")
+            write_notebook(folder / f"{name}.ipynb", CELL.format(EXPLORERS[name]))
         with jupyter_lab(folder) as (address, token):
             for name in options.names:
-                (options.out / f"{name}.png").write_bytes(
-                    shot(running, f"{address}/lab/tree/{name}.ipynb", token, options.width)
-                )
+                picture = shot(running, address, token, f"{name}.ipynb", options.width)
+                (options.out / f"{name}.png").write_bytes(picture)
                 print(options.out / f"{name}.png", flush=True)
     return 0
 
 
-def shot(running, address: str, token: str, width: int) -> bytes:
-    """Run the notebook's only cell and return its output as PNG, in few colours."""
-    page = running.new_page(viewport={"width": width + AROUND, "height": 1600})
-    page.goto(f"{address}?token={token}&reset")
-    page.locator(".jp-Notebook .cm-content").first.click(timeout=300_000)
-    page.keyboard.press("Shift+Enter")
+def shot(running, address: str, token: str, name: str, width: int) -> bytes:
+    """Run the notebook's only cell and return its output as PNG."""
+    page = open_notebook(running, address, token, name, width + AROUND, 1600)
+    run_cells(page)
     output = page.locator(".jp-OutputArea-output").first
     output.locator("canvas:visible").first.wait_for(timeout=60_000)
-    page.wait_for_load_state("networkidle")
     page.wait_for_timeout(3000)  # formulas are typeset late, and nothing tells when
     settle(page)
     picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
-    page.close()
-    return png(np.asarray(picture), pictures=False)
+    close_notebook(page)
+    return png(np.asarray(picture), pictures=True, full_colour=MOST)
 
 
 if __name__ == "__main__":
