@@ -140,24 +140,19 @@ ROWS = (
     Row("ECG, LRP-ε", "epsilon", "map"),
     Row("ECG, LRP-ε", "epsilon", "map drag"),
     Row("ECG, gradient", "start (s)", "map"),
-    Row("ECG, gradient", "start (s)", "map drag"),
     Row("ECG, Grad-CAM", "start (s)", "map"),
     Row("ECG, integrated gradients", "start (s)", "progress"),
     Row("MethodGrid, 4 methods", "start (s)", "grid"),
     Row("MethodGrid, 4 methods", "threshold", "display"),
-    Row("MethodGrid, 4 methods", "sign", "display"),
     Row("ImageExplorer", "threshold", "display"),
-    Row("ImageExplorer", "sign", "display"),
     Row("ImageExplorer", "explained", "other"),
     Row("NetworkExplorer", "channels", "other"),
-    Row("NetworkExplorer", "layer", "other"),
     Row("RuleLab", "epsilon", "other"),
-    Row("RuleLab", "epsilon", "other drag"),
     Row("HeartVector", "axis (°)", "other"),
     Row("HeartVector", "axis (°)", "other drag"),
 )
 
-SLOW = ("naive", "display", "map", "other")  # what is measured through the slow link too
+SLOW = ("naive", "display", "map")  # what is measured through the slow link too
 
 
 @dataclass(frozen=True)

@@ -284,3 +284,11 @@ def test_a_screen_of_high_resolution_gets_all_its_pixels(running):
     show_canvas(page, FigureCanvas(rule()))
     assert page.locator("canvas").evaluate("(one) => [one.width, one.clientWidth]") == [1400, 700]
     assert page.complaints == []
+
+
+def test_a_figure_that_was_handed_out_outlives_the_next_one():
+    canvas = FigureCanvas(plot_heartbeat(heart_beat("NORM"), "first"))
+    kept = canvas.plot()
+    canvas.show(plot_heartbeat(heart_beat("LBBB"), "second"))
+    assert kept.axes
+    assert canvas.plot().axes

@@ -36,6 +36,7 @@ FAMILIES = {
     "control": "control",
 }
 PATIENCE = 0.08  # seconds that a control waits for its picture; after that, a bar shows how far the method has come
+REST = 0.2  # seconds after which nobody is moving a control any more
 KEPT = 64  # results that an explorer remembers
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
@@ -205,7 +206,7 @@ class FigureExplorer(Explorer):
             self.canvas.show(figure)
             return line
 
-        with undisturbed():
+        with COLLECTOR.waits():
             self._attempt(show)
 
 
@@ -324,7 +325,7 @@ class MethodExplorer(Explorer):
         if asked in self.answers and not self.worker.busy:
             self._show(asked, values)
             return
-        with undisturbed():
+        with COLLECTOR.waits():
             self.worker.start(lambda check: self._compute(asked, values, check))
             in_time = self.worker.wait(PATIENCE)
         if not in_time:
@@ -377,16 +378,35 @@ class MethodExplorer(Explorer):
         self._attempt(lambda: self.draw(self.answers[asked], **values))
 
 
-@contextmanager
-def undisturbed():
-    """Let Python's garbage collector wait: it would stop a moving slider for tenths of a second."""
-    collecting = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
+class _Collector:
+    """Python's garbage collector, put off: it would stop a moving slider for tenths of a second."""
+
+    def __init__(self):
+        self.was_on, self.timer = gc.isenabled(), None
+
+    @contextmanager
+    def waits(self):
+        """Collect nothing now, but once no control has been moved for REST seconds."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.was_on = self.was_on or gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            self.timer = threading.Timer(REST, self.collect)
+            self.timer.daemon = True
+            self.timer.start()
+
+    def collect(self) -> None:
+        """Collect what has been put off, and leave the collector as it was found."""
+        gc.collect()
+        if self.was_on:
             gc.enable()
+        self.was_on = False
+
+
+COLLECTOR = _Collector()
 
 
 def explain(model, x, method: str, target, progress, **settings):

@@ -215,6 +215,7 @@ class FigureCanvas(anywidget.AnyWidget):
     def __init__(self, figure: CourseFigure | None = None):
         super().__init__()
         self._shown: CourseFigure | None = None
+        self._handed_out = False  # whether somebody else may hold it
         if figure is not None:
             self.show(figure)
 
@@ -222,7 +223,7 @@ class FigureCanvas(anywidget.AnyWidget):
         """Show a figure; an error while it is drawn reaches the caller, and the view stays as it was."""
         recorder = record(figure)
         points = np.concatenate(recorder.points).astype("<f4") if recorder.points else b""
-        self._shown = figure
+        before, handed_out, self._shown, self._handed_out = self._shown, self._handed_out, figure, False
         with self.hold_sync():  # one message, so that the browser never draws half of it
             self.drawing = {
                 "size": recorder.size, "styles": [json.loads(style) for style in recorder.styles], "ops": recorder.ops
@@ -230,6 +231,8 @@ class FigureCanvas(anywidget.AnyWidget):
             self.points, self.codes = bytes(points), b"".join(part.tobytes() for part in recorder.codes)
             self.pixels = b"".join(part.tobytes() for part in recorder.pixels)
             self.alt = figure.alt
+        if before is not None and before is not figure and not handed_out:
+            before.clear()  # else its thousands of parts, in circles, wait for the garbage collector
 
     def plot(self) -> CourseFigure:
         """Return the figure that is shown.
@@ -240,6 +243,7 @@ class FigureCanvas(anywidget.AnyWidget):
         """
         if self._shown is None:
             raise ValueError("nothing has been shown yet; call show(figure) first.")
+        self._handed_out = True
         return self._shown
 
     def _repr_mimebundle_(self, **options):
