@@ -1,5 +1,6 @@
 """Explain one recording by any method, with a control for every parameter."""
 
+from contextlib import contextmanager
 from functools import lru_cache
 from html import escape
 from types import MappingProxyType
@@ -163,9 +164,11 @@ class ECGExplorer(MethodExplorer):
         """Return relevance (12, 2000), logits (2,), and the probability of the pathology."""
         record, first, model, target, method, settings = asked
         network, x = self.load_model(model), self.load_record(record).window(first, SAMPLES).tensor()
-        relevance = explain(network, x, method, target, progress, **dict(settings))
-        with torch.no_grad():
-            return relevance, network(x), float(network.probability(x))
+        with one_thread():
+            relevance = explain(network, x, method, target, progress, **dict(settings))
+            with torch.no_grad():
+                logits = network(x)
+        return relevance, logits, float(torch.softmax(logits, -1)[1])
 
     def draw(self, answer, record, model, target, start, method, **_) -> str:
         """Show the map; return the probability, what the relevance adds up to, and what the method cannot do here."""
@@ -185,6 +188,17 @@ class ECGExplorer(MethodExplorer):
         line += f"{number(float(logits[target]))} · sum of relevance {number(float(relevance.sum()))}"
         reasons = (caveat(method, network), row.note)
         return line + "".join(f"<br><b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
+
+
+@contextmanager
+def one_thread():
+    """Let PyTorch use one thread: a small network gains nothing from two, which would wait for the browser's turn."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _bars(relevance: np.ndarray) -> str:
