@@ -63,7 +63,7 @@ def test_a_window_keeps_the_scale_of_the_whole_record():
     canvas = ECGCanvas(SIGNAL, RELEVANCE, fs=500, start=0.2, stop=0.6)
     assert (canvas.first, canvas.samples) == (100, 200)
     assert canvas.maxima == np.abs(RELEVANCE).max(axis=1).tolist()
-    assert np.abs(millivolts(canvas) - SIGNAL[:, 100:300]).max() <= 0.0005 * (1 + 1e-3)
+    assert np.abs(millivolts(canvas) - SIGNAL).max() <= 0.0005 * (1 + 1e-3)
     assert len(canvas.relevance) == 2 * 12 * 200
 
 

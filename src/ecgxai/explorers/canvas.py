@@ -41,6 +41,7 @@ SPEED, GAIN = 25, 10  # mm/s and mm/mV, as printed
 LARGEST = 32767  # int16: a lead's relevance travels as fractions of the lead's maximum,
 STEP = 0.001  # and the signal in whole µV, or larger steps where it would not fit; mV
 GAP = -32768  # stands for no signal
+WHOLE = 60  # seconds of a record that travel at once; of a longer one, the window
 GROUPS = {"all": None, "limb leads": LEADS[:6], "chest leads": LEADS[6:], **{lead: (lead,) for lead in LEADS}}
 CHOICES = {"overlay": tuple(STYLES), "sign": SIGNS, "normalise": NORMALISE, "group": tuple(GROUPS)}
 PLOTTED = ("sign", "normalise", "threshold", "columns", "sequential")  # options that plot_ecg has too
@@ -124,7 +125,8 @@ class ECGCanvas(anywidget.AnyWidget):
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
 
-    signal = traitlets.Bytes().tag(sync=True)  # int16 (12, T), see in_steps
+    signal = traitlets.Bytes().tag(sync=True)  # int16 (12, T) from sample `begin` of the record on, see in_steps
+    begin = traitlets.Int().tag(sync=True)
     step = traitlets.Float(STEP).tag(sync=True)  # mV
     relevance = traitlets.Bytes().tag(sync=True)  # int16 (12, T), see quantise; empty: none
     maxima = traitlets.List(traitlets.Float()).tag(sync=True)  # largest |relevance| of each lead
@@ -194,7 +196,9 @@ class ECGCanvas(anywidget.AnyWidget):
         data, maxima = (b"", []) if values is None else quantise(values, first, last)
         self._shown = {"ecg": ecg, "relevance": values, "start": start, "stop": stop}
         with self.hold_sync():  # one message, so that the browser never draws half of it
-            self.signal, self.step = in_steps(ecg.signal[:, first:last])
+            # A window that moves within a short record sends its relevance only: the signal is there.
+            self.begin = 0 if ecg.duration <= WHOLE else first
+            self.signal, self.step = in_steps(ecg.signal[:, self.begin : None if ecg.duration <= WHOLE else last])
             self.relevance, self.maxima = data, maxima
             self.samples, self.first, self.fs = last - first, first, float(ecg.fs)
             self.title, self.label, self.record_id = title, label, ecg.record_id or ""

@@ -4,7 +4,7 @@
 // Colours, distances and densities come from Python (`look`), so that both pictures have one source. Lengths are
 // millimetres of paper, y pointing down, unless a name ends in Px (CSS pixels).
 
-const DATA = ["signal", "step", "relevance", "maxima", "samples", "first", "fs"];
+const DATA = ["signal", "begin", "step", "relevance", "maxima", "samples", "first", "fs"];
 const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "group_index", "threshold", "power", "leads", "columns", "sequential"];
 const WORDS = ["title", "label", "record_id"];
 const VIEW = ["zoom", "left"];
@@ -118,10 +118,15 @@ function unpack(view, Kind) {
 /** The data of a model; what was read `before` and has not changed is kept, so that nobody need draw it again. */
 export function readECG(model, before) {
   const ecg = Object.fromEntries(DATA.map((name) => [name, model.get(name)]));
-  const same = before && ["signal", "step", "samples"].every((name) => before[name] === ecg[name]);
+  const same = before && ["signal", "begin", "step", "samples", "first"].every((name) => before[name] === ecg[name]);
   ecg.quantised = ecg.relevance.byteLength ? unpack(ecg.relevance, Int16Array) : null;
   if (same) return Object.assign(ecg, { mv: before.mv, ranges: before.ranges });
-  ecg.mv = Float32Array.from(unpack(ecg.signal, Int16Array), (steps) => (steps === -32768 ? NaN : steps * ecg.step));
+  const steps = unpack(ecg.signal, Int16Array), rows = ecg.maxima.length || 12, sent = steps.length / rows;
+  ecg.mv = new Float32Array(rows * ecg.samples);
+  for (let i = 0; i < ecg.mv.length; i++) {
+    const at = steps[Math.floor(i / ecg.samples) * sent + ecg.first - ecg.begin + (i % ecg.samples)];
+    ecg.mv[i] = at === -32768 ? NaN : at * ecg.step;
+  }
   ecg.ranges = Array.from({ length: ecg.mv.length / ecg.samples }, (_, lead) => {
     let low = 0, high = -Infinity;
     for (let i = lead * ecg.samples; i < (lead + 1) * ecg.samples; i++) {
