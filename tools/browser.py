@@ -16,7 +16,8 @@ from pathlib import Path
 import nbformat
 from playwright.sync_api import Locator, Page, sync_playwright
 
-STATIC = Path(__file__).resolve().parents[1] / "src/ecgxai/explorers/static"
+from ecgxai.explorers import live
+
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A browser under test looks nothing up on the network by itself.
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
@@ -84,19 +85,18 @@ def state_of(widget) -> tuple[dict, dict[str, str]]:
     return json.loads(json.dumps(plain, default=str)), {n: b64encode(v).decode() for n, v in buffers.items()}
 
 
-def open_page(running, width: int = 1000, height: int = 1200, ratio: float = 1, module: str = "ecg_canvas") -> Page:
+def open_page(running, width: int = 1000, height: int = 1200, ratio: float = 1, name: str = "ecg_canvas") -> Page:
     """Open a page, ``width`` CSS pixels wide with ``ratio`` pixels of the screen in each, for :func:`show_canvas`.
 
-    ``module`` : the name of the JavaScript and the style sheet of the widget that is to be shown
+    ``name`` : of the JavaScript and the style sheet of the widget that is to be shown
     """
     page = running.new_page(viewport={"width": width, "height": height}, device_scale_factor=ratio)
     page.complaints = complaints(page)
-    files = {path.name: path for path in STATIC.iterdir()}
-    kinds, start = {".js": "text/javascript", ".css": "text/css"}, PAGE.replace("ecg_canvas", module)
+    start = (PAGE.replace("ecg_canvas", name), "text/html")
+    files = {"js": (live.module(name), "text/javascript"), "css": (live.style(name), "text/css")}
 
     def answer(route):
-        path = files.get(route.request.url.rsplit("/", 1)[-1])
-        body, kind = (path.read_text(), kinds[path.suffix]) if path else (start, "text/html")
+        body, kind = files.get(route.request.url.rsplit(".", 1)[-1], start)
         route.fulfill(body=body, content_type=kind)
 
     page.route("**/*", answer)  # nothing is asked of a network

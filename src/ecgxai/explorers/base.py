@@ -5,7 +5,6 @@ import math
 import threading
 import time
 import warnings
-from base64 import b64encode
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from ecgxai.attribution.registry import METHODS, Parameter
 from ecgxai.attribution.running import LOCK
 from ecgxai.explorers.code_line import CodeLine
 from ecgxai.explorers.figure_canvas import FigureCanvas
+from ecgxai.explorers.live import with_picture
 from ecgxai.explorers.worker import Cancelled, Worker
 from ecgxai.paths import checkout
 from ecgxai.plotting.save import save_figure
@@ -163,11 +163,15 @@ class Explorer:
         except Cancelled:
             raise
         except Exception as error:
-            self.error = error
-            self.complain(error)
+            self._fail(error)
         else:
             self.error = None
             self.say(line)
+
+    def _fail(self, error: Exception) -> None:
+        """Keep an error and show it; the picture stays as it was."""
+        self.error = error
+        self.complain(error)
 
     def _changed(self, change) -> None:
         if not self.quiet:
@@ -189,10 +193,7 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None, **options):
         # The bundle of anywidget, which ipywidgets 7 lacks; in Colab it names the widget manager that the canvas needs.
-        bundle, metadata = anywidget.AnyWidget._repr_mimebundle_(self.view)
-        png, words = self.plot()._repr_png_()
-        bundle |= {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}
-        return bundle, metadata | {"image/png": words}
+        return with_picture(anywidget.AnyWidget._repr_mimebundle_(self.view), self.plot())
 
 
 class FigureExplorer(Explorer):
@@ -210,7 +211,37 @@ class FigureExplorer(Explorer):
             self._attempt(show)
 
 
-class MethodExplorer(Explorer):
+class SlowExplorer(Explorer):
+    """An explorer that computes in a thread of its own, with a bar and a button that cancels; the newest input wins."""
+
+    def __init__(self, controls: dict[str, widgets.Widget]):
+        self.worker = Worker()
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
+        self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
+        self.halt.on_click(lambda button: self.cancel())
+        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(display="none", flex="0 0 auto"))
+        super().__init__(controls)
+
+    def status(self) -> widgets.Widget:
+        """Return the message and, at its right, the bar."""
+        return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="center"))
+
+    def wait(self) -> None:
+        """Wait until what the controls ask for is shown."""
+        self.worker.wait()
+
+    def cancel(self) -> None:
+        """Stop what is at work; what is shown stays."""
+        self.worker.stop()
+
+    def _start(self, job) -> bool:
+        """Have the worker begin a job, and wait a little; return whether it has ended."""
+        with COLLECTOR.waits():
+            self.worker.start(job)
+            return self.worker.wait(PATIENCE)
+
+
+class MethodExplorer(SlowExplorer):
     """An explorer with a control "method", whose parameters get controls of their own, made from the method's row.
 
     A subclass says what is asked (``asked``), computes the answer (``answer``) and shows it (``draw``). Answers are
@@ -228,12 +259,7 @@ class MethodExplorer(Explorer):
     def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
         self.parameters: dict[str, widgets.Widget] = {}
         self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
-        self.worker = Worker()
         self.at_work, self.lock = None, threading.Lock()  # what is being computed, for the bar
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
-        self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
-        self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(display="none", flex="0 0 auto"))
         self.code_line = CodeLine()
         shape = widgets.Layout(width="130px", flex="0 0 auto")
         self.save_button = widgets.Button(description="save figure", icon="save", layout=shape)
@@ -241,10 +267,6 @@ class MethodExplorer(Explorer):
         self.method_box = grid(controls[name] for name in self.choice)
         self.offer_parameters(controls["method"].value, given or {})
         super().__init__(controls)
-
-    def status(self) -> widgets.Widget:
-        """Return the message and, at its right, the bar of a slow method."""
-        return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="center"))
 
     def foot(self) -> widgets.Widget:
         """Return the call that makes the map, to be copied, and a button that saves the figure."""
@@ -319,26 +341,16 @@ class MethodExplorer(Explorer):
         try:
             asked = self.asked(**values, settings=tuple(sorted(self.settings().items())))
         except Exception as error:
-            self.error = error
-            self.complain(error)
+            self._fail(error)
             return
         if asked in self.answers and not self.worker.busy:
             self._show(asked, values)
-            return
-        with COLLECTOR.waits():
-            self.worker.start(lambda check: self._compute(asked, values, check))
-            in_time = self.worker.wait(PATIENCE)
-        if not in_time:
+        elif not self._start(lambda check: self._compute(asked, values, check)):
             self._show_bar(asked, 0.0)
-
-    def wait(self) -> None:
-        """Wait until what the controls ask for is shown."""
-        self.worker.wait()
 
     def cancel(self) -> None:
         """Stop the method that is at work; the picture stays as it was."""
-        if self.worker.busy:
-            self.worker.stop()
+        if self.worker.stop():
             self.say("cancelled: the picture still shows what was asked before")
 
     def _compute(self, asked, values, check) -> None:
@@ -360,8 +372,7 @@ class MethodExplorer(Explorer):
         except Cancelled:
             raise
         except Exception as error:
-            self.error = error
-            self.complain(error)
+            self._fail(error)
         finally:
             with self.lock:
                 self.at_work = None

@@ -1,13 +1,10 @@
 """A 12-lead ECG with relevance on a canvas in the browser: what only changes the view needs no kernel."""
 
-from base64 import b64encode
-from pathlib import Path
-
-import anywidget
 import numpy as np
 import traitlets
 
 from ecgxai.ecg.leads import LEADS
+from ecgxai.explorers.live import LiveView, module, style
 from ecgxai.plotting import plot_ecg
 from ecgxai.plotting.page import (
     BETWEEN,
@@ -36,7 +33,6 @@ from ecgxai.plotting.relevance import (
 from ecgxai.plotting.sheet import EDGE, PIXELS_PER_MM, CourseFigure
 from ecgxai.plotting.style import FONT, GREY, INK, PAPER_PALE, PAPER_PLAIN, POWER, RELEVANCE, TRUTH
 
-STATIC = Path(__file__).parent / "static"
 SPEED, GAIN = 25, 10  # mm/s and mm/mV, as printed
 LARGEST = 32767  # int16: a lead's relevance travels as fractions of the lead's maximum,
 STEP = 0.001  # and the signal in whole µV, or larger steps where it would not fit; mV
@@ -85,13 +81,12 @@ def in_steps(signal: np.ndarray) -> tuple[bytes, float]:
     return np.where(np.isnan(signal), GAP, np.round(signal / step)).astype("<i2").tobytes(), step
 
 
-class ECGCanvas(anywidget.AnyWidget):
+class ECGCanvas(LiveView):
     """The live twin of :func:`ecgxai.plotting.plot_ecg`.
 
     Signal and relevance travel to the browser as binary buffers, once. Each of the traits below changes the view there,
-    without the kernel, and may be linked to a control by ``ipywidgets.jsdlink``. A front end keeps the choice of a
-    ``Dropdown`` as an index, so that its partner is ``overlay_index``, ``sign_index``, ``normalise_index`` or
-    ``group_index``.
+    without the kernel, and may be linked to a control by ``ipywidgets.jsdlink``; a ``Dropdown``'s partner is
+    ``overlay_index``, ``sign_index``, ``normalise_index`` or ``group_index``.
 
     Works with ipywidgets 7.7 and 8; in Colab, anywidget switches the custom widget manager on when the first canvas is
     made (anywidget 0.11.0, widget.py lines 37-38).
@@ -118,9 +113,8 @@ class ECGCanvas(anywidget.AnyWidget):
     traitlets.TraitError : a display trait that is out of its range
     """
 
-    _esm = STATIC / "ecg_canvas.js"
-    _css = STATIC / "ecg_canvas.css"
-    _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
+    _esm, _css = module("ecg_canvas"), style("ecg_canvas")
+    choices = CHOICES
 
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
@@ -156,15 +150,7 @@ class ECGCanvas(anywidget.AnyWidget):
     def __init__(
         self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label="relevance R", **display
     ):
-        strangers = sorted(set(display) - set(self.display_traits()))
-        if strangers:
-            raise ValueError(f"no option {strangers}; expected some of {', '.join(self.display_traits())}.")
         super().__init__(**display)
-        for name, words in CHOICES.items():
-            index = f"{name}_index"
-            self.observe(lambda change, i=index, w=words: self.set_trait(i, w.index(change.new)), name)
-            self.observe(lambda change, n=name, w=words: self.set_trait(n, w[change.new]), index)
-            self.set_trait(index, words.index(getattr(self, name)))
         self.show(ecg, relevance, fs=fs, start=start, stop=stop, title=title, label=label)
 
     @classmethod
@@ -207,9 +193,3 @@ class ECGCanvas(anywidget.AnyWidget):
         """Return what is shown as a figure by ``plot_ecg``: the same options, the whole window."""
         options = {name: getattr(self, name) for name in PLOTTED} | {"leads": GROUPS[self.group] or self.leads}
         return plot_ecg(**self._shown, style=self.overlay, title=self.title, label=self.label, **options)
-
-    def _repr_mimebundle_(self, **options):
-        data, metadata = super()._repr_mimebundle_(**options)
-        png, words = self.plot()._repr_png_()
-        data |= {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}
-        return data, metadata | {"image/png": words}

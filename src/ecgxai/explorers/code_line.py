@@ -1,11 +1,9 @@
 """A line of code with a button that copies it."""
 
-from pathlib import Path
-
 import anywidget
 import traitlets
 
-STATIC = Path(__file__).parent / "static"
+from ecgxai.explorers.live import STATIC
 
 
 class CodeLine(anywidget.AnyWidget):

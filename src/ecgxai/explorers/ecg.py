@@ -73,21 +73,17 @@ class ECGExplorer(MethodExplorer):
         accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
         family = METHODS[method].family
         controls = {
-            "record": drop("record", [(f"{i.title} [{i.origin}]", name) for name, i in available.items()], record),
+            "record": drop("record", titles(available), record),
             "upload": widgets.FileUpload(description="your own", accept=accepted, multiple=True, layout=FIELD),
             "model": drop("model", list(ECG_MODELS), model),
             "target": drop("explained", [(text, index) for index, text in CLASSES.items()], 1),
             "start": slide("start (s)", 6.0, 0.1, ".1f"),
             "family": drop("family", [(title, key) for key, title in FAMILIES.items()], family),
             "method": drop("method", methods_of(family), method),
-            "style": drop("style", CHOICES["overlay"], "band"),
-            "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-            "sign": drop("sign", CHOICES["sign"], "both"),
-            "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
-            "leads": drop("leads", CHOICES["group"], "all"),
+            **display_controls(CHOICES["group"]),
         }
         self.controls = controls
-        self._offer_window(record)
+        offer_window(controls["start"], self.load_record(record))
         super().__init__(controls, parameters)
 
     def make_canvas(self) -> ECGCanvas:
@@ -103,12 +99,6 @@ class ECGExplorer(MethodExplorer):
         """Return the leads' shares, the method's formula and source, the call that makes the map, and a button."""
         return [self.lead_bars, self.formula, self.foot()]
 
-    def _offer_window(self, record: str) -> None:
-        """Let the window start as late as the recording allows."""
-        start, last = self.controls["start"], self.load_record(record).duration - SAMPLES / FS
-        start.disabled = last <= 0
-        start.max = last if last > 0 else 6.0
-
     def _changed(self, change) -> None:
         if self.quiet:
             return
@@ -117,7 +107,7 @@ class ECGExplorer(MethodExplorer):
             return
         if change.owner is self.controls["record"]:
             with self.quietly():
-                self._offer_window(change.new)
+                offer_window(self.controls["start"], self.load_record(change.new))
         super()._changed(change)
 
     def _take_upload(self) -> None:
@@ -129,8 +119,7 @@ class ECGExplorer(MethodExplorer):
         try:
             self.uploads[name] = read_ecg(files)
         except Exception as error:
-            self.error = error
-            self.complain(error)
+            self._fail(error)
             return
         self.load_record.cache_clear()
         self.answers.clear()
@@ -142,14 +131,12 @@ class ECGExplorer(MethodExplorer):
         control.value = name
 
     def _prepared(self, record: str) -> ECG:
-        """Load a recording and filter it as the networks expect, over its whole length."""
-        ecg = self.uploads[record] if record in self.uploads else load_record(record)
-        return (ecg if ecg.fs == FS else ecg.resample(FS)).preprocess()
+        return prepared(self.uploads[record] if record in self.uploads else load_record(record))
 
     def _window(self, record: str, start: float) -> tuple[ECG, int]:
-        """Return a recording, filtered, and the sample at which the window starts: as late as the recording allows."""
+        """Return a recording, filtered, and the sample at which the window starts."""
         ecg = self.load_record(record)
-        return ecg, min(round(start * ecg.fs), max(ecg.samples - SAMPLES, 0))
+        return ecg, first_sample(ecg, start)
 
     def code(self) -> str:
         """Return the call of ``attribute`` that makes the present map."""
@@ -188,6 +175,41 @@ class ECGExplorer(MethodExplorer):
         line += f"{number(float(logits[target]))} · sum of relevance {number(float(relevance.sum()))}"
         reasons = (caveat(method, network), row.note)
         return line + "".join(f"<br><b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
+
+
+def titles(available: dict) -> list[tuple[str, str]]:
+    """Return recordings for a menu: (what it is and where it comes from, name)."""
+    return [(f"{info.title} [{info.origin}]", name) for name, info in available.items()]
+
+
+def display_controls(groups) -> dict[str, widgets.Widget]:
+    """Return the controls that change only how relevance is drawn, by their names in ``DISPLAY``.
+
+    ``groups`` : leads that can be chosen, as (label, group) or as groups of ``ECGCanvas``; "all" comes first
+    """
+    return {
+        "style": drop("style", CHOICES["overlay"], "band"),
+        "threshold": slide("threshold", 0.95, 0.05, ".0%"),
+        "sign": drop("sign", CHOICES["sign"], "both"),
+        "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
+        "leads": drop("leads", groups, "all"),
+    }
+
+
+def prepared(ecg: ECG) -> ECG:
+    """Return a recording filtered as the networks expect, over its whole length."""
+    return (ecg if ecg.fs == FS else ecg.resample(FS)).preprocess()
+
+
+def first_sample(ecg: ECG, start: float) -> int:
+    """Return the sample at which the window starts: at ``start`` seconds, or as late as the recording allows."""
+    return min(round(start * FS), max(ecg.samples - SAMPLES, 0))
+
+
+def offer_window(start: widgets.FloatSlider, ecg: ECG) -> None:
+    """Let the window start as late as the recording allows."""
+    last = (ecg.samples - SAMPLES) / FS
+    start.disabled, start.max = last <= 0, last if last > 0 else 6.0
 
 
 @contextmanager

@@ -5,11 +5,9 @@ draw; the browser draws that, at the resolution of its screen.
 """
 
 import json
-from base64 import b64encode
 from functools import lru_cache
 from math import ceil
 
-import anywidget
 import numpy as np
 import traitlets
 from matplotlib.backend_bases import RendererBase
@@ -19,7 +17,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D
 
-from ecgxai.explorers.canvas import STATIC
+from ecgxai.explorers.live import LiveView, module, style
 from ecgxai.plotting.sheet import CourseFigure
 
 FALLBACKS = ("Verdana", "sans-serif")  # Verdana, on every Windows and Mac, has the widths of DejaVu Sans
@@ -196,15 +194,13 @@ def record(figure) -> Recorder:
     return recorder
 
 
-class FigureCanvas(anywidget.AnyWidget):
+class FigureCanvas(LiveView):
     """A live view of course figures: drawn in the browser, as wide as the column and no wider than the figure.
 
     In a page without a kernel the same output shows the figure's PNG.
     """
 
-    _esm = STATIC / "figure_canvas.js"
-    _css = STATIC / "figure_canvas.css"
-    _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
+    _esm, _css = module("figure_canvas"), style("figure_canvas")
 
     drawing = traitlets.Dict().tag(sync=True)  # size, styles and ops of a Recorder
     points = traitlets.Bytes().tag(sync=True)
@@ -245,9 +241,3 @@ class FigureCanvas(anywidget.AnyWidget):
             raise ValueError("nothing has been shown yet; call show(figure) first.")
         self._handed_out = True
         return self._shown
-
-    def _repr_mimebundle_(self, **options):
-        data, metadata = super()._repr_mimebundle_(**options)
-        png, words = self.plot()._repr_png_()
-        data |= {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}
-        return data, metadata | {"image/png": words}

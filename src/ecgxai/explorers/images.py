@@ -47,22 +47,22 @@ class ImageExplorer(MethodExplorer):
     display = DISPLAY
 
     def __init__(self, image=None, model=None, *, method="gradient", target=None, families=None, **parameters):
-        self.model = network(model)
         families = _families(families, method)
-        self.logits = lru_cache(maxsize=16)(lambda shown: logits_of(self.model, shown))
-        self.source, self.source_box, self.shown = PictureChoice(image, objects=2), grid([]), None
+        self.explained = Explained(model)
+        self.model, self.logits = self.explained.model, self.explained.logits
+        self.source, self.source_box = PictureChoice(image, objects=2), grid([])
         family = METHODS[method].family
         self.controls = {
             **self.source.controls,
-            "target": drop("explained", [("the most probable class", None)], None),
+            "target": self.explained.control,
             "family": drop("family", [(FAMILIES[key], key) for key in families], family),
             "method": drop("method", methods_of(family), method),
             **display_controls(),
         }
         self._offer_source()
-        self._look(self.source.shown())
+        self.explained.look(self.source.shown())
         if target is not None:
-            self.controls["target"].value = self._index(target)
+            self.explained.choose(target)
         super().__init__(self.controls, parameters)
 
     def make_canvas(self) -> MapCanvas:
@@ -81,24 +81,6 @@ class ImageExplorer(MethodExplorer):
         """Show those controls that go with the kind of picture."""
         self.source_box.children = [*self.source.needed(), self.controls["target"]]
 
-    def _look(self, shown: Shown) -> None:
-        """Take a picture, and offer the classes that can be explained."""
-        if shown is self.shown:
-            return
-        options = classes_of(self.model, shown, self.logits(shown)[0])
-        self.shown = shown
-        with self.quietly():
-            self.controls["target"].options = options
-            self.controls["target"].index = 0
-
-    def _index(self, target) -> int:
-        """Return the index of a class, and list it among those that can be explained."""
-        index, control = class_index(self.model, target), self.controls["target"]
-        if index not in [value for _, value in control.options]:
-            with self.quietly():
-                control.options = [*control.options, (self.model.class_names[index], index)]
-        return index
-
     def _changed(self, change) -> None:
         if self.quiet or self.source.follow(change.owner):  # another source comes back here
             return
@@ -109,14 +91,14 @@ class ImageExplorer(MethodExplorer):
     def code(self) -> str:
         """Return the call of ``attribute`` that makes the present map."""
         target, method = self.controls["target"].value, self.controls["method"].value
-        return f'attribute(net, {self.shown.code}, "{method}", target={target}{self.changed_settings()})'
+        return f'attribute(net, {self.explained.shown.code}, "{method}", target={target}{self.changed_settings()})'
 
     def asked(self, method, settings, **_):
         """Return the picture, the explained class, the method and its parameters."""
         shown = self.source.shown()
-        self._look(shown)
-        target = self.controls["target"].value
-        return shown, int(self.logits(shown)[0].argmax()) if target is None else target, method, settings
+        with self.quietly():
+            self.explained.look(shown)
+        return shown, self.explained.index(), method, settings
 
     def answer(self, asked, progress):
         """Return what was asked and the relevance, float (3, 224, 224)."""
@@ -140,6 +122,58 @@ class ImageExplorer(MethodExplorer):
         return "<br>".join(f"<b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
 
 
+class Explained:
+    """A network, and a control that chooses which class of a picture is explained.
+
+    Parameters
+    ----------
+    model : an AlexNet, or what ``load_alexnet`` takes; None is "auto"
+    """
+
+    def __init__(self, model=None):
+        named = isinstance(model, str | None)
+        self.model: AlexNet = load_alexnet(model or "auto", verbose=False) if named else model
+        self.shown: Shown | None = None
+        self.logits = lru_cache(maxsize=16)(self._logits)
+        self.control = drop("explained", [("the most probable class", None)], None)
+
+    def _logits(self, shown: Shown) -> Tensor:
+        """Return the logits of a picture and those of a black one, (2, classes)."""
+        with torch.no_grad():
+            return self.model(torch.stack([shown.x, torch.zeros_like(shown.x)]))
+
+    def look(self, shown: Shown) -> None:
+        """Offer the classes of a picture that are worth explaining: the most probable, and those in it."""
+        if shown is self.shown:
+            return
+        best, names = self.logits(shown)[0].argsort(descending=True).tolist(), self.model.class_names
+        listed = best[:TOP] + [k for k in best[TOP:] if names[k] in shown.objects]
+        options = [(names[k] + ", in the picture" * (names[k] in shown.objects), k) for k in listed]
+        self.shown, self.control.options = shown, [("the most probable class", None), *options]
+        self.control.index = 0
+
+    def choose(self, target) -> None:
+        """Choose a class by its name or index, also one that is not offered.
+
+        Raises
+        ------
+        ValueError : no such class
+        """
+        names, listed = self.model.class_names, [value for _, value in self.control.options]
+        index = names.index(target) if target in names else target
+        if isinstance(index, bool | str) or not 0 <= index < len(names):
+            raise ValueError(f"target is {target!r}; expected 0 to {len(names) - 1}, or the name of a class.")
+        if index not in listed:
+            self.control.options = [*self.control.options, (names[index], int(index))]
+            listed.append(index)
+        self.control.index = listed.index(index)
+
+    def index(self) -> int:
+        """Return the index of the class that is explained in the picture that was looked at."""
+        target = self.control.value
+        return int(self.logits(self.shown)[0].argmax()) if target is None else target
+
+
 def display_controls() -> dict[str, widgets.Widget]:
     """Return the controls that change only how maps on a picture are drawn, by their names in ``DISPLAY``."""
     return {
@@ -148,34 +182,6 @@ def display_controls() -> dict[str, widgets.Widget]:
         "threshold": slide("threshold", 0.95, 0.05, ".0%"),
         "sign": drop("sign", ("both", "positive", "negative"), "both"),
     }
-
-
-def network(model) -> AlexNet:
-    """Return an AlexNet as it is, or the one that ``load_alexnet`` finds under a name; None is "auto"."""
-    return load_alexnet(model or "auto", verbose=False) if isinstance(model, str | None) else model
-
-
-def logits_of(model, shown: Shown) -> Tensor:
-    """Return the logits of a picture and those of a black one, (2, classes)."""
-    with torch.no_grad():
-        return model(torch.stack([shown.x, torch.zeros_like(shown.x)]))
-
-
-def classes_of(model, shown: Shown, logits: Tensor) -> list[tuple[str, int | None]]:
-    """Return the classes of a picture that are worth explaining, for a menu: the most probable and those in it."""
-    best, names = logits.argsort(descending=True).tolist(), model.class_names
-    listed = best[:TOP] + [k for k in best[TOP:] if names[k] in shown.objects]
-    options = [(names[k] + ", in the picture" * (names[k] in shown.objects), k) for k in listed]
-    return [("the most probable class", None), *options]
-
-
-def class_index(model, target) -> int:
-    """Return the index of a class that is given by its name or index."""
-    names = model.class_names
-    index = names.index(target) if target in names else target
-    if isinstance(index, bool | str) or not 0 <= index < len(names):
-        raise ValueError(f"target is {target!r}; expected 0 to {len(names) - 1}, or the name of a class.")
-    return int(index)
 
 
 def _families(families, method: str) -> tuple[str, ...]:

@@ -1,17 +1,16 @@
 """Relevance on a picture, or many maps of one picture, on a canvas in the browser: its display needs no kernel."""
 
-from base64 import b64encode
 from collections.abc import Mapping
 from functools import cache
 
-import anywidget
 import numpy as np
 import traitlets
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
-from ecgxai.explorers.canvas import COLOURS, STATIC, quantise
+from ecgxai.explorers.canvas import COLOURS, quantise
+from ecgxai.explorers.live import LiveView, module, style
 from ecgxai.plotting import plot_image_grid
 from ecgxai.plotting.explained import describe as describe_explained
 from ecgxai.plotting.explained import mathtext, plot_explained, shares_on
@@ -42,12 +41,12 @@ LOOK = {
 _Maps = type("_Maps", (traitlets.HasTraits,), {n: traitlets.Bytes(None, allow_none=True).tag(sync=True) for n in SLOTS})
 
 
-class MapCanvas(_Maps, anywidget.AnyWidget):
+class MapCanvas(_Maps, LiveView):
     """The live twin of :func:`plot_explained` and :func:`ecgxai.plotting.plot_image_grid`.
 
     Picture and maps travel to the browser as binary buffers, once. Each of the traits below changes the view there,
-    without the kernel, and may be linked to a control by ``ipywidgets.jsdlink``. A front end keeps the choice of a
-    ``Dropdown`` as an index, so that its partner is ``style_index``, ``clip_index`` or ``sign_index``.
+    without the kernel, and may be linked to a control by ``ipywidgets.jsdlink``; a ``Dropdown``'s partner is
+    ``style_index``, ``clip_index`` or ``sign_index``.
 
     Parameters
     ----------
@@ -65,9 +64,8 @@ class MapCanvas(_Maps, anywidget.AnyWidget):
     traitlets.TraitError : a display trait that is out of its range
     """
 
-    _esm = STATIC / "map_canvas.js"
-    _css = STATIC / "map_canvas.css"
-    _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
+    _esm, _css = module("map_canvas"), style("map_canvas")
+    choices, also = CHOICES, ABOUT
 
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
@@ -92,15 +90,7 @@ class MapCanvas(_Maps, anywidget.AnyWidget):
 
     def __init__(self, image, relevance, *, objects=None, notes=None, title="", label="relevance R", **options):
         about = {name: options.pop(name) for name in ABOUT if name in options}
-        strangers = sorted(set(options) - set(self.display_traits()))
-        if strangers:
-            raise ValueError(f"no option {strangers}; expected some of {', '.join((*self.display_traits(), *ABOUT))}.")
         super().__init__(**options)
-        for name, words in CHOICES.items():
-            index = f"{name}_index"
-            self.observe(lambda change, i=index, w=words: self.set_trait(i, w.index(change.new)), name)
-            self.observe(lambda change, n=name, w=words: self.set_trait(n, w[change.new]), index)
-            self.set_trait(index, words.index(getattr(self, name)))
         self.show(image, relevance, objects=objects, notes=notes, title=title, label=label, **about)
 
     @classmethod
@@ -203,12 +193,6 @@ class MapCanvas(_Maps, anywidget.AnyWidget):
         return describe_explained(
             title, about.get("explained", ""), about.get("classes", ()), shares, about.get("facts", ())
         )
-
-    def _repr_mimebundle_(self, **options):
-        data, metadata = super()._repr_mimebundle_(**options)
-        png, words = self.plot()._repr_png_()
-        data |= {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}
-        return data, metadata | {"image/png": words}
 
 
 def _check(several, maps, notes, objects, about) -> None:

@@ -4,7 +4,6 @@ import time
 from collections import OrderedDict
 from functools import lru_cache
 from html import escape
-from types import MappingProxyType
 
 import ipywidgets as widgets
 import numpy as np
@@ -15,14 +14,16 @@ from ecgxai.attribution import METHODS
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.record import ECG
 from ecgxai.ecg.records import load_record, records
-from ecgxai.explorers.base import Explorer, drop, explain, grid, slide
+from ecgxai.explorers.base import SlowExplorer, drop, explain, grid, slide
 from ecgxai.explorers.canvas import CHOICES, GROUPS, ECGCanvas
-from ecgxai.explorers.ecg import CLASSES, FS, SAMPLES
-from ecgxai.explorers.images import BLANK, class_index, classes_of, display_controls, logits_of, network
+from ecgxai.explorers.ecg import CLASSES, FS, SAMPLES, display_controls, first_sample, offer_window, prepared, titles
+from ecgxai.explorers.ecg import DISPLAY as ECG_DISPLAY
+from ecgxai.explorers.images import BLANK, Explained
 from ecgxai.explorers.images import DISPLAY as IMAGE_DISPLAY
+from ecgxai.explorers.images import display_controls as image_display_controls
 from ecgxai.explorers.map_canvas import MapCanvas
 from ecgxai.explorers.picture import PictureChoice
-from ecgxai.explorers.worker import Cancelled, Worker
+from ecgxai.explorers.worker import Cancelled
 from ecgxai.models.ecg_net import ECGNet
 from ecgxai.models.weights import ECG_MODELS, load_ecg_model
 from ecgxai.plotting import number, percent, plot_grid
@@ -31,22 +32,12 @@ from ecgxai.plotting.sheet import CourseFigure
 
 METHODS_SHOWN = ("gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "lrp_epsilon", "lrp_epsilon_plus")
 LEADS_SHOWN = ("I", "II", "V1", "V6")
-ECG_DISPLAY = MappingProxyType(
-    {
-        "style": "overlay_index",
-        "threshold": "threshold",
-        "sign": "sign_index",
-        "normalise": "normalise_index",
-        "leads": "group_index",
-    }
-)
 GIVEN = "the given recording"
-PATIENCE = 0.08  # seconds that a control waits for its maps; after that a bar shows how many there are
 KEPT = 256  # maps that the grid remembers
 OFTEN = 0.1  # seconds between two reports of one method
 
 
-class MethodGrid(Explorer):
+class MethodGrid(SlowExplorer):
     """Choose methods; see their maps of one picture or one recording beside each other.
 
     Maps come one after the other, in a thread of their own, and are kept. The newest input wins.
@@ -77,11 +68,6 @@ class MethodGrid(Explorer):
         self.subject = (_Recording if recording else _Picture)(source, model, target)
         self.display = self.subject.display
         self.maps: OrderedDict = OrderedDict()  # (what is explained, method) -> relevance, the latest last
-        self.worker = Worker()
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
-        self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
-        self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(display="none", flex="0 0 auto"))
         self.source_box = grid(self.subject.needed())
         choice = widgets.SelectMultiple(
             options=[(row.title, name) for name, row in METHODS.items()],
@@ -102,10 +88,6 @@ class MethodGrid(Explorer):
         shape = {"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 16px"}
         return widgets.Box([left, right], layout=widgets.Layout(**shape))
 
-    def status(self) -> widgets.Widget:
-        """Return the message and, at its right, how many maps there are."""
-        return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="center"))
-
     def _changed(self, change) -> None:
         if self.quiet or self.subject.follow(change.owner):  # another source comes back here
             return
@@ -122,15 +104,9 @@ class MethodGrid(Explorer):
             with self.quietly():
                 case = self.subject.case()
         except Exception as error:
-            self.error = error
-            self.complain(error)
+            self._fail(error)
             return
-        self.worker.start(lambda check: self._attempt(lambda: self._fill(case, methods, check)))
-        self.worker.wait(PATIENCE)
-
-    def wait(self) -> None:
-        """Wait until all maps are shown."""
-        self.worker.wait()
+        self._start(lambda check: self._attempt(lambda: self._fill(case, methods, check)))
 
     def cancel(self) -> None:
         """Compute no further maps; those that are there stay."""
@@ -188,24 +164,12 @@ class _Picture:
     display = IMAGE_DISPLAY
 
     def __init__(self, source, model, target):
-        self.model = network(model)
-        self.logits = lru_cache(maxsize=16)(lambda shown: logits_of(self.model, shown))
-        self.choice, self.shown = PictureChoice(source, objects=2), None
-        target = None if target is None else class_index(self.model, target)
-        control = drop("explained", [("the most probable class", None)], None)
-        self.controls = {**self.choice.controls, "target": control, **display_controls()}
-        self._look()
-        if target not in [value for _, value in control.options]:
-            control.options = [*control.options, (self.model.class_names[target], target)]
-        control.index = [value for _, value in control.options].index(target)
-
-    def _look(self) -> None:
-        """Look at the picture that is chosen, and offer the classes that can be explained."""
-        shown, control = self.choice.shown(), self.controls["target"]
-        if shown is not self.shown:
-            options = classes_of(self.model, shown, self.logits(shown)[0])
-            self.shown, control.options = shown, options
-            control.index = 0
+        self.choice, self.explained = PictureChoice(source, objects=2), Explained(model)
+        self.model, self.logits = self.explained.model, self.explained.logits
+        self.controls = {**self.choice.controls, "target": self.explained.control, **image_display_controls()}
+        self.explained.look(self.choice.shown())
+        if target is not None:
+            self.explained.choose(target)
 
     def needed(self) -> list[widgets.Widget]:
         return [*self.choice.needed(), self.controls["target"]]
@@ -218,9 +182,9 @@ class _Picture:
 
     def case(self) -> tuple:
         """Return the picture and the explained class."""
-        self._look()
-        target = self.controls["target"].value
-        return self.shown, int(self.logits(self.shown)[0].argmax()) if target is None else target
+        shown = self.choice.shown()
+        self.explained.look(shown)
+        return shown, self.explained.index()
 
     def explain(self, case, method, progress) -> torch.Tensor:
         return explain(self.model, case[0].x, method, case[1], progress)
@@ -264,8 +228,7 @@ class _Recording:
             )
         self.load_model = lru_cache(lambda key: self.model or load_ecg_model(key, "auto", verbose=False))
         self.load_record = lru_cache(maxsize=8)(self._prepared)
-        options = [(f"{i.title} [{i.origin}]", key) for key, i in available.items()]
-        options = [(GIVEN, GIVEN)] * (self.given is not None) + options
+        options = [(GIVEN, GIVEN)] * (self.given is not None) + titles(available)
         leads = [(", ".join(LEADS_SHOWN), "all"), *((group, group) for group in CHOICES["group"][1:])]
         self.controls = {
             "record": drop("record", options, GIVEN if self.given else source),
@@ -274,17 +237,11 @@ class _Recording:
                 "explained", [(text, index) for index, text in CLASSES.items()], 1 if target is None else target
             ),
             "start": slide("start (s)", 6.0, 0.1, ".1f"),
-            "style": drop("style", CHOICES["overlay"], "band"),
-            "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-            "sign": drop("sign", CHOICES["sign"], "both"),
-            "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
-            "leads": drop("leads", leads, "all"),
+            **display_controls(leads),
         }
 
     def _prepared(self, name: str) -> ECG:
-        """Load a recording and filter it as the networks expect, over its whole length."""
-        ecg = self.given if name == GIVEN else load_record(name)
-        return (ecg if ecg.fs == FS else ecg.resample(FS)).preprocess()
+        return prepared(self.given if name == GIVEN else load_record(name))
 
     def needed(self) -> list[widgets.Widget]:
         return [self.controls[name] for name in ("record", "model", "target", "start")]
@@ -299,9 +256,8 @@ class _Recording:
         """Return recording, network, class, and the sample at which the window starts."""
         record, model, target, start = (control.value for control in self.needed())
         ecg = self.load_record(record)
-        last = max(ecg.samples - SAMPLES, 0)
-        self.controls["start"].disabled, self.controls["start"].max = last == 0, last / FS or 6.0
-        return record, model, target, min(round(start * FS), last)
+        offer_window(self.controls["start"], ecg)
+        return record, model, target, first_sample(ecg, start)
 
     def explain(self, case, method, progress) -> torch.Tensor:
         record, model, target, first = case

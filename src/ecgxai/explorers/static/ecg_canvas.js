@@ -8,20 +8,11 @@ const DATA = ["signal", "begin", "step", "relevance", "maxima", "samples", "firs
 const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "group_index", "threshold", "power", "leads", "columns", "sequential"];
 const WORDS = ["title", "label", "record_id"];
 const VIEW = ["zoom", "left"];
-const SIGNS = { both: Math.abs, positive: (value) => value, negative: (value) => -value };
 const MOST_ZOOM = 16, LEAST_SAMPLES = 20;
 const HANDLE_PX = 22; // as in the style sheet
 const NAME_PX = 13, SMALL_PX = 11, TIMES_PX = 18; // text sizes, and the room for the seconds below the paper
 
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 const upTo5 = (mm) => Math.ceil(mm / 5 - 1e-9) * 5;
-const percent = (fraction) => `${Math.round(100 * fraction)} %`;
-
-/** Three significant digits with a true minus sign, as ecgxai.plotting.style.number writes them. */
-export function number(value) {
-  const short = Number(value.toPrecision(3)), size = Math.abs(short);
-  return String(size > 0 && (size < 1e-4 || size >= 1e6) ? short.toExponential() : short).replaceAll("-", "−");
-}
 
 /** Values shrunk to `columns`: each keeps the value of largest magnitude with its sign, the positive one in a tie. */
 export function poolSignedMax(values, columns) {
@@ -43,7 +34,7 @@ export function poolSignedMax(values, columns) {
 /** Samples [begin, end) of one lead, from -1 to 1: 0 below the threshold and for the other sign. */
 export function normalised(ecg, show, lead, begin, end) {
   const largest = show.normalise === "lead" ? ecg.maxima[lead] : Math.max(...ecg.maxima);
-  const factor = largest > 0 ? ecg.maxima[lead] / largest / 32767 : 0;
+  const factor = largest > 0 ? ecg.maxima[lead] / largest / LARGEST : 0;
   const out = new Float64Array(end - begin), row = lead * ecg.samples, keeps = SIGNS[show.sign];
   for (let i = begin; i < end; i++) {
     const value = ecg.quantised[row + i] * factor;
@@ -99,20 +90,15 @@ export function placeRows(strips, ranges, labelTop, look) {
 }
 
 /** Where the colour of a normalised value stands in the table; `power` bends the scale that the table was made with. */
-export function place(value, show, look) {
+export function colourAt(value, show, look) {
   const bent = show.power === look.power ? value : Math.sign(value) * Math.abs(value) ** (show.power / look.power);
-  return 4 * clamp(Math.floor(((bent + 1) / 2) * look.steps), 0, look.steps - 1);
+  return place(bent, look.steps);
 }
 
 function css(table, at, opaque) {
   const alpha = table[at + 3] / 255;
   const channel = (i) => (opaque ? Math.round(table[at + i] * alpha + 255 * (1 - alpha)) : table[at + i]);
   return `rgba(${channel(0)}, ${channel(1)}, ${channel(2)}, ${opaque ? 1 : alpha})`;
-}
-
-/** Numbers out of a synced buffer. It is copied, for a message's buffers start at any byte. */
-function unpack(view, Kind) {
-  return new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }
 
 /** The data of a model; what was read `before` and has not changed is kept, so that nobody need draw it again. */
@@ -323,7 +309,7 @@ function drawBand(ctx, scene, strip, values) {
   const columns = Math.max(Math.floor(strip.widePx * scene.ratio), 1), pooled = poolSignedMax(values, columns);
   const line = new ImageData(pooled.length, 1), brush = scene.brush;
   for (let c = 0; c < pooled.length; c++) {
-    const at = place(pooled[c], scene.show, scene.look);
+    const at = colourAt(pooled[c], scene.show, scene.look);
     for (let i = 0; i < 4; i++) line.data[4 * c + i] = scene.table[at + i];
   }
   brush.canvas.width = pooled.length;
@@ -350,7 +336,7 @@ function drawHalo(ctx, scene, strip, values) {
   ctx.lineWidth = scene.look.halo_mm * scene.lay.perMm;
   ctx.lineJoin = "round";
   for (const piece of pieces(strip, values, scene.look.per_halo, scene.look)) {
-    ctx.strokeStyle = css(scene.table, place(piece.value, scene.show, scene.look), true);
+    ctx.strokeStyle = css(scene.table, colourAt(piece.value, scene.show, scene.look), true);
     ctx.beginPath();
     const end = Math.min(piece.end + 2, values.length); // into its neighbours, so that joins close sharp bends
     for (let i = Math.max(piece.begin - 1, 0); i < end; i++) ctx.lineTo(...point(scene, strip, strip.begin + i));
@@ -364,7 +350,7 @@ function drawBubbles(ctx, scene, strip, values) {
     let at = piece.begin;
     for (let i = at; i < piece.end; i++) if (Math.abs(values[i]) > Math.abs(values[at])) at = i;
     const radius = (scene.look.bubble_mm / 2) * scene.lay.perMm * Math.sqrt(Math.abs(values[at]));
-    ctx.fillStyle = css(scene.table, place(values[at], scene.show, scene.look), false);
+    ctx.fillStyle = css(scene.table, colourAt(values[at], scene.show, scene.look), false);
     ctx.beginPath();
     ctx.arc(...point(scene, strip, strip.begin + at), radius, 0, 2 * Math.PI);
     ctx.fill();
@@ -385,43 +371,11 @@ function drawRelevance(ctx, scene) {
   }
 }
 
-/** The bar of colours, with what the threshold and the sign leave out of it. */
-function drawBar(canvas, scene) {
-  const { show, look, table, ratio } = scene, wide = canvas.clientWidth, high = canvas.clientHeight;
-  const ctx = sized(canvas, wide, high, ratio);
-  for (let x = 0; x < wide; x += 1 / ratio) {
-    const value = (2 * x) / wide - 1;
-    if (SIGNS[show.sign](value) < show.threshold) continue;
-    ctx.fillStyle = css(table, place(value, show, look), false);
-    ctx.fillRect(x, 0, 1 / ratio, high - 3);
-  }
-  ctx.strokeStyle = look.grey;
-  ctx.lineWidth = 1;
-  ctx.strokeRect(0.5, 0.5, wide - 1, high - 4);
-  const cuts = [["negative", 1], ["positive", -1]].filter(([other]) => show.sign !== other).map(([, s]) => s * show.threshold);
-  ctx.beginPath();
-  for (const mark of [0, ...cuts]) {
-    ctx.moveTo(((mark + 1) / 2) * wide, 0);
-    ctx.lineTo(((mark + 1) / 2) * wide, high);
-  }
-  ctx.stroke();
-}
-
-function sized(canvas, widthPx, heightPx, ratio) {
-  const wide = Math.round(widthPx * ratio), high = Math.round(heightPx * ratio);
-  if (canvas.width !== wide) canvas.width = wide;
-  if (canvas.height !== high) canvas.height = high;
-  const ctx = canvas.getContext("2d");
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  ctx.clearRect(0, 0, widthPx, heightPx);
-  return ctx;
-}
-
 /** The sentence of the legend, as ecgxai.plotting.relevance.Scale describes it. */
 function describe({ ecg, show, look }) {
   const most = Math.max(...ecg.maxima), least = Math.min(...ecg.maxima), name = (max) => look.leads[ecg.maxima.indexOf(max)];
   const lead = ecg.maxima.indexOf(most), values = ecg.quantised.subarray(lead * ecg.samples, (lead + 1) * ecg.samples);
-  const peak = values.findIndex((value) => Math.abs(value) === 32767); // -1 where it lies outside the window
+  const peak = values.findIndex((value) => Math.abs(value) === LARGEST); // -1 where it lies outside the window
   const when = peak < 0 ? "" : `, ${((ecg.first + peak) / ecg.fs).toFixed(2)} s`;
   const ends = show.normalise === "record" ? `max |R| = ${number(most)} (${name(most)}${when})`
     : `± its max |R|: ${number(least)} (${name(least)}) to ${number(most)} (${name(most)})`;
@@ -460,7 +414,7 @@ function sampleInWords({ ecg, look }, lead, i) {
   const mv = ecg.mv[lead * ecg.samples + i], time = ((ecg.first + i) / ecg.fs).toFixed(3);
   const words = `${look.leads[lead]}  ·  ${time} s  ·  ${Number.isNaN(mv) ? "no signal" : `${mv.toFixed(3)} mV`}`.replace("-", "−");
   if (!ecg.quantised) return words;
-  const value = (ecg.quantised[lead * ecg.samples + i] / 32767) * ecg.maxima[lead], most = Math.max(...ecg.maxima);
+  const value = (ecg.quantised[lead * ecg.samples + i] / LARGEST) * ecg.maxima[lead], most = Math.max(...ecg.maxima);
   return `${words}  ·  R = ${number(value)}${most > 0 ? ` (${percent(Math.abs(value) / most)} of max)` : ""}`;
 }
 
@@ -469,14 +423,6 @@ function under(scene, x, y) {
   const strip = scene.lay.strips.find((one) => x >= one.leftPx && x < one.leftPx + one.widePx && y >= one.topPx && y <= one.bottomPx);
   if (!strip) return null;
   return { strip, sample: clamp(Math.round(strip.begin + (x - strip.leftPx) / strip.stepPx), strip.begin, strip.end - 1) };
-}
-
-function element(tag, className, attributes = {}, children = []) {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
 }
 
 const BUTTONS = [
@@ -494,9 +440,9 @@ const KEYS = {
 };
 
 /** One view of the model: the page around the canvases, and what mouse, fingers and keys do to it. */
-class View {
+class ECGView extends View {
   constructor(model, host) {
-    this.model = model;
+    super(model);
     this.look = model.get("look");
     this.table = unpack(model.get("colours"), Uint8Array);
     this.layers = Object.fromEntries(["paper", "ink", "names"].map((name) => [name, document.createElement("canvas")]));
@@ -525,11 +471,8 @@ class View {
     ]);
     this.readout = element("div", "ecgxai-readout", { role: "status" });
     this.facts = element("div", "ecgxai-facts");
-    this.bar = element("canvas", "ecgxai-bar", { "aria-hidden": "true" });
-    this.ends = ["−", "0", "+"].map((text) => element("span", "", {}, [text]));
-    this.sentence = element("div", "");
-    this.legend = element("div", "ecgxai-legend", {}, [this.sentence, this.bar, element("div", "ecgxai-ends", {}, this.ends)]);
-    const foot = element("div", "ecgxai-foot", {}, [this.facts, this.legend]);
+    this.legend = new Legend();
+    const foot = element("div", "ecgxai-foot", {}, [this.facts, this.legend.root]);
     // Lumino's attribute: JupyterLab leaves keys alone here, instead of moving to the next cell.
     const attributes = { "data-lm-suppress-shortcuts": "true" };
     this.root = element("div", "ecgxai-ecg", attributes, [element("div", "ecgxai-head", {}, [this.title, bar]), this.stage, this.readout, foot]);
@@ -540,13 +483,8 @@ class View {
   }
 
   listen() {
-    this.handlers = [
-      [DATA, () => { this.stale = true; this.draw(); }],
-      [[...DISPLAY, ...VIEW, ...WORDS], () => this.draw()],
-    ].flatMap(([names, handler]) => names.map((name) => [`change:${name}`, handler]));
-    for (const [event, handler] of this.handlers) this.model.on(event, handler);
-    this.resized = new ResizeObserver(() => this.draw());
-    this.resized.observe(this.root);
+    this.on(DATA, () => { this.stale = true; });
+    this.on([...DISPLAY, ...VIEW, ...WORDS]);
     this.stage.addEventListener("pointermove", (event) => this.hover(event));
     this.stage.addEventListener("pointerleave", () => this.point(null));
     this.stage.addEventListener("pointerdown", (event) => this.drag(event));
@@ -557,20 +495,6 @@ class View {
       handle.addEventListener("pointerdown", (event) => this.dragHandle(event, handle));
       handle.addEventListener("keydown", (event) => this.keyHandle(event, handle));
     }
-  }
-
-  close() {
-    for (const [event, handler] of this.handlers) this.model.off(event, handler);
-    this.resized.disconnect();
-    cancelAnimationFrame(this.waiting);
-  }
-
-  /** Draw at the next frame; however many traits change until then, once. */
-  draw() {
-    this.waiting ??= requestAnimationFrame(() => {
-      this.waiting = undefined;
-      this.drawNow();
-    });
   }
 
   drawNow() {
@@ -626,14 +550,13 @@ class View {
     const { ecg, show } = this.scene;
     this.title.textContent = show.title;
     this.facts.textContent = facts(this.scene);
-    this.legend.hidden = !ecg.quantised;
+    this.legend.root.hidden = !ecg.quantised;
     const help = "Arrow keys pan, plus and minus zoom, 0 shows all, C shows calipers.";
     this.stage.setAttribute("aria-label", `${inWords(this.scene)} ${help}`);
     if (!ecg.quantised) return;
     const most = Math.max(...ecg.maxima), end = show.normalise === "record" ? number(most) : "max";
-    this.sentence.textContent = describe(this.scene);
-    for (const [i, text] of [`−${end}`, "0", `+${end}`].entries()) this.ends[i].textContent = most > 0 || i === 1 ? text : "";
-    drawBar(this.bar, this.scene);
+    const colour = (value) => css(this.table, colourAt(value, show, this.look), false);
+    this.legend.draw(describe(this.scene), most > 0 ? end : null, show, colour, this.look.grey);
   }
 
   /** Mark what the pointer is on, and the calipers. */
@@ -806,10 +729,4 @@ class View {
   }
 }
 
-function render({ model, el }) {
-  const view = new View(model, el);
-  view.draw();
-  return () => view.close();
-}
-
-export default { render };
+export default shows(ECGView);

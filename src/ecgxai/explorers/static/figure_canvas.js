@@ -9,10 +9,7 @@ const NARROWEST = 0.8, WIDEST = 1.1; // how far a browser's font may be squeezed
 /** What has been written down: operations, their styles, and the buffers they point into. */
 export function read(model) {
   const drawing = { ...model.get("drawing") };
-  for (const [name, Kind] of Object.entries(BUFFERS)) {
-    const view = model.get(name); // copied, for a message's buffers start at any byte
-    drawing[name] = new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-  }
+  for (const [name, Kind] of Object.entries(BUFFERS)) drawing[name] = unpack(model.get(name), Kind);
   return drawing;
 }
 
@@ -113,42 +110,28 @@ export function replay(ctx, drawing, scale) {
   }
 }
 
-function render({ model, el }) {
-  const canvas = document.createElement("canvas");
-  canvas.className = "ecgxai-figure";
-  canvas.setAttribute("role", "img");
-  el.append(canvas);
-  let drawing = null, asked = 0;
-  const draw = () => {
-    asked = 0;
-    drawing ??= read(model);
-    const [width, height] = drawing.size ?? [0, 0];
-    canvas.style.maxWidth = `${width}px`; // never larger than the figure, never wider than the column
+/** One view of the model: a canvas, never larger than the figure and never wider than the column. */
+class FigureView extends View {
+  constructor(model, host) {
+    super(model);
+    this.root = element("canvas", "ecgxai-figure", { role: "img" });
+    this.on(["drawing", "alt", ...Object.keys(BUFFERS)], () => { this.drawing = null; });
+    host.append(this.root);
+    this.drawNow();
+  }
+
+  drawNow() {
+    this.drawing ??= read(this.model);
+    const canvas = this.root, [width, height] = this.drawing.size ?? [0, 0];
+    canvas.style.maxWidth = `${width}px`;
     canvas.style.aspectRatio = `${width} / ${height}`;
-    canvas.setAttribute("aria-label", model.get("alt"));
+    canvas.setAttribute("aria-label", this.model.get("alt"));
     const pixels = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
     if (!pixels || !width) return;
     canvas.width = pixels;
     canvas.height = Math.round((pixels * height) / width);
-    replay(canvas.getContext("2d"), drawing, pixels / width);
-  };
-  const soon = () => {
-    asked ||= requestAnimationFrame(draw);
-  };
-  const anew = () => {
-    drawing = null;
-    soon();
-  };
-  const events = ["drawing", "alt", ...Object.keys(BUFFERS)].map((name) => `change:${name}`);
-  for (const event of events) model.on(event, anew);
-  const resized = new ResizeObserver(soon);
-  resized.observe(canvas);
-  draw();
-  return () => {
-    for (const event of events) model.off(event, anew);
-    resized.disconnect();
-    cancelAnimationFrame(asked);
-  };
+    replay(canvas.getContext("2d"), this.drawing, pixels / width);
+  }
 }
 
-export default { render };
+export default shows(FigureView);

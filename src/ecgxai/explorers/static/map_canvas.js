@@ -6,25 +6,8 @@
 const PICTURE = ["picture", "size", "masks", "objects"];
 const DISPLAY = ["style_index", "clip_index", "sign_index", "threshold"];
 const WORDS = ["tiles", "panel", "title", "label", "words"];
-const SIGNS = { both: Math.abs, positive: (value) => value, negative: (value) => -value };
-const LARGEST = 32767; // int16: a map travels as fractions of its maximum
 const EDGE_PX = 8, TILE_PX = 200, WIDEST_PX = 340, GAP_PX = 14; // margin, and tiles among several; as in the style sheet
 const NARROW_PX = 860; // below, the panel of a single map stands under the pictures
-
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
-const percent = (fraction) => `${Math.round(100 * fraction)} %`;
-
-/** Three significant digits with a true minus sign, as ecgxai.plotting.style.number writes them. */
-export function number(value) {
-  const short = Number(value.toPrecision(3)), size = Math.abs(short);
-  const text = size > 0 && (size < 1e-4 || size >= 1e6) ? short.toExponential().replace(/e([+-])(\d)$/, "e$10$2") : String(short);
-  return text.replaceAll("-", "−");
-}
-
-/** Numbers out of a synced buffer. It is copied, for a message's buffers start at any byte. */
-function unpack(view, Kind) {
-  return new Kind(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
 
 /** The picture: its colours, the pale grey below a map, the objects on it and their outlines. */
 export function readPicture(model) {
@@ -70,15 +53,12 @@ function unit(map, show) {
   return full > 0 ? map.full[0] / LARGEST / full : 0;
 }
 
-/** Where the colour of a normalised value stands in the table. */
-const place = (value, look) => 4 * Math.min(Math.floor(((value + 1) / 2) * look.steps), look.steps - 1);
-
 /** A map in colour on the picture in pale grey or on white, as PixelScale.over paints it: RGBA, one pixel each. */
 export function paint(picture, map, show, look, table) {
   const out = new Uint8ClampedArray(4 * picture.grey.length), step = unit(map, show), keeps = SIGNS[show.sign];
   const white = show.style === "alone";
   for (let i = 0; i < picture.grey.length; i++) {
-    const value = clamp(map.quantised[i] * step, -1, 1), at = place(keeps(value) >= show.threshold ? value : 0, look);
+    const value = clamp(map.quantised[i] * step, -1, 1), at = place(keeps(value) >= show.threshold ? value : 0, look.steps);
     const opacity = table[at + 3] / 255, ground = (white ? 255 : picture.grey[i]) * (1 - opacity);
     for (let c = 0; c < 3; c++) out[4 * i + c] = table[at + c] * opacity + ground;
     out[4 * i + 3] = 255;
@@ -124,24 +104,6 @@ export function describe(maps, show, label, single) {
 export function columnsFor(tiles, widthPx) {
   const most = clamp(Math.floor((widthPx + GAP_PX) / (TILE_PX + GAP_PX)), 1, tiles);
   return Math.ceil(tiles / Math.ceil(tiles / most));
-}
-
-function element(tag, className, attributes = {}, children = []) {
-  const made = document.createElement(tag);
-  made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
-
-function sized(canvas, widthPx, heightPx, ratio) {
-  const wide = Math.round(widthPx * ratio), high = Math.round(heightPx * ratio);
-  if (canvas.width !== wide) canvas.width = wide;
-  if (canvas.height !== high) canvas.height = high;
-  const ctx = canvas.getContext("2d");
-  ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
-  ctx.clearRect(0, 0, widthPx, heightPx);
-  return ctx;
 }
 
 /** One picture with its caption; the first of a view shows the picture itself. */
@@ -201,9 +163,9 @@ const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDo
 const HELP = "Arrow keys move a pointer over the pixels, Shift moves it ten times as far, Escape takes it away.";
 
 /** One view of the model: the page around the canvases, and what mouse and keys do to it. */
-class View {
+class MapView extends View {
   constructor(model, host) {
-    this.model = model;
+    super(model);
     this.look = model.get("look");
     this.table = unpack(model.get("colours"), Uint8Array);
     this.tiles = [];
@@ -219,12 +181,9 @@ class View {
     this.stage = element("div", "ecgxai-tiles", keys);
     this.panel = element("div", "ecgxai-panel");
     this.readout = element("div", "ecgxai-readout", { role: "status" });
-    this.sentence = element("div", "");
-    this.bar = element("canvas", "ecgxai-bar", { "aria-hidden": "true" });
-    this.ends = ["−", "0", "+"].map((text) => element("span", "", {}, [text]));
-    this.legend = element("div", "ecgxai-legend", {}, [this.sentence, this.bar, element("div", "ecgxai-ends", {}, this.ends)]);
+    this.legend = new Legend();
     this.body = element("div", "ecgxai-body", {}, [this.stage, this.panel]);
-    this.root = element("div", "ecgxai-map", {}, [this.title, this.body, this.readout, this.legend]);
+    this.root = element("div", "ecgxai-map", {}, [this.title, this.body, this.readout, this.legend.root]);
     this.root.style.color = this.look.ink;
     this.root.style.fontFamily = `"${this.look.font}", Verdana, sans-serif`;
     for (const name of ["grey", "truth", "line", "explained"]) this.root.style.setProperty(`--${name}`, this.look[name]);
@@ -232,31 +191,11 @@ class View {
   }
 
   listen() {
-    const change = [...PICTURE, ...DISPLAY, ...WORDS, ...this.look.slots].map((name) => `change:${name}`);
-    this.handlers = change.map((event) => [event, () => {
-      if (PICTURE.some((name) => event.endsWith(`:${name}`))) this.picture = null;
-      this.draw();
-    }]);
-    for (const [event, handler] of this.handlers) this.model.on(event, handler);
-    this.resized = new ResizeObserver(() => this.draw());
-    this.resized.observe(this.root);
+    this.on(PICTURE, () => { this.picture = null; });
+    this.on([...DISPLAY, ...WORDS, ...this.look.slots]);
     this.stage.addEventListener("pointermove", (event) => this.hover(event));
     this.stage.addEventListener("pointerleave", () => this.point(null));
     this.stage.addEventListener("keydown", (event) => this.key(event));
-  }
-
-  close() {
-    for (const [event, handler] of this.handlers) this.model.off(event, handler);
-    this.resized.disconnect();
-    cancelAnimationFrame(this.waiting);
-  }
-
-  /** Draw at the next frame; however many traits change until then, once. */
-  draw() {
-    this.waiting ??= requestAnimationFrame(() => {
-      this.waiting = undefined;
-      this.drawNow();
-    });
   }
 
   drawNow() {
@@ -315,7 +254,7 @@ class View {
       tile.say(map.title, this.printBelow(map), map.share);
     }
     for (const tile of this.tiles) tile.drawOutlines(picture, look, ratio, this.single ? 1.5 : 1);
-    if (this.single) rest[0].caption.replaceChildren(this.legend);
+    if (this.single) rest[0].caption.replaceChildren(this.legend.root);
   }
 
   /** The small print below a map among several: its value under the pointer, else its note and maximum. */
@@ -333,39 +272,17 @@ class View {
   }
 
   writeLegend() {
-    const { show, single } = this, known = this.maps.find((map) => map.full);
-    this.legend.hidden = !known;
-    if (!single && this.legend.parentElement !== this.root) this.root.append(this.legend);
+    const { show, single, look, table } = this, known = this.maps.find((map) => map.full);
+    this.legend.root.hidden = !known;
+    if (!single && this.legend.root.parentElement !== this.root) this.root.append(this.legend.root);
     if (!known) return;
-    this.sentence.textContent = describe(this.maps, show, this.model.get("label"), single);
     const most = known.full[show.clip_index], end = single ? number(most) : show.clip === 100 ? "max" : "full";
-    const empty = single && !(most > 0);
-    for (const [i, text] of [`−${end}`, "0", `+${end}`].entries()) this.ends[i].textContent = empty && i !== 1 ? "" : text;
-    this.drawBar();
-  }
-
-  /** The bar of colours, with what the threshold and the sign leave out of it. */
-  drawBar() {
-    const { show, look, table, bar } = this, ratio = window.devicePixelRatio || 1;
-    const wide = bar.clientWidth, high = bar.clientHeight, ctx = sized(bar, wide, high, ratio);
-    for (let x = 0; x < wide; x += 1 / ratio) {
-      const value = (2 * x) / wide - 1;
-      if (SIGNS[show.sign](value) < show.threshold) continue;
-      const [r, g, b, alpha] = table.subarray(place(value, look));
-      ctx.fillStyle = `rgba(${r}, ${g}, ${b}, ${alpha / 255})`;
-      ctx.fillRect(x, 0, 1 / ratio, high - 3);
-    }
-    ctx.strokeStyle = look.grey;
-    ctx.lineWidth = 1;
-    ctx.strokeRect(0.5, 0.5, wide - 1, high - 4);
-    const cuts = [["negative", 1], ["positive", -1]].filter(([other]) => show.sign !== other).map(([, s]) => s * show.threshold);
-    ctx.beginPath();
-    for (const mark of [0, ...cuts]) {
-      const x = Math.floor(((mark + 1) / 2) * wide) + 0.5;
-      ctx.moveTo(x, 0);
-      ctx.lineTo(x, high);
-    }
-    ctx.stroke();
+    const words = describe(this.maps, show, this.model.get("label"), single);
+    const colour = (value) => {
+      const [r, g, b, alpha] = table.subarray(place(value, look.steps));
+      return `rgba(${r}, ${g}, ${b}, ${alpha / 255})`;
+    };
+    this.legend.draw(words, single && !(most > 0) ? null : end, show, colour, look.grey);
   }
 
   /** What plot_explained writes beside the pictures: classes, objects, facts, formula, source. */
@@ -459,10 +376,4 @@ function drawing({ path, box, latex }) {
   return svg;
 }
 
-function render({ model, el }) {
-  const view = new View(model, el);
-  view.draw();
-  return () => view.close();
-}
-
-export default { render };
+export default shows(MapView);

@@ -1,0 +1,75 @@
+"""What all live views share: drawn in the browser by anywidget, with a picture for pages without a kernel."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import anywidget
+
+STATIC = Path(__file__).parent / "static"
+
+
+def module(name: str) -> str:
+    """Return the JavaScript of a view behind what all views share: a module that travels as text imports no other."""
+    return _joined("shared.js", f"{name}.js")
+
+
+def style(name: str) -> str:
+    """Return the style sheet of a view behind what all views share."""
+    return _joined("shared.css", f"{name}.css")
+
+
+def _joined(*files: str) -> str:
+    return "\n".join((STATIC / file).read_text(encoding="utf-8") for file in files)
+
+
+class LiveView(anywidget.AnyWidget):
+    """A view in the browser whose bundle also holds the PNG of ``plot()``, for print and pages without a kernel.
+
+    A front end keeps the choice of a ``Dropdown`` as an index. Each trait in ``choices`` therefore has a twin,
+    ``<name>_index``, which the browser knows; they follow each other.
+
+    Parameters
+    ----------
+    display : initial values of traits that only change the view
+
+    Raises
+    ------
+    ValueError : no such trait
+    """
+
+    _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
+    choices: Mapping[str, tuple] = MappingProxyType({})  # trait -> the words it may hold
+    also: tuple[str, ...] = ()  # further options of a subclass, for the message
+
+    def __init__(self, **display):
+        strangers = sorted(set(display) - set(self.display_traits()))
+        if strangers:
+            known = ", ".join((*self.display_traits(), *self.also)) or "none"
+            raise ValueError(f"no option {strangers}; expected some of {known}.")
+        super().__init__(**display)
+        for name, words in self.choices.items():
+            index = f"{name}_index"
+            self.observe(lambda change, i=index, w=words: self.set_trait(i, w.index(change.new)), name)
+            self.observe(lambda change, n=name, w=words: self.set_trait(n, w[change.new]), index)
+            self.set_trait(index, words.index(getattr(self, name)))
+
+    @classmethod
+    def display_traits(cls) -> tuple[str, ...]:
+        """Return the names of the traits that change only the view."""
+        return tuple(cls.choices)
+
+    def plot(self):
+        """Return what is shown as a figure."""
+        raise NotImplementedError
+
+    def _repr_mimebundle_(self, **options):
+        return with_picture(super()._repr_mimebundle_(**options), self.plot())
+
+
+def with_picture(bundle: tuple[dict, dict], figure) -> tuple[dict, dict]:
+    """Return a widget's MIME bundle and its metadata, with the PNG of a figure and its alternative text."""
+    (data, metadata), (png, words) = bundle, figure._repr_png_()
+    data = data | {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}
+    return data, metadata | {"image/png": words}
