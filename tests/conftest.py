@@ -45,3 +45,29 @@ def one_thread():
 def patient(monkeypatch):
     """Let a control of an explorer wait for its picture, however slow the machine is."""
     monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 600.0)
+
+
+@pytest.fixture(scope="module")
+def running():
+    """A headless Chromium; the test skips where there is none."""
+    from browser import browser, chromium
+
+    if chromium() is None:
+        pytest.skip("no Chromium or Chrome here (apt-get install chromium)")
+    with browser() as started:
+        yield started
+
+
+@pytest.fixture
+def show(bare):
+    """Put a canvas into the module's page, ``bare``; at the end of the test nothing may have gone wrong there."""
+    from browser import show_canvas
+
+    def shown(canvas, width=1000):
+        bare.set_viewport_size({"width": width, "height": 1200})
+        show_canvas(bare, canvas)
+        return bare
+
+    yield shown
+    bare.mouse.move(0, 0)
+    assert bare.complaints == []

@@ -2,6 +2,9 @@
 
 import datetime
 
+import pytest
+import traitlets
+
 
 def drawn(explorer) -> tuple:
     """Return what the canvas of an explorer has been given to draw."""
@@ -29,3 +32,37 @@ def upload(widget, files: dict[str, bytes]) -> None:
             {"name": name, "size": len(data), "content": memoryview(data), **kinds} for name, data in files.items()
         )
     widget.set_trait("value", value)  # read-only in ipywidgets 7
+
+
+def stops(control) -> list:
+    """Return values of a control to try: every option, or both ends of a range."""
+    if hasattr(control, "options"):
+        return [option[1] if isinstance(option, tuple) else option for option in control.options]
+    return [control.min, control.max] if hasattr(control, "min") else [not control.value, control.value]
+
+
+def changes(canvas, act) -> set[str]:
+    """Return the synced traits that an action changes: these, and no others, travel to the browser."""
+    seen = set()
+
+    def note(change):
+        seen.add(change.name)
+
+    canvas.observe(note, traitlets.All)
+    act()
+    canvas.unobserve(note, traitlets.All)
+    return {name for name in seen if canvas.trait_metadata(name, "sync")}
+
+
+def is_drawn_by_the_browser(explorer, name, monkeypatch) -> None:
+    """A display control is linked to the canvas and asks nothing of the kernel; the figure follows each value."""
+    monkeypatch.setattr(explorer, "refresh", lambda: pytest.fail("the kernel was asked"))
+    control, trait = explorer.controls[name], explorer.display[name]
+    (link,) = [link for link in explorer.links if link.source[0] is control]
+    assert link.target == (explorer.canvas, trait)
+    figures = {}
+    for value in stops(control):
+        control.value = value
+        figures[value] = explorer.plot()._repr_png_()[0]
+        assert getattr(explorer.canvas, trait) == getattr(control, link.source[1])
+    assert len(set(figures.values())) == len(figures)

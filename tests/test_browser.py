@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from browser import (
-    browser,
     chromium,
     close_notebook,
     jupyter_lab,
@@ -35,28 +34,8 @@ WAVY = np.sin(np.arange(SAMPLES) / FS * 2 * np.pi) * np.linspace(0.3, 1, 12)[:, 
 
 
 @pytest.fixture(scope="module")
-def running():
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def bare(running):
     return open_page(running)  # one page for all tests: a new one takes a second
-
-
-@pytest.fixture
-def show(bare):
-    """Put a canvas into the page; at the end of the test nothing may have gone wrong there."""
-
-    def shown(canvas, width=1000):
-        bare.set_viewport_size({"width": width, "height": 1200})
-        show_canvas(bare, canvas)
-        return bare
-
-    yield shown
-    bare.mouse.move(0, 0)
-    assert bare.complaints == []
 
 
 @pytest.fixture
@@ -100,7 +79,7 @@ def test_colours_are_those_of_plot_ecg(page):
     values = np.linspace(-1, 1, 401)
     code = """(values) => { const look = window.model.get("look"), show = { power: look.power };
         const table = Array.from(new Uint8Array(window.model.get("colours").buffer));
-        return values.map((v) => window.canvas.place(v, show, look)).map((at) => table.slice(at, at + 4)); }"""
+        return values.map((v) => window.canvas.colourAt(v, show, look)).map((at) => table.slice(at, at + 4)); }"""
     wanted = (RELEVANCE((values + 1) / 2) * 255).round()
     assert np.array_equal(page.evaluate(code, values.tolist()), wanted)
 

@@ -15,7 +15,6 @@ from PIL import Image
 
 import ecgxai.explorers
 from browser import (
-    browser,
     chromium,
     close_notebook,
     control,
@@ -125,12 +124,6 @@ def test_every_explorer_is_tried():
 
 
 # The notebooks, live --------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def running():
-    with browser() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,9 @@ import pytest
 import traitlets
 
 from ecgxai.ecg.leads import LEADS
-from ecgxai.explorers.canvas import CHOICES, GAP, LARGEST, STATIC, ECGCanvas, quantise
+from ecgxai.explorers.canvas import CHOICES, GAP, LARGEST, ECGCanvas, quantise
+from ecgxai.explorers.live import STATIC
+from figures import changes
 
 RNG = np.random.default_rng(4)
 SIGNAL = RNG.normal(size=(12, 600)).astype(np.float32)
@@ -18,19 +20,6 @@ RELEVANCE = RNG.normal(size=(12, 600)) * np.geomspace(1e-6, 1e3, 12)[:, None]
 @pytest.fixture
 def canvas():
     return ECGCanvas(SIGNAL, RELEVANCE, fs=500)
-
-
-def changes(canvas, act):
-    """Return the synced traits that an action changes: these, and no others, travel to the browser."""
-    seen = []
-
-    def note(change):
-        seen.append(change.name)
-
-    canvas.observe(note, traitlets.All)
-    act()
-    canvas.unobserve(note, traitlets.All)
-    return {name for name in seen if canvas.trait_metadata(name, "sync")}
 
 
 def test_the_buffers_hold_signal_and_relevance(canvas):
@@ -122,6 +111,7 @@ def test_the_module_loads_nothing_from_elsewhere():
 
 
 def test_the_package_ships_the_module(canvas):
-    assert "render" in canvas._esm
-    assert ".ecgxai-ecg" in canvas._css
+    for name in ("shared", "ecg_canvas"):
+        assert (STATIC / f"{name}.js").read_text() in canvas._esm
+        assert (STATIC / f"{name}.css").read_text() in canvas._css
     assert list(LEADS) == canvas.look["leads"]

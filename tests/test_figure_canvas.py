@@ -10,7 +10,7 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from browser import browser, chromium, open_page, put, settle, show_canvas, state_of
+from browser import chromium, open_page, put, settle, show_canvas, state_of
 from ecgxai.attribution import share_out
 from ecgxai.attribution.lrp import RULES
 from ecgxai.ecg.simulate import heart_beat, simulate_ecg
@@ -194,14 +194,8 @@ FIGURES = {
 
 
 @pytest.fixture(scope="module")
-def running():
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def page(running):
-    page = open_page(running, width=1300, module="figure_canvas")
+    page = open_page(running, width=1300, name="figure_canvas")
     yield page
     assert page.complaints == []
 
@@ -280,7 +274,7 @@ def test_a_wider_font_stays_within_the_measured_width(page, sheet):
 
 @needs_browser
 def test_a_screen_of_high_resolution_gets_all_its_pixels(running):
-    page = open_page(running, width=700, ratio=2, module="figure_canvas")
+    page = open_page(running, width=700, ratio=2, name="figure_canvas")
     show_canvas(page, FigureCanvas(rule()))
     assert page.locator("canvas").evaluate("(one) => [one.width, one.clientWidth]") == [1400, 700]
     assert page.complaints == []

@@ -15,7 +15,7 @@ from ecgxai.images.io import ImageError, load_photograph, photographs
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 from ecgxai.plotting.explained import mathtext, plot_explained, positive_share
-from figures import upload
+from figures import is_drawn_by_the_browser, stops, upload
 
 QUICK = {"samples": 10, "segment": 112, "window": 112, "stride": 112, "cell": 112, "steps": 3}
 
@@ -23,13 +23,6 @@ QUICK = {"samples": 10, "segment": 112, "window": 112, "stride": 112, "cell": 11
 @pytest.fixture
 def explorer(data_dir, patient):
     return ImageExplorer(3, "embedded")
-
-
-def values(control):
-    """Return values to try: every option, or both ends of a range."""
-    if hasattr(control, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in control.options]
-    return [control.min, control.max] if hasattr(control, "min") else [not control.value, control.value]
 
 
 @pytest.fixture
@@ -53,24 +46,15 @@ def relevance(explorer):
 
 @pytest.mark.parametrize("name", ImageExplorer.display)
 def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kernel(explorer, name, monkeypatch):
-    monkeypatch.setattr(explorer, "refresh", lambda: pytest.fail("the kernel was asked"))
-    control, trait = explorer.controls[name], explorer.display[name]
-    (link,) = [link for link in explorer.links if link.source[0] is control]
-    assert link.target == (explorer.canvas, trait)
-    figures = {}
-    for value in values(control):
-        control.value = value
-        figures[value] = explorer.plot()._repr_png_()[0]
-        assert getattr(explorer.canvas, trait) == getattr(control, link.source[1])
-    assert len(set(figures.values())) == len(figures)
+    is_drawn_by_the_browser(explorer, name, monkeypatch)
 
 
 @pytest.mark.parametrize("name", ["target", "seed", "objects", "mark"])
 def test_every_control_changes_the_map(explorer, name):
     control = explorer.controls[name]
-    for value in values(control):
+    for value in stops(control):
         before, changed = drawn(explorer), control.value != value
-        same_class = name == "target" and {control.value, value} == {None, values(control)[1]}
+        same_class = name == "target" and {control.value, value} == {None, stops(control)[1]}
         control.value = value
         assert explorer.error is None
         assert control.value == value
@@ -83,7 +67,7 @@ def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
     upload(explorer.controls["upload"], {"up.png": file.read_bytes()})
     assert explorer.controls["source"].value == "upload"
     seen = set()
-    for value in values(explorer.controls["source"]):
+    for value in stops(explorer.controls["source"]):
         explorer.controls["source"].value = value
         assert explorer.error is None
         seen.add(drawn(explorer))
@@ -94,7 +78,7 @@ def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
             "upload": ["choose a file"],
         }
         assert offered == ["picture", *wanted.get(value, []), "explained"]
-    assert len(seen) == len(values(explorer.controls["source"])) == 3 + len(photographs())
+    assert len(seen) == len(stops(explorer.controls["source"])) == 3 + len(photographs())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -111,7 +95,7 @@ def test_every_method_shows_its_own_controls_and_map(explorer, family, monkeypat
 
     monkeypatch.setattr("ecgxai.explorers.base.control_for", quick)
     explorer.controls["family"].value = family
-    methods = values(explorer.controls["method"])
+    methods = stops(explorer.controls["method"])
     assert methods == [name for name, row in METHODS.items() if row.family == family]
     for name in methods:
         explorer.controls["method"].value = name
@@ -124,10 +108,10 @@ def test_every_method_shows_its_own_controls_and_map(explorer, family, monkeypat
 
 def test_every_option_of_a_rule_can_be_chosen(data_dir, patient):
     explorer = ImageExplorer(3, "embedded", method="lrp_gamma", families=("LRP",), gamma=0.3)
-    assert values(explorer.controls["family"]) == ["LRP"]
+    assert stops(explorer.controls["family"]) == ["LRP"]
     assert explorer.parameters["gamma"].value == 0.3
     for name, control in explorer.parameters.items():
-        for value in values(control):
+        for value in stops(control):
             control.value = value
             assert explorer.error is None
             assert explorer.settings()[name] == value
@@ -138,7 +122,7 @@ def test_a_parameter_changes_the_map(explorer):
     explorer.controls["family"].value = "perturbation"
     before, window = drawn(explorer), explorer.parameters["window"]
     assert window.value == 32, "the default for images"
-    window.value = max(stop for stop in values(window) if stop <= 100)
+    window.value = max(stop for stop in stops(window) if stop <= 100)
     assert drawn(explorer) != before
 
 
@@ -158,7 +142,7 @@ def test_classes_on_offer_are_the_most_probable_and_those_in_the_picture(explore
         scene = make_scene(seed, objects=2)
         with torch.no_grad():
             best = explorer.model(preprocess(scene.image)).argsort(descending=True)[:5].tolist()
-        offered = values(explorer.controls["target"])
+        offered = stops(explorer.controls["target"])
         assert offered[:6] == [None, *best]
         assert set(offered[1:]) == set(best) | {thing.index for thing in scene.objects}
 
@@ -172,7 +156,7 @@ def test_a_file_is_read_from_its_path_or_from_an_upload(explorer, file):
     upload(explorer.controls["upload"], {"up.png": file.read_bytes()})
     assert explorer.error is None
     assert explorer.controls["source"].value == "upload"
-    assert torch.equal(explorer.shown.x, preprocess(make_scene(1).image))
+    assert torch.equal(explorer.explained.shown.x, preprocess(make_scene(1).image))
     assert drawn(explorer) != from_path, "the caption names the upload"
 
 
@@ -206,7 +190,7 @@ def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explor
     before, seen = drawn(explorer), threading.Event()
     explorer.bar.observe(lambda change: seen.set(), "value")
     explorer.controls["family"].value = "perturbation"
-    explorer.parameters["stride"].value = min(values(explorer.parameters["stride"]))
+    explorer.parameters["stride"].value = min(stops(explorer.parameters["stride"]))
     assert seen.wait(120)
     assert drawn(explorer) == before
     explorer.controls["family"].value = "gradient"
@@ -229,9 +213,9 @@ def test_what_the_explorer_can_start_with(data_dir, file, form):
     explorer = ImageExplorer(pictures.get(form, scene), "embedded")
     pixels = {"photograph": None, "path": make_scene(1).image}.get(form, scene.image)
     pixels = load_photograph(pictures["photograph"]) if pixels is None else pixels
-    assert torch.equal(explorer.shown.x, preprocess(pixels))
+    assert torch.equal(explorer.explained.shown.x, preprocess(pixels))
     known = {"scene": {scene.labels[0], "mark"}, "chosen classes": {"cat", "car"}}
-    assert set(explorer.shown.objects) == known.get(form, set())
+    assert set(explorer.explained.shown.objects) == known.get(form, set())
 
 
 @pytest.mark.parametrize(

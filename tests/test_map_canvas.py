@@ -9,13 +9,14 @@ import pytest
 import traitlets
 from PIL import Image
 
-from browser import browser, chromium, open_page, put, settle, show_canvas
+from browser import open_page, put, settle, show_canvas
 from ecgxai.attribution import METHODS
 from ecgxai.explorers.canvas import LARGEST
 from ecgxai.explorers.map_canvas import CHOICES, SLOTS, MapCanvas, drawn_formula
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import preprocess, to_image
 from ecgxai.plotting.images import PixelScale, outline
+from figures import changes
 
 RNG = np.random.default_rng(5)
 SCENE = make_scene(3, objects=2)
@@ -42,19 +43,6 @@ def single():
 @pytest.fixture
 def several():
     return MapCanvas(PIXELS, {"one": BLOCKS, "two": NOISE, "three": None}, objects=OBJECTS, notes={"one": "a note"})
-
-
-def changes(canvas, act):
-    """Return the synced traits that an action changes: these, and no others, travel to the browser."""
-    seen = set()
-
-    def note(change):
-        seen.add(change.name)
-
-    canvas.observe(note, traitlets.All)
-    act()
-    canvas.unobserve(note, traitlets.All)
-    return {name for name in seen if canvas.trait_metadata(name, "sync")}
 
 
 # What it sends -------------------------------------------------------------------------------------------------------
@@ -157,30 +145,8 @@ def test_every_formula_has_outlines(name):
 
 
 @pytest.fixture(scope="module")
-def running():
-    if chromium() is None:
-        pytest.skip("no Chromium or Chrome here (apt-get install chromium)")
-    with browser() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def bare(running):
-    return open_page(running, module="map_canvas")  # one page for all tests: a new one takes a second
-
-
-@pytest.fixture
-def show(bare):
-    """Put a canvas into the page; at the end of the test nothing may have gone wrong there."""
-
-    def shown(canvas, width=1000):
-        bare.set_viewport_size({"width": width, "height": 1200})
-        show_canvas(bare, canvas)
-        return bare
-
-    yield shown
-    bare.mouse.move(0, 0)
-    assert bare.complaints == []
+    return open_page(running, name="map_canvas")  # one page for all tests: a new one takes a second
 
 
 def painted(page, i=0):
@@ -331,7 +297,7 @@ def test_everything_fits_its_width(show, single, several, width):
 
 
 def test_a_screen_of_high_resolution_gets_all_its_pixels(running, single):
-    page = open_page(running, width=700, ratio=2, module="map_canvas")
+    page = open_page(running, width=700, ratio=2, name="map_canvas")
     show_canvas(page, single)
     wide, seen = page.locator(".ecgxai-outlines").first.evaluate("(one) => [one.width, one.clientWidth]")
     assert wide == pytest.approx(2 * seen, abs=1)

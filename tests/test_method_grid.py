@@ -14,6 +14,7 @@ from ecgxai.explorers.map_canvas import SLOTS
 from ecgxai.images.io import photographs
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
+from figures import stops
 
 QUICK = ("gradient", "grad_cam", "lrp_epsilon")
 TITLES = [METHODS[name].title for name in QUICK]
@@ -27,13 +28,6 @@ def picture(data_dir):
 @pytest.fixture
 def recording(data_dir):
     return MethodGrid("sim-lbbb-1", methods=QUICK)
-
-
-def values(control):
-    """Return values to try: every option, or both ends of a range."""
-    if hasattr(control, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in control.options]
-    return [control.min, control.max] if hasattr(control, "min") else [not control.value, control.value]
 
 
 def shown(grid):
@@ -76,7 +70,7 @@ def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kerne
         control = grid.controls[name]
         (link,) = [link for link in grid.links if link.source[0] is control]
         assert link.target == (grid.canvas, trait)
-        figures, options = {}, values(control)[:3]
+        figures, options = {}, stops(control)[:3]
         for value in options:
             control.value = value
             figures[value] = grid.plot()._repr_png_()[0]
@@ -101,11 +95,11 @@ def test_what_is_explained_changes_the_maps(request, kind, name):
     grid = request.getfixturevalue(kind)
     control, first = grid.controls[name], shown(grid)
     start = control.value
-    for value in values(control)[:4]:
+    for value in stops(control)[:4]:
         if value in ("file", "upload"):
             continue
         before, changed = shown(grid), control.value != value
-        same_class = name == "target" and kind == "picture" and {control.value, value} == {None, values(control)[1]}
+        same_class = name == "target" and kind == "picture" and {control.value, value} == {None, stops(control)[1]}
         control.value = value
         grid.wait()
         assert grid.error is None
@@ -204,7 +198,7 @@ def test_what_it_can_start_with(data_dir):
     assert MethodGrid("sim-rbbb-1", methods=("gradient",)).controls["model"].value == "RBBB"
     photograph = next(iter(photographs()))
     grid = MethodGrid(photograph, "embedded", ("gradient",), target="guitar")
-    assert torch.equal(grid.subject.shown.x, grid.subject.choice.shown().x)
+    assert torch.equal(grid.subject.explained.shown.x, grid.subject.choice.shown().x)
     assert grid.canvas.title.endswith("explained: guitar")
 
 

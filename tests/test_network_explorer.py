@@ -20,8 +20,7 @@ from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 from ecgxai.models.inspect import feature_maps, maximise_activation, top_k
 from ecgxai.plotting import plot_tiles
-from figures import drawn, drive
-from test_explorers import options
+from figures import drawn, drive, stops
 
 
 class Net(nn.Sequential):
@@ -92,7 +91,7 @@ def test_every_control_of_every_view(explorer, view, names):
     explorer.controls["view"].value = view
     for name in names:
         control = {**explorer.controls, **explorer.parameters}[name]
-        for value in options(control):
+        for value in stops(control):
             if value not in ("file", "upload"):  # which say that nothing is chosen: tested below
                 control.value = value
                 assert explorer.error is None
@@ -100,7 +99,7 @@ def test_every_control_of_every_view(explorer, view, names):
 
 def test_layers_orders_counts_and_pictures_change_what_is_drawn(explorer):
     for name in ("layer", "order"):
-        drive(explorer, explorer.controls[name], options(explorer.controls[name])[::-1])
+        drive(explorer, explorer.controls[name], stops(explorer.controls[name])[::-1])
     drive(explorer, explorer.controls["count"], [1, 5])
     drive(explorer, explorer.controls["seed"], [3, 4])
     explorer.controls["view"].value = "classes"

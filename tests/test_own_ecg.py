@@ -10,8 +10,7 @@ import ecgxai
 from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.own_ecg import UNITS, OwnECG
 from ecgxai.report import explain_ecg
-from figures import drawn, drive, upload
-from test_explorers import options
+from figures import drawn, drive, stops, upload
 
 
 def npy(array) -> bytes:
@@ -62,7 +61,7 @@ def test_the_printed_code_makes_the_map_that_is_shown(explorer, sim):
 def test_every_network_window_and_method_is_drawn(explorer, monkeypatch):
     drive(explorer, explorer.controls["model"], ["AVB", "RBBB", "AVB"])
     drive(explorer, explorer.controls["start"], [0.0, 2.5, explorer.controls["start"].max])
-    for value in options(explorer.controls["family"]):
+    for value in stops(explorer.controls["family"]):
         before, moved = drawn(explorer), explorer.controls["family"].value != value
         explorer.controls["family"].value = value
         assert explorer.error is None

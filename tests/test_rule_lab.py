@@ -9,20 +9,13 @@ from ecgxai.attribution.lrp import RULES
 from ecgxai.explorers import RuleLab
 from ecgxai.explorers.rule_lab import KINDS, ROWS, draw_layer
 from ecgxai.plotting.rule import plot_flow, plot_rule
-from figures import drawn, drive
+from figures import drawn, drive, stops
 
 INPUTS, WEIGHTS = np.array([2.0, 1.0]), np.array([[1.0, -1.0, 0.5], [1.0, 3.0, -0.5]])
 
 
 def words(figure):
     return [text.get_text() for text in figure.axes[0].texts]
-
-
-def values(control):
-    """Return values to try: every option, or both ends of a range."""
-    if hasattr(control, "options"):
-        return [option[1] if isinstance(option, tuple) else option for option in control.options]
-    return [control.min, control.max] if hasattr(control, "min") else [not control.value, control.value]
 
 
 # --- The lab ----------------------------------------------------------------------------------------------
@@ -46,7 +39,7 @@ def test_every_slider_of_a_rule_is_shown_and_moves_the_numbers(rule, lab):
     assert [c.description for c in lab.box.children] == ["rule", *ROWS[rule].parameters, "bias", "inputs", "layer"]
     for name in ROWS[rule].parameters:
         control, at_ends = lab.controls[name], []
-        low, high = values(control)[0], values(control)[-1]
+        low, high = stops(control)[0], stops(control)[-1]
         with lab.quietly():
             for end in (low, high) if control.value == low else (high, low):
                 control.value = end
@@ -73,13 +66,13 @@ def test_the_printed_call_makes_the_shares_that_are_shown(rule, lab):
 def test_bias_inputs_and_layer_change_the_picture():
     lab = RuleLab()
     for name in ("bias", "kind", "seed"):
-        drive(lab, lab.controls[name], values(lab.controls[name]))
+        drive(lab, lab.controls[name], stops(lab.controls[name]))
 
 
 def test_every_stop_of_a_slider_is_drawn_while_it_is_dragged():
     lab = RuleLab(rule="epsilon")
     assert all(getattr(control, "continuous_update", True) for control in lab.controls.values())
-    drive(lab, lab.controls["epsilon"], values(lab.controls["epsilon"]))
+    drive(lab, lab.controls["epsilon"], stops(lab.controls["epsilon"]))
 
 
 def test_a_parameter_of_another_rule_draws_the_same(lab):
