@@ -33,7 +33,7 @@ def prepare() -> None:
     host = next((name for variable, name in HOSTS.items() if variable in os.environ), None)
     if host is None:
         return
-    installed = {}
+    installed: dict[str, str] = {}
     while wanted := missing():
         if set(wanted) <= set(installed):
             raise RuntimeError(

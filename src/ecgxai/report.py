@@ -14,6 +14,7 @@ from html import escape
 from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -151,8 +152,10 @@ def report(
     RecordError : the recording failed a check; the message names it
     ValueError : an unknown network, method or parameter, or a window that does not fit
     """
-    how = {"method": method, "explain": explain, "start": start, "weights": weights, "despite_errors": despite_errors}
-    explanation = explain_ecg(ecg, models, **how, **parameters)
+    explanation = explain_ecg(
+        ecg, models, method=method, explain=explain, start=start, weights=weights, despite_errors=despite_errors,
+        **parameters,
+    )  # fmt: skip
     explanation = explanation if dated is None else replace(explanation, dated=dated)
     folder = Path(folder).expanduser() if folder else (checkout() or Path.cwd()) / "plots" / "reports"
     stem = folder / file_name(explanation.name)
@@ -268,7 +271,8 @@ def plot_explanation(e: Explanation, **options) -> CourseFigure:
     first = round(e.start * FS)
     whole[:, first : first + SAMPLES] = e.relevance
     title = f"Where the {e.model} network finds its pathology: {METHODS[e.method].title}"
-    return plot_ecg(e.ecg, whole, **{"title": title, "start": e.start, "stop": e.start + SAMPLES / FS} | options)
+    shown: dict[str, Any] = {"title": title, "start": e.start, "stop": e.start + SAMPLES / FS}
+    return plot_ecg(e.ecg, whole, **shown | options)
 
 
 def _pictures(e: Explanation) -> tuple[CourseFigure, CourseFigure]:

@@ -254,7 +254,7 @@ class MethodExplorer(SlowExplorer):
     """
 
     images = False  # whether pictures are explained: they have defaults of their own
-    choice = ("method",)  # the controls that choose a method; its parameters stand behind them
+    choice: tuple[str, ...] = ("method",)  # the controls that choose a method; its parameters stand behind them
 
     def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
         self.parameters: dict[str, widgets.Widget] = {}
@@ -288,7 +288,7 @@ class MethodExplorer(SlowExplorer):
         ------
         ValueError : a value is given for a parameter that the method lacks, or it is out of range
         """
-        given, rows = given or {}, METHODS[method].parameters
+        given, rows = given or {}, list(METHODS[method].parameters)
         strangers = sorted(set(given) - {row.name for row in rows})
         if strangers:
             has = ", ".join(row.name for row in rows) or "none"
@@ -459,15 +459,12 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     return kind(value=default, min=parameter.low, max=parameter.high, step=step, **shared)
 
 
-def _log_slider(parameter: Parameter, default: float, shared: dict) -> widgets.SelectionSlider:
+def _log_slider(parameter: Parameter, default, shared: dict) -> widgets.SelectionSlider:
     """Return a slider over 1, 2, 5, 10 ... within the parameter's range; the default is among the stops."""
     low = parameter.low or parameter.high * 1e-6
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(parameter.high)) + 1)
-    stops = {digit * 10.0**decade for decade in decades for digit in (1, 2, 5)} | {
-        float(default),
-        float(parameter.high),
-    }
-    stops = sorted(stop for stop in stops if low <= stop <= parameter.high)
+    round_numbers = {digit * 10.0**decade for decade in decades for digit in (1, 2, 5)}
+    stops = {stop for stop in round_numbers | {float(default), float(parameter.high)} if low <= stop <= parameter.high}
     if parameter.kind == "int":
-        stops = sorted({round(stop) for stop in stops if stop >= 1})
-    return widgets.SelectionSlider(options=[(f"{stop:g}", stop) for stop in stops], value=default, **shared)
+        stops = {round(stop) for stop in stops if stop >= 1}
+    return widgets.SelectionSlider(options=[(f"{stop:g}", stop) for stop in sorted(stops)], value=default, **shared)

@@ -30,13 +30,15 @@ hexed = lru_cache(4096)(to_hex)
 def measured(words: str, ismath: bool, **font) -> tuple[float, float, float]:
     """Return width, height and descent of a line of text for letters of one pixel."""
     prop = FontProperties(**font, size=100)
-    return tuple(size / 100 for size in text_to_path.get_text_width_height_descent(words, prop, ismath))
+    width, height, descent = text_to_path.get_text_width_height_descent(words, prop, ismath)
+    return width / 100, height / 100, descent / 100
 
 
 @lru_cache(512)
 def outline(words: str, **font) -> Path:
     """Return a formula as a path, its letters ``FONT_SCALE`` pixels large."""
-    return Path(*text_to_path.get_text_path(FontProperties(**font), words, ismath=True))
+    vertices, codes = text_to_path.get_text_path(FontProperties(**font), words, ismath=True)
+    return Path(vertices, codes)
 
 
 def _font(prop) -> dict:

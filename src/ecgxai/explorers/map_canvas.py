@@ -41,7 +41,7 @@ LOOK = {
 _Maps = type("_Maps", (traitlets.HasTraits,), {n: traitlets.Bytes(None, allow_none=True).tag(sync=True) for n in SLOTS})
 
 
-class MapCanvas(_Maps, LiveView):
+class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
     """The live twin of :func:`plot_explained` and :func:`ecgxai.plotting.plot_image_grid`.
 
     Picture and maps travel to the browser as binary buffers, once. Each of the traits below changes the view there,

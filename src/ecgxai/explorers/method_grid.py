@@ -310,7 +310,7 @@ class ECGGrid(widgets.GridBox):
             heading = f"{name}: waiting" if relevance is None else self._heading(name)
             canvas.show(ecg, np.zeros(ecg.signal.shape) if relevance is None else relevance, title=heading)
         children = tuple(self.pool[: len(self.maps)])
-        if children != self.children:
+        if children != self.children:  # type: ignore[has-type]
             self.children = children
 
     def put(self, name: str, relevance, note: str | None = None) -> None:

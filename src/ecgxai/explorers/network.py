@@ -68,7 +68,8 @@ class NetworkExplorer(FigureExplorer):
         self.class_names = getattr(self.model, "class_names", None) or [str(index) for index in range(outputs)]
         self.settings: dict | None = None  # of the synthesis that is shown
         self.frames: dict[int, torch.Tensor] = {}  # its pictures, by step
-        self.activation, self.failure = None, None
+        self.activation: torch.Tensor | None = None
+        self.failure: Exception | None = None
         self.parameters = {row.name: control_for(row) for row in PARAMETERS}
         for control in self.parameters.values():
             control.observe(self._changed, "value")

@@ -98,6 +98,7 @@ class OwnECG(MethodExplorer):
 
     def recording(self) -> tuple[ECG, Report]:
         """Return the recording as the controls describe it, and what the checks say; read anew when they changed."""
+        key: tuple
         if isinstance(self.source, ECG):
             key, ecg = (id(self.source),), self.source
         else:
