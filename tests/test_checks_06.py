@@ -7,7 +7,7 @@ import torch
 from ecgxai.checks import notebook_06 as check
 from ecgxai.ecg.delineation import delineate
 from ecgxai.ecg.leads import einthoven_residual, limb_lead_residuals
-from ecgxai.ecg.records import load_record, records
+from ecgxai.ecg.records import load_record
 from ecgxai.ecg.simulate import simulate_ecg
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {}, 3)
@@ -51,6 +51,7 @@ def test_balanced_lead_i():
     assert check.balanced_lead_i(np.float32(90), "Upright").state == "right"
     assert state(check.balanced_lead_i(0, "upright"), "along lead I") == "not yet"
     assert state(check.balanced_lead_i(45, "upright"), "still upright") == "not yet"
+    assert state(check.balanced_lead_i(np.pi / 2, "upright"), "radians") == "not yet"
     assert state(check.balanced_lead_i(130, "upright"), "still inverted") == "not yet"
     assert state(check.balanced_lead_i(90, "inverted"), "feet") == "not yet"
     assert state(check.balanced_lead_i(-90, "inverted"), "0 to 180") == "not yet"
@@ -70,7 +71,7 @@ def test_whole_recording_first():
 
 
 def test_three_recordings():
-    names = list(records())[:3]
+    names = ["sim-avb-1", "sim-lbbb-1", "sim-af-1"]  # PR is NaN in atrial fibrillation, which has no P
     right = {name: delineate(load_record(name)).intervals() for name in names}
 
     def all_times(factor):
@@ -88,6 +89,22 @@ def test_three_recordings():
     assert state(check.three_recordings({names[0]: right[names[0]]}), "three") == "not yet"
     assert state(check.three_recordings({"a": 1, "b": 2, "c": 3}), "no recording") == "not yet"
     assert state(check.three_recordings(dict.fromkeys(names, 160)), "PR and QRS") == "not yet"
+    nothing = right | {names[0]: {"PR": np.float32("nan"), "QRS": 90.0}}
+    assert state(check.three_recordings(nothing), "without filters") == "not yet"
+
+
+@pytest.mark.parametrize(
+    ("names", "missing"),
+    [
+        (("sim-avb2-1", "sim-rbbb-1", "sim-norm-1"), ""),
+        (("sim-avb-1", "sim-norm-1", "sim-norm-2"), "bundle branch block"),
+        (("sim-avb-1", "sim-rbbb-1", "sim-lbbb-1"), "without either"),
+        (("sim-isch-1", "sim-rbbb-1", "sim-norm-1"), "AV block"),
+    ],
+)
+def test_three_recordings_are_of_three_kinds(names, missing):
+    verdict = check.three_recordings({name: delineate(load_record(name)).intervals() for name in names})
+    assert state(verdict, missing) == ("not yet" if missing else "right")
 
 
 def test_the_riddle_is_what_exchanged_cables_make():

@@ -48,7 +48,10 @@ def test_receptive_field_right(function):
 @pytest.mark.parametrize(
     ("function", "word"),
     [
-        (lambda k, b: 94, "94"),
+        (lambda k, b: 94, "4 samples for kernels of size 3 after block 1; this is 94"),
+        (lambda k, b: loop(k, 5), "this is 94"),
+        (lambda k, b: loop(3, b) if k == 3 else 0, "Right for kernels of size 3"),
+        (lambda k, b: None, "return"),
         (lambda k, b: loop(3, b), "same for every kernel"),
         (lambda k, b: 2 * loop(k, b), "milliseconds"),
         (lambda k, b: loop(k - 1, b), "poolings are missing"),
@@ -98,6 +101,34 @@ def test_average_wrong(rbbb, moved):
     says(check.what_the_average_forgets("later", moved, **rbbb), "not yet", "one of")
     says(check.what_the_average_forgets("shifted", [1, 2, 3, 4], **rbbb), "not yet", "dict")
     says(check.what_the_average_forgets("shifted", moved | {"doubled": 99}, **rbbb), "not yet", "doubled")
+
+
+def test_average_says_how_each_disguise_is_made(rbbb, moved):
+    x = rbbb["x"]
+    others = {"shifted": torch.roll(x, 320, 0), "reversed": x.flip(0)}
+    for name, other in others.items():
+        wrong = moved | {name: odds(rbbb, other) - odds(rbbb, x)}
+        says(check.what_the_average_forgets("shifted", wrong, **rbbb), "not yet", "time")
+    with torch.no_grad():
+        of_one = {name: rbbb["model"](2 * x)[1] - rbbb["model"](x)[1] for name in moved}
+    says(check.what_the_average_forgets("shifted", moved | {"doubled": of_one["doubled"]}, **rbbb), "not yet", "alone")
+
+
+def test_average_accepts_the_shift_whatever_the_weights_make_of_it():
+    """A network that reads signs only: doubling changes nothing, the shift something."""
+    weights = torch.linspace(1, 2, 2000) * torch.arange(1, 13)[:, None]
+
+    def model(x):
+        return torch.stack([torch.zeros(()), (x.sign() * weights).sum() / 1000])
+
+    x = torch.randn(12, 2000, generator=torch.Generator().manual_seed(0))
+    order = [*range(6), 11, 7, 8, 9, 10, 6]
+    disguises = {"shifted": torch.roll(x, 320, 1), "reversed": x.flip(1), "exchanged": x[order], "doubled": 2 * x}
+    moved = {name: model(y)[1] - model(x)[1] for name, y in disguises.items()}
+    assert moved["doubled"] == 0 < abs(moved["shifted"])
+    for prediction in ("shifted", "doubled"):
+        says(check.what_the_average_forgets(prediction, moved, model=model, x=x), "right", "happens")
+    says(check.what_the_average_forgets("reversed", moved, model=model, x=x), "not yet", "You have looked")
 
 
 # 3 the port

@@ -38,13 +38,38 @@ def test_v1_or_v6(rbbb):
     more, less = sorted(right, key=right.get, reverse=True)
     says(check.v1_or_v6(more, right, **rbbb), "right")
     says(check.v1_or_v6(more.lower(), {lead: np.float32(share) for lead, share in right.items()}, **rbbb), "right")
+    says(check.v1_or_v6(more, {lead: round(float(share), 2) for lead, share in right.items()}, **rbbb), "right")
+    leads = {lead: found[row].abs().sum() / found.abs().sum() for row, lead in enumerate(LEADS)}
+    says(check.v1_or_v6(more, leads, **rbbb), "right")
     says(check.v1_or_v6(less, right, **rbbb), "not yet", f"against {less}")
+    says(check.v1_or_v6(more, two(found.clamp(min=0).sum(1)), **rbbb), "not yet", "negative")
+    says(check.v1_or_v6(more, {"V1": right["V6"], "V6": right["V1"]}, **rbbb), "not yet", "exchanged")
     says(check.v1_or_v6(more, {lead: 100 * share for lead, share in right.items()}, **rbbb), "not yet", "per cent")
     says(check.v1_or_v6(more, two(found.sum(1)), **rbbb), "not yet", "cancelled")
     says(check.v1_or_v6(more, two(other.abs().sum(1)), **rbbb), "not yet", "other logit")
     says(check.v1_or_v6(more, {"V1": 0.7, "V6": 0.3}, **rbbb), "not yet", "all twelve")
     says(check.v1_or_v6("aVR", right, **rbbb), "not yet", "one of")
     says(check.v1_or_v6(more, {"V1": 0.5}, **rbbb), "not yet", "keys")
+
+
+class Swapped(torch.nn.Module):
+    """A network that takes V1 for V6 and V6 for V1."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, x):
+        return self.network(x[..., [*range(6), 11, 7, 8, 9, 10, 6], :])
+
+
+def test_v1_or_v6_with_a_network_that_reads_v6(rbbb):
+    """The heart's answer is V1, the network's V6: neither is wrong."""
+    model, x = Swapped(rbbb["model"]), rbbb["x"][[*range(6), 11, 7, 8, 9, 10, 6]]
+    shares = two(ecgxai.attribute(model, x, "lrp_epsilon", target=1).abs().sum(1))
+    assert shares["V6"] > shares["V1"]
+    for prediction in ("V1", "V6"):
+        says(check.v1_or_v6(prediction, shares, model=model, x=x), "right", "This network gives V6 more")
 
 
 # 2 the share of the chest leads
@@ -130,6 +155,9 @@ def test_epsilon(rbbb):
     says(check.what_epsilon_does({0.1: 1.0}, "b", **rbbb), "not yet", "keys")
     says(check.what_epsilon_does(right, "a", **rbbb), "not yet", "same for every ε")
     says(check.what_epsilon_does(right, "c", **rbbb), "not yet", "Both signs")
+    positive = {epsilon: found.clamp(min=0).sum() for epsilon, found in maps.items()}
+    says(check.what_epsilon_does(positive, "b", **rbbb), "not yet", "negative")
+    says(check.what_epsilon_does(dict.fromkeys(right, right[0.1]), "b", **rbbb), "not yet", "its own epsilon")
     signed = {epsilon: found.sum() for epsilon, found in maps.items()}
     says(check.what_epsilon_does(signed, "b", **rbbb), "not yet", "with their signs")
     says(check.what_epsilon_does(right | {10: 5.0}, "b", **rbbb), "not yet", "LRP-ε")

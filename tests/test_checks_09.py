@@ -38,13 +38,15 @@ def largest(relevance, measure):
 def test_wall_right():
     says(check.the_wall(by_package), "right")
     says(check.the_wall(lambda r: largest(r, lambda rows: rows.clip(0).mean())), "right")
+    says(check.the_wall(lambda r: by_package(r).capitalize()), "right")
 
 
 @pytest.mark.parametrize(
     ("function", "word"),
     [
-        (lambda r: largest(r, lambda rows: rows.clip(0).sum()), "four leads collect more"),
+        (lambda r: largest(r, lambda rows: rows.clip(0).sum()), "more leads collect more"),
         (lambda r: largest(r, lambda rows: np.abs(rows).mean()), "evidence against"),
+        (lambda r: largest(r, lambda rows: rows.mean()), "cancelled"),
         (lambda r: max(LEAD_GROUPS, key=lambda g: group_relevance(r).lift()[list(LEAD_GROUPS).index(g)]), "septal"),
         (lambda r: "anterior", "II, III and aVF"),
         (lambda r: 2, "name"),
@@ -99,6 +101,8 @@ def test_healthy_sentence():
     p, balance, positive = model.probability(x), relevance.sum(), relevance.clamp(min=0).sum()
     says(check.a_healthy_sentence(p, balance, "b", **context), "right")
     says(check.a_healthy_sentence(float(p), float(balance), "B", **context), "right")
+    says(check.a_healthy_sentence(round(float(p), 3), round(float(balance), 2), "b", **context), "right")
+    says(check.a_healthy_sentence(p, relevance.abs().sum(), "b", **context), "not yet", "sum of |R|")
     says(check.a_healthy_sentence(p, balance, "a", **context), "not yet", "speaks against")
     says(check.a_healthy_sentence(p, balance, "c", **context), "not yet", "both signs")
     says(check.a_healthy_sentence(1 - p, balance, "b", **context), "not yet", "no finding")

@@ -100,6 +100,10 @@ def test_rate(ecg):
     says(check.the_right_rate(slow, measured, slow=slow), "right")
     says(check.the_right_rate(slow.resample(500), {"QRS (ms)": (80, 148), "RR": (380, 770)}, slow=slow), "right")
     says(check.the_right_rate(colleague, measured, slow=slow), "not yet", "Still 500")
+    microvolts = ECG(slow.signal / 1000, 250)
+    says(check.the_right_rate(microvolts, measured, slow=slow), "not yet", "factor of 0.001")
+    says(check.the_right_rate(slow, measured | {"duration": (10, 5)}, slow=slow), "not yet", "first the colleague's")
+    says(check.the_right_rate(slow, measured | {"PR": (float("nan"), 160.0)}, slow=slow), "not yet", "found none")
     says(check.the_right_rate(colleague.resample(250), measured, slow=slow), "not yet", "resampled away")
     says(check.the_right_rate(ECG(slow.signal, 125), measured, slow=slow), "not yet", "20 s")
     says(check.the_right_rate(slow, measured | {"R in V5 (mV)": (1.2, 1.2)}, slow=slow), "not yet", "R in V5")
@@ -117,6 +121,8 @@ def test_windows(ecg, models):
     right = [np.corrcoef(first, other)[0, 1] for other in others]
     says(check.three_windows(windows, right, "b"), "right")
     says(check.three_windows(tuple(windows), torch.tensor(right), "B"), "right")
+    says(check.three_windows(dict(zip("abc", windows, strict=True)), right, "b"), "right")
+    says(check.three_windows(windows[::-1], right, "b"), "not yet", "start at 0 s")
     says(check.three_windows(windows, right, "a"), "not yet", "choosing")
     says(check.three_windows(windows, right, "c"), "not yet", "calibrated")
     samples = [np.corrcoef(windows[0].relevance.ravel(), window.relevance.ravel())[0, 1] for window in windows[1:]]
@@ -180,6 +186,23 @@ def test_all_windows(models):
     says(check.all_windows(own, {"RBBB": right["RBBB"]}, models=models), "not yet", "keys")
 
 
+@pytest.mark.parametrize("name", ["sim-rbbb-2", "sim-norm-1"])
+def test_all_windows_where_the_networks_are_sure(name, models):
+    """There the answers to filtered and to raw windows hardly differ; exact ones can be told apart all the same."""
+    own = ecgxai.load_record(name)
+    for cut, state in ((own.preprocess().window, "right"), (own.window, "not yet")):
+        found = {
+            key: [float(model.probability(cut(start).tensor())) for start in range(0, 3001, 500)]
+            for key, model in models.items()
+        }
+        says(check.all_windows(own, found, models=models), state)
+    rounded = {
+        key: [round(float(model.probability(own.preprocess().window(s).tensor())), 3) for s in range(0, 3001, 500)]
+        for key, model in models.items()
+    }
+    says(check.all_windows(own, rounded, models=models), "right")
+
+
 @pytest.fixture(scope="module")
 def pair(own, models):
     return [explain_ecg(own, models, method=method) for method in ("lrp_epsilon", "gradient_x_input")]
@@ -194,6 +217,9 @@ def test_two_methods(own, ecg, models, pair):
     says(check.two_methods(own, replace(first, model="AVB"), other), "not yet", "not the most probable")
     says(check.two_methods(own, first, explain_ecg(own, models, method="random")), "not yet", "control")
     says(check.two_methods(own, first, explain_ecg(own, models, method="grad_cam")), "not yet", "copies one map")
+    says(check.two_methods(own, first, explain_ecg(own, models, method="gradient")), "not yet", "shares nothing out")
+    product = explain_ecg(own, models, method="gradient", times="input")
+    says(check.two_methods(own, first, product), "right")
     says(check.two_methods(ecg, first, second), "not yet", "another recording")
     says(check.two_methods(own, first.relevance, second), "not yet", "explain_ecg")
 
@@ -223,6 +249,10 @@ def test_page(own, ecg, models, pair, tmp_path):
     page = report(own, models, method=first.method, folder=tmp_path)
     sentences = ["The patient has what the network names.", "Other recordings would look the same."]
     says(check.one_page(first, page, sentences), "right")
+    says(check.one_page(first, page, ["The patient has RBBB.", "The network is right."]), "right")
+    says(check.one_page(first, page, sentences[:1] * 2), "not yet", "same sentence")
+    other = replace(first, parameters=first.parameters | {"epsilon": 0.5})
+    says(check.one_page(other, page, sentences), "not yet", "other parameters")
     says(check.one_page(second, page, sentences), "not yet", "same network, method")
     says(check.one_page(replace(first, ecg=ecg), page, sentences), "not yet", "another recording")
     says(check.one_page(first, page, sentences[0]), "not yet", "two sentences")

@@ -13,7 +13,7 @@ from ecgxai.checks.quiz import quiz as quiz_of
 from ecgxai.ecg.delineation import delineate
 from ecgxai.ecg.leads import LEADS, derive_limb_leads
 from ecgxai.ecg.record import ECG
-from ecgxai.ecg.records import load_record, records
+from ecgxai.ecg.records import RecordInfo, load_record, records
 from ecgxai.ecg.simulate import heart_beat, simulate_ecg
 
 ELECTRODES = {"RA": "right arm", "LA": "left arm", "LL": "left leg"}
@@ -61,6 +61,8 @@ def balanced_lead_i(axis, avf):
     words = as_choice(avf, ("upright", "inverted"), "avf")
     if not 0 <= angle <= 180:
         raise Hint("The axis asked for lies from 0 to 180 degrees.")
+    if abs(angle - np.pi / 2) < 0.01:
+        raise Hint("That is in radians; degrees are asked for.")
     if abs(angle) < 15 or abs(angle - 180) < 15:
         raise Hint("There the vector lies along lead I, which sees all of it. Where does a projection vanish?")
     if abs(angle - 90) > 10:
@@ -100,6 +102,21 @@ def whole_recording_first(mended):
     raise Hint("Neither the colleague's window nor that of the filtered recording: use preprocess() and window().")
 
 
+def _av_block(info: RecordInfo) -> bool:
+    return info.condition == "AVB" or "atrioventricular block" in info.title
+
+
+def _bundle_branch_block(info: RecordInfo) -> bool:
+    return info.condition in ("LBBB", "RBBB")
+
+
+KINDS = {
+    "one with AV block": _av_block,
+    "one with a bundle branch block": _bundle_branch_block,
+    "one without either": lambda info: not _av_block(info) and not _bundle_branch_block(info),
+}
+
+
 @exercise("06", 4, "PR and QRS of three recordings", expects='a dict: record -> {"PR": ms, "QRS": ms}')
 def three_recordings(measured):
     """Delineate the same recordings again, raw and filtered."""
@@ -108,6 +125,9 @@ def three_recordings(measured):
     unknown = [str(name) for name in measured if name not in records()]
     if unknown:
         raise Hint(f"No recording of this name: {', '.join(unknown)}. The keys of ecgxai.records() are the names.")
+    missing = [kind for kind, is_one in KINDS.items() if not any(is_one(records()[name]) for name in measured)]
+    if missing:
+        raise Hint(f"Still missing: {', '.join(missing)}. The titles of ecgxai.records() say which is which.")
     for name, found in measured.items():
         if not isinstance(found, dict) or {"PR", "QRS"} - set(found):
             raise Hint(f"measured[{name!r}] should be a dict with PR and QRS: intervals() of a delineation is one.")
@@ -119,8 +139,11 @@ def three_recordings(measured):
 
 
 def _same_interval(what: str, value, wanted: float, ecg: ECG) -> None:
-    if isinstance(value, float) and np.isnan(value) and np.isnan(wanted):
+    none_found = isinstance(value, float | np.floating) and np.isnan(value)
+    if none_found and np.isnan(wanted):
         return
+    if none_found:
+        raise Hint(f"{what} is NaN: no beat had both ends. Delineate the whole recording as it is, without filters.")
     if np.isnan(wanted):
         raise Hint(f"{what}: delineation finds none, so it has no length (NaN), not {value}.")
     value = as_number(value, what)
