@@ -49,7 +49,7 @@ def receptive_field(function):
         wanted = 1 + kernel * (2**blocks - 1)
         if kernel == 3 and value != wanted:
             raise Hint(
-                f"For kernels of size 3 and {blocks} blocks section 1 prints {wanted} samples; this is {value:g}."
+                f"For kernels of size 3 section 1 prints {wanted} samples after block {blocks}; this is {value:g}."
             )
     raise Hint("Right for kernels of size 3. For others, each convolution adds (kernel - 1) s.")
 
