@@ -1,10 +1,12 @@
 """Many methods side by side: every option of every control, maps that come one after another, the newest input wins."""
 
+import io
 import threading
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from ecgxai import METHODS, attribute, load_ecg_model
 from ecgxai.ecg.records import load_record
@@ -188,6 +190,18 @@ def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
     picture.controls["methods"].value = ("gradient", "vargrad")
     picture.wait()
     assert [tile["told"] for tile in picture.canvas.tiles] == ["", "no such layer"]
+
+
+@pytest.mark.parametrize("which", ["picture", "recording"])
+def test_the_figure_can_be_saved(which, request, tmp_path, monkeypatch):
+    monkeypatch.setattr("ecgxai.explorers.base.checkout", lambda: tmp_path)
+    grid = request.getfixturevalue(which)
+    grid.save_button.click()
+    assert "MethodGrid.png" in grid.message.value
+    saved = np.asarray(Image.open(tmp_path / "plots/explorers/MethodGrid.png").convert("RGB"))
+    shown = np.asarray(Image.open(io.BytesIO(grid.plot()._repr_png_()[0])).convert("RGB"))
+    assert saved.shape[0] / saved.shape[1] == pytest.approx(shown.shape[0] / shown.shape[1], rel=0.01)
+    assert len(np.unique(saved.reshape(-1, 3), axis=0)) > 50
 
 
 def test_what_it_can_start_with(data_dir):

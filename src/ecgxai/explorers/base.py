@@ -156,6 +156,21 @@ class Explorer:
         name = type(self).__name__
         return save_figure(self.plot(), path or (checkout() or Path.cwd()) / "plots" / "explorers" / name)
 
+    def saver(self) -> widgets.Button:
+        """Return a button that saves the figure."""
+        shape = widgets.Layout(width="130px", flex="0 0 auto")
+        button = widgets.Button(description="save figure", icon="save", layout=shape)
+        button.on_click(lambda button: self._save())
+        return button
+
+    def _save(self) -> None:
+        """Save the figure and say where; an error goes to the message line."""
+        try:
+            files = self.save()
+            self.say(f"Saved {escape(' and '.join(file.name for file in files))} in {escape(str(files[0].parent))}.")
+        except Exception as error:
+            self.complain(error)
+
     def _attempt(self, show) -> None:
         """Call a function that shows something and returns the line above it; an error takes the line's place."""
         try:
@@ -261,9 +276,7 @@ class MethodExplorer(SlowExplorer):
         self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
         self.at_work, self.lock = None, threading.Lock()  # what is being computed, for the bar
         self.code_line = CodeLine()
-        shape = widgets.Layout(width="130px", flex="0 0 auto")
-        self.save_button = widgets.Button(description="save figure", icon="save", layout=shape)
-        self.save_button.on_click(lambda button: self._save())
+        self.save_button = self.saver()
         self.method_box = grid(controls[name] for name in self.choice)
         self.offer_parameters(controls["method"].value, given or {})
         super().__init__(controls)
@@ -272,14 +285,6 @@ class MethodExplorer(SlowExplorer):
         """Return the call that makes the map, to be copied, and a button that saves the figure."""
         shape = widgets.Layout(justify_content="space-between")
         return widgets.HBox([self.code_line, self.save_button], layout=shape)
-
-    def _save(self) -> None:
-        """Save the figure and say where; an error goes to the message line."""
-        try:
-            files = self.save()
-            self.say(f"Saved {escape(' and '.join(file.name for file in files))} in {escape(str(files[0].parent))}.")
-        except Exception as error:
-            self.complain(error)
 
     def offer_parameters(self, method: str, given: dict | None = None) -> None:
         """Put the controls of a method's parameters beside the choice of the method.

@@ -68,7 +68,7 @@ class MethodGrid(SlowExplorer):
         self.subject = (_Recording if recording else _Picture)(source, model, target)
         self.display = self.subject.display
         self.maps: OrderedDict = OrderedDict()  # (what is explained, method) -> relevance, the latest last
-        self.source_box = grid(self.subject.needed())
+        self.source_box, self.save_button = grid(self.subject.needed()), self.saver()
         choice = widgets.SelectMultiple(
             options=[(row.title, name) for name, row in METHODS.items()],
             value=tuple(methods), rows=9, layout=widgets.Layout(width="auto", margin="0"),
@@ -87,6 +87,10 @@ class MethodGrid(SlowExplorer):
         right = widgets.VBox([self.source_box, how], layout=widgets.Layout(flex="2 1 340px", min_width="0"))
         shape = {"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 16px"}
         return widgets.Box([left, right], layout=widgets.Layout(**shape))
+
+    def below(self) -> list[widgets.Widget]:
+        """Return a button that saves the figure."""
+        return [widgets.HBox([self.save_button], layout=widgets.Layout(justify_content="flex-end"))]
 
     def _changed(self, change) -> None:
         if self.quiet or self.subject.follow(change.owner):  # another source comes back here
