@@ -137,6 +137,11 @@ def test_arrays_come_in_many_forms(form):
         core.as_array(form(rows), "x", (None, 3))
 
 
+def test_none_is_named_and_not_called_nan():
+    with pytest.raises(Hint, match=r"x is None; .* without `return`"):
+        core.as_number(None, "x")
+
+
 def test_choices_and_functions():
     assert core.as_choice(" Blue", ["blue", "orange"], "colour") == "blue"
     for wrong in ("green", 3, ["blue"]):

@@ -120,6 +120,8 @@ def test_zero_stays_zero():
     assert state(verdict(lambda R: R.clamp(min=0) / R.max()), "throws") == "not yet"
     assert state(verdict(lambda R: R / R.abs().amax(2, keepdim=True)), "each lead") == "not yet"
     assert state(verdict(lambda R: R), "should be 1") == "not yet"
+    assert state(verdict(lambda R: R / R.max()), "negative sample") == "not yet"
+    assert state(verdict(lambda R: R / R.amax((1, 2), keepdim=True)), "negative sample") == "not yet"
     assert state(verdict(lambda R: (R - R.mean()) / R.abs().max()), "multiple") == "not yet"
 
 
@@ -163,9 +165,10 @@ def test_under_another_name(lbbb):
 
 
 def test_audited(lbbb, patients):
-    def audit(network, group, method):
+    def audit(network, group, method, replacement="counterfactual"):
         R = ecgxai.attribute(network, group.x, method, target=1, progress=False)
-        how = {"replacement": "counterfactual", "reference": group.without, "steps": 5, "progress": False}
+        reference = group.without if replacement == "counterfactual" else None
+        how = {"replacement": replacement, "reference": reference, "steps": 5, "progress": False}
         by_chance = evaluation.deletion(network, group.x, None, 1, order="random", **how).auc
         sanity = evaluation.weight_randomisation(network, group.x, method, 1, progress=False).sanity_score
         return {
@@ -182,9 +185,13 @@ def test_audited(lbbb, patients):
 
     assert check.audited(..., network=lbbb, group=patients).state == "not done yet"
     assert check.audited(audit, network=lbbb, group=patients).state == "right"
-    assert verdict(lambda found: {name: np.mean(value) for name, value in found.items()}).state == "right"
+    one_number_each = lambda *asked: {name: float(np.mean(value)) for name, value in audit(*asked).items()}  # noqa: E731
+    assert check.audited(one_number_each, network=lbbb, group=patients).state == "right"
+    towards_zero = check.audited(lambda *asked: audit(*asked, replacement="zero"), network=lbbb, group=patients)
+    assert state(towards_zero, "group.without") == "not yet"
     assert state(verdict(lambda found: found | {"mass": found["mass"] * patients.cause.mean()}), "area") == "not yet"
     assert state(verdict(lambda found: found | {"sensitivity": 0}), "√2") == "not yet"
     assert state(verdict(lambda found: found | {"deletion": -found["deletion"]}), "random order's area") == "not yet"
     assert state(verdict(lambda found: found | {"sanity": 1 - found["sanity"]}), "turned around") == "not yet"
-    assert state(verdict(lambda found: list(found.values())), "keys") == "not yet"
+    assert state(verdict(lambda found: list(found.values())), "it returned a list") == "not yet"
+    assert state(verdict(lambda found: {"sanity": found["sanity"]}), "keys: mass, deletion, sensitivity") == "not yet"

@@ -186,8 +186,10 @@ def as_array(answer, what: str, shape: tuple | None = None) -> np.ndarray:
 
     Raises
     ------
-    Hint : it is not numbers, has another shape, or holds NaN or infinity
+    Hint : it is None, is not numbers, has another shape, or holds NaN or infinity
     """
+    if answer is None:  # numpy makes NaN of it
+        raise Hint(f"{what} is None; that is also what a function without `return` returns.")
     if isinstance(answer, torch.Tensor):
         answer = answer.detach().cpu().double().numpy()
     try:

@@ -8,7 +8,7 @@ import torch
 
 from ecgxai import evaluation
 from ecgxai.attribution import METHODS, attribute, caveat
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind
 from ecgxai.checks.core import progress as progress_of
 from ecgxai.checks.quiz import Option, Question
 from ecgxai.checks.quiz import quiz as quiz_of
@@ -87,6 +87,7 @@ def zero_stays_zero(mended):
     """A mended map is a positive multiple of LRP-ε, for the batch or each recording, with 1 as largest magnitude."""
     mended = as_function(mended, "mended")
     network = initialise(ECGNet("LBBB"), 5).eval()
+    network.output.weight.data.neg_()  # it turns all maps around, so that the largest magnitude is a negative sample's
     x = 0.3 * torch.randn(2, 12, 2000, generator=torch.Generator().manual_seed(6))
     R = as_array(attribute(network, x, "lrp_epsilon", target=1, progress=False), "the map")
     found = as_array(mended(network, x), "mended(network, x)", R.shape)
@@ -174,7 +175,7 @@ def under_another_name(reply, affected, *, network):
 
 @exercise("05", 6, "an audit", expects="a function audit(network, group, method) that returns a dict of four numbers")
 def audited(audit, *, network, group):
-    """Two of the answers are known for a random map; all four are compared for LRP-ε on one patient."""
+    """Two answers are known for a random map, and one for a patient as the twin; others are compared for LRP-ε."""
     audit = as_function(audit, "audit")
     one = replace(group, x=group.x[:1], cause=group.cause[:1], without=group.without[:1], beats=group.beats[:1])
     by_chance = _four_numbers(audit(network, one, "random"))
@@ -196,13 +197,22 @@ def audited(audit, *, network, group):
         raise Hint(
             "`deletion` of LRP-ε is not above 0. Take the random order's area minus the map's, for the same logit."
         )
+    unchanged = _four_numbers(audit(network, replace(one, without=one.x), "lrp_epsilon"))["deletion"]
+    if abs(unchanged) > 0.01 * found["deletion"]:
+        raise Hint(
+            f"With the patient as the healthy twin `deletion` should be 0, for nothing is taken away; it is "
+            f'{unchanged:.2f}. Is the `replacement` "counterfactual" and the `reference` group.without, in both curves?'
+        )
     return "It gives chance what chance deserves, and a map that found something more."
 
 
 def _four_numbers(answer) -> dict[str, float]:
     names = ("sanity", "mass", "deletion", "sensitivity")
-    if not isinstance(answer, dict) or set(names) - set(answer):
-        raise Hint(f"audit should return a dict with the keys {', '.join(names)}; it returned {type(answer).__name__}.")
+    if not isinstance(answer, dict):
+        raise Hint(f"audit should return a dict with the keys {', '.join(names)}; it returned {kind(answer)}.")
+    missing = [name for name in names if name not in answer]
+    if missing:
+        raise Hint(f"audit should return a dict of four numbers; missing keys: {', '.join(missing)}.")
     return {name: as_number(np.mean(as_array(answer[name], name)), name) for name in names}
 
 
