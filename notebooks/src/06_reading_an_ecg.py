@@ -155,9 +155,9 @@ plt.show()
 
 # %% [markdown]
 # Two traps are built in. The **mains notch** is a flat line at 1: with $Q = 0.05$ at 500 Hz its formula yields the
-# identity, so it removes nothing. The **baseline filter**, a [high-pass](../GLOSSARY.md#high-pass-filter) named after its
-# 0.05 Hz, is 1 Hz wide and takes half the amplitude at 1 Hz. The ST segment lives there. Guidelines ask for a
-# low-frequency cut-off of at most 0.05 Hz, or 0.67 Hz for zero-phase filters [1].
+# identity, so it removes nothing. The **baseline filter** is named after its 0.05 Hz, yet this notch is 1 Hz wide: it acts
+# as a [high-pass](../GLOSSARY.md#high-pass-filter) that takes half the amplitude at 1 Hz. The ST segment lives there.
+# Guidelines ask for a low-frequency cut-off of at most 0.05 Hz, or 0.67 Hz for zero-phase filters [1].
 #
 # What it does to a changed ST segment is known exactly where the recording is simulated without noise.
 #
@@ -267,8 +267,8 @@ for lead, values in augmented(ecg.lead("I"), ecg.lead("III")).items():
 check.augmented_leads(augmented)
 
 # %% [markdown]
-# **2 Predict, then look.** Lead I looks at 0°, aVF at 90°. For which axis from 0° to 180° has QRS in lead I as much above
-# the line as below it? Predict `axis`, and `avf`, which is `"upright"` or `"inverted"` there. Then move the slider of
+# **2 Predict, then look.** Lead I looks at 0°, aVF at 90°. For which axis from 0° to 180° does QRS in lead I lie
+# as much above the line as below it? Predict `axis`, and `avf`, which is `"upright"` or `"inverted"` there. Then move the slider of
 # `HeartVector`, and read the line above its picture.
 
 # %% exercise 2 tags=["solution"] answers=["axis", "avf"]

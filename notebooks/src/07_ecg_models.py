@@ -311,9 +311,10 @@ for size in (3, 5, 7):
 check.receptive_field(receptive_field)
 
 # %% [markdown]
-# **2 Predict, then look.** The RBBB network meets its recording in four disguises: `"shifted"` by 320 samples around the end
-# (`torch.roll`), `"reversed"` in time, with V1 and V6 `"exchanged"`, and `"doubled"` in voltage. Which moves the log-odds
-# $f_1 - f_0$ least? Write it into `prediction` before you compute `moved`, a dict from these words to the absolute change.
+# **2 Predict, then look.** The RBBB network meets its recording in four disguises: `"shifted"` in time by 320 samples, around
+# the end (`torch.roll`), `"reversed"` in time, with V1 and V6 `"exchanged"`, and `"doubled"` in voltage. Which moves the
+# log-odds $f_1 - f_0$ least? Write it into `prediction` before you compute `moved`, a dict from these words to the absolute
+# change.
 
 # %% a recording to change
 rbbb = models["RBBB"]
@@ -422,8 +423,8 @@ check.progress()
 #
 # - What a network can learn from real recordings, and which architectures do: Strodthoff et al. 2021, Deep learning for ECG
 #   analysis: benchmarks and insights from PTB-XL, [doi:10.1109/JBHI.2020.3022989](https://doi.org/10.1109/JBHI.2020.3022989)
-# - A network trained on a million patients: Ribeiro et al. 2020, Automatic diagnosis of the 12-lead ECG using a deep neural
-#   network, [doi:10.1038/s41467-020-15432-4](https://doi.org/10.1038/s41467-020-15432-4)
+# - A network trained on more than a million patients: Ribeiro et al. 2020, Automatic diagnosis of the 12-lead ECG using a
+#   deep neural network, [doi:10.1038/s41467-020-15432-4](https://doi.org/10.1038/s41467-020-15432-4)
 # - A network that learned a machine's mark instead of the heart: [05 Can you trust it?](05_can_you_trust_it.ipynb)
 #
 # ## References

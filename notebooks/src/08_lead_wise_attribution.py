@@ -146,8 +146,7 @@ plot_ecg(ecg, lrp, normalise="record", columns=4, stop=2, title="Normalised per 
 plot_ecg(ecg, lrp, normalise="lead", columns=4, stop=2, title="Normalised per lead: leads do not compare")
 
 # %% [markdown]
-# **The threshold.** Hiding weak relevance makes a map look decided. Here a quarter of the maximum is enough to remove most
-# of it.
+# **The threshold.** Hiding weak relevance makes a map look decided. Count what a quarter of the maximum hides.
 
 # %% threshold
 kept = (lrp.abs() >= 0.25 * lrp.abs().max()).float().mean()
@@ -340,7 +339,7 @@ check.chest_share(chest_share)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague shows four maps of the recording of section 1. All are said to be integrated gradients of
-# the LBBB logit from a flat line, in shares of the logit. One is. The others have a flaw each: one map `"copied"` to all
+# the LBBB logit from a flat line, in units of the logit. One is. The others have a flaw each: one map `"copied"` to all
 # leads, each lead scaled by itself (`"per lead"`), or the `"class changes"` on the way. Sections 4 and 6 have the tests. Make
 # `flaws`, a dict: A, B, C, D → flaw, or `"none"`.
 

@@ -614,7 +614,7 @@ check.the_wall(wall_of)
 
 # %% exercise 2 tags=["solution"] answers=["changes"]
 # Exercise 2: changes = {"leads": ..., "waves": ..., "sum": ...}, True where it changes. Then compare `matrix` with the matrix of
-# the shifted map; the peaks of the QRS are w.peak for w in waves.
+# the shifted map; the R peaks are [w.peak for w in waves if w.kind == "QRS"].
 changes = {"leads": False, "waves": True, "sum": False}
 
 distance = np.median(np.diff([w.peak for w in waves if w.kind == "QRS"]))
