@@ -110,6 +110,7 @@ def test_shifted_maps(net, picture):
     said(check.shifted_maps(predicted, measured(net, picture, {8: 0, 4: 0}), **context), "one place")
     said(check.shifted_maps(predicted, {8: difference[8], 4: 80.0}, **context), "divide")
     said(check.shifted_maps(predicted, measured(net, picture, {8: 1, 4: 0}, slice(0, 27)), **context), "frame")
+    said(check.shifted_maps(predicted, measured(net, picture, {8: 1, 4: 1}), **context), "no half place")
     said(check.shifted_maps({8: "changed", 4: "changed"}, difference, **context), "neighbour")
     said(check.shifted_maps({8: "moved", 4: "moved"}, difference, **context), "half a place")
     said(check.shifted_maps({8: "same", 4: "changed"}, difference, **context), "where things are")
@@ -152,7 +153,8 @@ def test_mended_field(net):
     said(check.mended_field(lambda layers: 163, net=net), "23 pixels")
     said(check.mended_field(lambda layers: 23, net=net), "163 pixels")
     said(check.mended_field(163, net=net), "function")
-    for rubbish in [*RUBBISH, lambda: 1, lambda layers: None]:
+    said(check.mended_field(lambda layers: None, net=net), "`return`")
+    for rubbish in [*RUBBISH, lambda: 1]:
         assert check.mended_field(rubbish, net=net).state == "not yet"
 
 
@@ -194,17 +196,24 @@ def test_second_opinion(net):
     other = load_alexnet("clever hans")
     count = int((other(made).argmax(1) == torch.arange(12)).sum())
     assert count != 12
-    pictures, right = {"none": made, "all": made}, {"none": (12, count), "all": (12, count)}
+    noise = 0.02 * torch.randn(made.shape, generator=torch.Generator().manual_seed(0))  # finer detail, same classes
+    noisy = made + noise
+    for network, known in ((net, 12), (other, count)):
+        assert int((network(noisy).argmax(1) == torch.arange(12)).sum()) == known
+    pictures, right = {"none": noisy, "all": made}, {"none": (12, count), "all": (12, count)}
     assert check.second_opinion(pictures, right).state == "right"
     as_lists = {name: list(counts) for name, counts in right.items()}
-    assert check.second_opinion({name: made.numpy() for name in pictures}, as_lists).state == "right"
+    assert check.second_opinion({name: one.numpy() for name, one in pictures.items()}, as_lists).state == "right"
 
     assert check.second_opinion(..., ...).state == "not done yet"
     said(check.second_opinion(pictures, {"none": (count, 12), "all": (12, count)}), "exchanged")
     said(check.second_opinion(pictures, {"none": (1.0, count / 12), "all": (12, count)}), "count pictures")
     said(check.second_opinion(pictures, {"none": (12, count - 1), "all": (12, count)}), "most probable")
-    said(check.second_opinion({"none": made.roll(1, 0), "all": made}, right), "in order")
+    said(check.second_opinion({"none": noisy.roll(1, 0), "all": made}, right), "in order")
     said(check.second_opinion({"none": made[0], "all": made}, right), "shape")
+    said(check.second_opinion({"none": made, "all": made}, right), "same pictures")
+    said(check.second_opinion({"none": made, "all": noisy}, right), "exchanged")
+    said(check.second_opinion({"none": None, "all": made}, right), "None")
     for rubbish in RUBBISH:
         assert check.second_opinion(rubbish, right).state == "not yet"
         assert check.second_opinion(pictures, rubbish).state == "not yet"

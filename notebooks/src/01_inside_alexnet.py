@@ -581,14 +581,15 @@ NetworkExplorer(net, scenes[1].image)
 # data/download_alexnet.sh
 # ```
 #
-# Restart this notebook afterwards, and the same cells speak about AlexNet itself: 64 filters, edges and colours among
-# them [1]; 1000 names for your photographs; going by published pictures [11], more to recognise in what is synthesised;
-# and several times the computing time.
+# Restart this notebook afterwards, and the same cells speak about the large network: edges and colours among its filters
+# [1]; 1000 names for your photographs; going by published pictures [11], more to recognise in what is synthesised; and
+# several times the computing time. It is PyTorch's AlexNet, its author's simpler version of 2014 [14]: 64 first filters,
+# where that of 2012 had 96 on two graphics cards [1].
 
 # %% which network
 with torch.device("meta"):  # shapes without numbers, so without the memory
     published = AlexNet()
-for label, network in {"in use": net, "the original": published}.items():
+for label, network in {"in use": net, "in full size": published}.items():
     parameters = sum(weight.numel() for weight in network.parameters())
     filters = network.features[0].out_channels
     print(f"{label:13s}{parameters:11,} parameters, {filters} first filters, {len(network.class_names)} classes")
@@ -625,7 +626,7 @@ check.own_filter(edge, edge_map, closest, picture=X[1], net=net)
 #
 # Then measure. With `before`, the maps of `X[1]`, and `after`, those of `X[1].roll(pixels, -1)`, let `difference[8]` be the norm of
 # `after - before.roll(1, -1)` and `difference[4]` the norm of `after - before`, each divided by the norm of `before`. Take
-# rows and columns 5 to 21 only, away from the frame.
+# rows and columns 5 to 21 only, `[:, 5:22, 5:22]`, away from the frame, in all of these norms.
 
 # %% exercise 2 tags=["solution"] answers=["predicted", "difference"]
 # Exercise 2: your prediction first; then the two measured differences, {8: ..., 4: ...}.
@@ -778,3 +779,4 @@ check.progress()
 # 12. Mahendran, Vedaldi 2016, Visualizing deep convolutional neural networks using natural pre-images, International Journal of Computer Vision,
 #     [doi:10.1007/s11263-016-0911-8](https://doi.org/10.1007/s11263-016-0911-8)
 # 13. Olah, Mordvintsev, Schubert 2017, Feature visualization, Distill, [doi:10.23915/distill.00007](https://doi.org/10.23915/distill.00007)
+# 14. Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks, [arXiv:1404.5997](https://arxiv.org/abs/1404.5997)

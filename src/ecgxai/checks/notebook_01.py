@@ -77,17 +77,20 @@ def shifted_maps(predicted, difference, picture, net):
     for pixels in (8, 4):
         after = feature_maps(net, picture.roll(pixels, -1), "features.4")
         unshifted = float((after[:, 5:22, 5:22] - before).norm() / before.norm())
-        wanted = float((after[:, 5:22, 6:23] - before).norm() / before.norm()) if pixels == 8 else unshifted
+        moved = float((after[:, 5:22, 6:23] - before).norm() / before.norm())
+        wanted = moved if pixels == 8 else unshifted
         value = as_number(difference[pixels], f"`difference[{pixels}]`")
         if abs(value - wanted) > 0.02:
             if pixels == 8 and abs(value - unshifted) < 0.02:
                 raise Hint("For 8 pixels, move the maps by one place before you compare: before.roll(1, -1).")
+            if pixels == 4 and abs(value - moved) < 0.02:
+                raise Hint("For 4 pixels, compare with `before` as it is: there is no half place to move it by.")
             if value > 2:
                 raise Hint(
                     f"`difference[{pixels}]` is large: divide the norm of the difference by the norm of `before`."
                 )
             raise Hint(f"`difference[{pixels}]` should be near {'zero' if wanted < 0.02 else 'a third to two thirds'}: "
-                       "compare only rows and columns 5 to 21, away from the frame.")  # fmt: skip
+                       "take [:, 5:22, 5:22], away from the frame, in both norms.")  # fmt: skip
     for pixels in (8, 4):
         choice = as_choice(predicted[pixels], ("moved", "changed", "same"), f"`predicted[{pixels}]`")
         if (pixels, choice) in MOVES:
@@ -140,7 +143,10 @@ def logit_or_odds(made, higher_logit, higher_odds, because, net, target):
         raise Hint("For one picture the softmax keeps the order of the logits; the question is about two pictures.")
     if letter == "C":
         raise Hint("The steps are equally long. Compare the two formulas: what does log Σ exp add?")
-    return "The logit never asks what the others get from the same picture; the log odds do."
+    return (
+        "The logit never asks what the others get from the same picture; the log odds do. An ascent of 32 steps need "
+        "not win by its own measure."
+    )
 
 
 @exercise("01", 5, "Does another network agree?", expects='two dicts with "none" and "all": pictures, and two counts')
@@ -148,9 +154,17 @@ def second_opinion(pictures, recognised):
     """``pictures[name]`` (12, 3, 224, 224) made with the embedded network; how many both networks recognise."""
     networks = [load_alexnet(name) for name in ("embedded", "clever hans")]
     classes = torch.arange(len(networks[0].class_names))
-    for name in ("none", "all"):
-        made = as_array(pictures[name], f"`pictures[{name!r}]`", (len(classes), 3, 224, 224))
-        made = torch.from_numpy(made).float()
+    shape = (len(classes), 3, 224, 224)
+    synthesised = {
+        name: torch.from_numpy(as_array(pictures[name], f"`pictures[{name!r}]`", shape)).float()
+        for name in ("none", "all")
+    }
+    detail = {name: float(made.diff(dim=-1).std() / made.std()) for name, made in synthesised.items()}
+    if detail["none"] == detail["all"]:
+        raise Hint('Both are the same pictures: "none" is made with the options OFF, "all" without options.')
+    if detail["none"] < detail["all"]:
+        raise Hint('The pictures of "all" have more fine detail than those of "none": are the two exchanged?')
+    for name, made in synthesised.items():
         counts = [int((feature_maps(one, made, "classifier.6").argmax(1).cpu() == classes).sum()) for one in networks]
         if counts[0] < len(classes) / 2:
             raise Hint(
