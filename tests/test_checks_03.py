@@ -175,7 +175,8 @@ def test_runner_up(context, twin):
     said(check.runner_up(against(logits[best], 0), wanted, **given), "best class alone")
     said(check.runner_up(against(logits[best], logits[second]), wanted, **given), "positive sign")
     said(check.runner_up(2 * right, wanted, **given), "the twin")
-    said(check.runner_up(right.flip(2), wanted, **given), "right two places")
+    said(check.runner_up(against(1, -1), wanted, **given), "hold the two logits")
+    said(check.runner_up(right.flip(2), wanted, **given), "two places")
     for rubbish in RUBBISH:
         assert check.runner_up(rubbish, wanted, **given).state == "not yet"
         assert check.runner_up(right, rubbish, **given).state == "not yet"

@@ -598,9 +598,9 @@ def contrast(maps):
     return maps - (maps.sum(0) - maps) / (len(maps) - 1)
 
 
-logits = net(y).detach()
-start = -logits / (len(logits) - 1)
-start[one.index] = logits[one.index]
+of_the_pair = net(y).detach()
+start = -of_the_pair / (len(of_the_pair) - 1)
+start[one.index] = of_the_pair[one.index]
 direct = lrp(net, y, start, epsilon=1)
 difference = direct - contrast(all_classes(y, "lrp_epsilon", epsilon=1.0))[one.index]
 error = float(difference.abs().max() / direct.abs().max())
@@ -688,8 +688,6 @@ for epsilon in (0.01, 0.1, 0.12, 1.0):
 
 # %% exercise 3 tags=["solution"] answers=["repaired"]
 # Exercise 3: what is wrong with z + epsilon? def repaired(a, W, R, epsilon), and the sums again.
-# ε must push z away from zero. Added to a negative z it pushes towards zero: here z_2 = −0.11, so ε = 0.1 divides by
-# −0.01, and ε = 0.12 by 0.01. The right rule adds ε with the sign of z.
 def repaired(a, W, R, epsilon):
     """Share out R (K,) to the inputs a (J,) by the epsilon rule."""
     z = a @ W
@@ -698,6 +696,8 @@ def repaired(a, W, R, epsilon):
 
 for epsilon in (0.01, 0.1, 0.12, 1.0):
     print(f"ε = {epsilon:4g}: Σ R_j = {repaired(a, W, R, epsilon).sum():8.2f} of {R.sum():g}")
+# ε must push z away from zero. Added to a negative z it pushes towards zero: here z_2 = −0.11, so ε = 0.1 divides by
+# −0.01, and ε = 0.12 by 0.01. The right rule adds ε with the sign of z.
 
 # %% check 3
 check.repaired_epsilon(repaired)

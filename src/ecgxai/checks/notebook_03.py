@@ -148,10 +148,15 @@ def runner_up(against, wanted, twin, x):
             raise Hint("The map explains the best class alone: start[runner-up] is still zero.")
         if abs(total - (first + second)) < 0.02 * abs(first):
             raise Hint("The runner-up entered with a positive sign: its map was added, not subtracted.")
+        if abs(total) < 0.02 * abs(first):
+            raise Hint("The map sums to 0, as from a start of 1 and −1: the start should hold the two logits.")
         raise Hint(f"The sum of the map is {total:.3g}: is it the twin, which has no biases, and a tiny epsilon?")
     parts = [lrp(twin, x, "lrp_epsilon", index, epsilon=1e-9) for index in (best, other)]
     if np.corrcoef((parts[0] - parts[1]).ravel(), as_map(against, "`against`").ravel())[0, 1] < 0.99:
-        raise Hint("The sum is right, the map is not: is the start in the right two places, by the class's number?")
+        raise Hint(
+            "The sum is right, the map is not: epsilon=1e-9, not lrp's default of 0.1; the winner's pooling; the start "
+            "in two places, by the classes' numbers?"
+        )
     return "Without biases the difference of two logits reaches the pixels, and its map is the difference of two maps."
 
 
