@@ -80,6 +80,8 @@ def test_where_the_gradient_is_taken():
         return np.where(x.detach() >= 0, 1, -1)[0] * x.grad[0].numpy()
 
     assert verdict(in_a_batch).state == "right"
+    turned = lambda network, x, target: -signs(x, 0) * slope(network, x, target)  # noqa: E731
+    assert state(verdict(turned), "turned around") == "not yet"
     colleague = lambda network, x, target: signs(x, 0) * slope(network, signs(x, 0), target)  # noqa: E731
     assert state(verdict(colleague), "colleague") == "not yet"
     assert state(verdict(slope), "alone") == "not yet"
@@ -117,6 +119,11 @@ def test_parts_taken_away():
     assert verdict({name: torch.tensor(value) for name, value in right.items()}).state == "right"
     assert state(verdict({name: -value for name, value in right.items()}), "turned around") == "not yet"
     assert state(verdict(right | {"QRS": 0.0}), "QRS") == "not yet"
+    before = network(signal)
+    level = float(before[1] - before[0])
+    assert state(verdict({name: level + value for name, value in right.items()}), "subtract") == "not yet"
+    p = lambda logit: 1 / (1 + np.exp(-logit))  # noqa: E731
+    assert state(verdict({name: p(level + v) - p(level) for name, v in right.items()}), "probability") == "not yet"
     assert state(verdict({"P": 1.0}), "missing") == "not yet"
     logit_1 = {"P": -2.4, "QRS": -7.2, "between beats": float(moved[1])}
     assert state(verdict(logit_1), "difference") == "not yet"
@@ -129,8 +136,10 @@ def test_rebuilt_map():
     theirs, ours = rng.normal(size=(2, 3, 8, 8))
     verdict = lambda rebuilt: check.rebuilt_map(rebuilt, theirs=torch.tensor(theirs), ours=ours)  # noqa: E731
     assert verdict(...).state == "not done yet"
-    assert verdict(3 * theirs).state == verdict(torch.tensor(theirs)).state == "right"
+    assert verdict(3 * theirs).state == verdict(torch.tensor(theirs)).state == verdict(theirs[None]).state == "right"
+    given = torch.tensor(theirs)
+    assert state(check.rebuilt_map(given, theirs=given, ours=ours), "own map") == "not yet"
     assert state(verdict(ours), "every layer") == "not yet"
     assert state(verdict(-theirs), "sign") == "not yet"
     assert state(verdict(rng.normal(size=(3, 8, 8))), "composite") == "not yet"
-    assert state(verdict(theirs[None]), "shape") == "not yet"
+    assert state(verdict(theirs[None, None]), "shape") == "not yet"

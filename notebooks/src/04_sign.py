@@ -900,7 +900,8 @@ with torch.no_grad():
 check.parts_taken_away(change, network=model, signal=voltage, part=part)
 
 # %% [markdown]
-# **6 Check another package.** The package has a method `lrp.epsilon`. Here is its map:
+# **6 Check another package.** The package has a method `lrp.epsilon`. Take the name at its word: how much will its map
+# correlate with LRP-ε, ε in every layer? Predict a number before you run the cell.
 
 # %% another name
 theirs = by_signxai(network, x, "lrp.epsilon", c)
@@ -908,10 +909,10 @@ plain = ecgxai.attribute(network, x, "lrp_epsilon", target=c, epsilon=1e-6)
 print(f"correlation with LRP-ε, ε in every layer: {correlation(theirs, plain):.4f}")
 
 # %% [markdown]
-# Predict the correlation before you run the cell. Then find the method behind the name: make a map `rebuilt` that
-# correlates with `theirs` to more than 0.999. Candidates are zennit's ready-made composites `EpsilonGammaBox`,
-# `EpsilonPlus`, `EpsilonAlpha2Beta1` (in `zennit.composites`), used as in the ladder of section 8:
-# `with EpsilonPlus(epsilon=1e-6).context(network) as hooked:`. Box needs `low` and `high`, the limits of the input.
+# Now find the method behind the name: make a map `rebuilt` that correlates with `theirs` to more than 0.999. Candidates
+# are zennit's ready-made composites `EpsilonGammaBox`, `EpsilonPlus`, `EpsilonAlpha2Beta1` (in `zennit.composites`), used
+# as in the ladder of section 8: `with EpsilonPlus(epsilon=1e-6).context(network) as hooked:`. Box needs `low` and `high`,
+# the limits of the input.
 
 # %% exercise 6 tags=["solution"] answers=["rebuilt"]
 # Exercise 6: `rebuilt`, shaped like x, from a composite of zennit; print its correlation with `theirs`.

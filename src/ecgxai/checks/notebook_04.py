@@ -94,6 +94,7 @@ def where_the_gradient_is_taken(mended):
         (x * slope, "This is gradient × input: multiply by the sign of x instead."),
         (torch.sign(x) * slope, "Right but where x is exactly 0: torch.sign gives 0 there, the course +1 (section 7)."),
         ((sign * slope).abs(), "The magnitudes are right; the sign got lost."),
+        (-sign * slope, "All signs are turned around: +1 where x is 0 or more, -1 below."),
     ):
         if _equal(found, wrong):
             raise Hint(hint)
@@ -147,6 +148,12 @@ def parts_taken_away(change, *, network, signal, part):
         return "An intervention answers what a map can't: what the network does when the part is gone."
     if _close(found, {name: -value for name, value in wanted.items()}):
         raise Hint("The numbers are right and their signs turned around: without the part minus with it.")
+    level = float(whole[1] - whole[0])
+    if _close(found, {name: level + value for name, value in wanted.items()}):
+        raise Hint("These are the differences of the logits without each part; subtract what it is with the part.")
+    probability = {name: _change_of_probability(level, value) for name, value in wanted.items()}
+    if all(abs(found[name] - value) < 0.005 for name, value in probability.items()):
+        raise Hint("These are changes of the probability, which is flat where the network is sure. Take the logits.")
     if _close(found, {name: float(logits[1]) for name, logits in straight.items()}):
         raise Hint("This is the change of logit 1 alone; the network decides by the difference of its two logits.")
     if _close(found, {name: float(logits[1] - logits[0]) for name, logits in flat.items()}):
@@ -155,6 +162,11 @@ def parts_taken_away(change, *, network, signal, part):
         )
     worst = max(names, key=lambda name: abs(found[name] - wanted[name]))
     raise Hint(f"change[{worst!r}] is off most. Are all samples with part == {worst!r} replaced, in all twelve leads?")
+
+
+def _change_of_probability(level: float, change: float) -> float:
+    before, after = torch.tensor([level, level + change]).sigmoid().tolist()
+    return after - before
 
 
 def _straight(signal: Tensor, keep: np.ndarray) -> Tensor:
@@ -170,8 +182,11 @@ def _close(found: dict, wanted: dict) -> bool:
 @exercise("04", 6, "the method behind a name", expects="a map shaped like theirs")
 def rebuilt_map(rebuilt, *, theirs, ours):
     """Correlate the map that was rebuilt with the package's; where it fails, with the name taken at its word."""
+    if rebuilt is theirs:
+        raise Hint("That is the package's own map. Make one that agrees with it, by a composite of zennit.")
     theirs = as_array(theirs, "theirs")
-    found = as_array(rebuilt, "rebuilt", theirs.shape)
+    found = as_array(rebuilt, "rebuilt")
+    found = as_array(found[0] if found.shape == (1, *theirs.shape) else found, "rebuilt", theirs.shape)
     if not found.any():
         raise Hint("`rebuilt` is zero everywhere.")
     agreement = _correlation(found, theirs)
