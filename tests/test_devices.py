@@ -49,6 +49,7 @@ def test_a_gpu_that_is_not_there_is_refused(gpus, wanted, monkeypatch):
 
 
 @needs_gpu
+@pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
 @pytest.mark.parametrize("method", COMPARISON)
 def test_a_gpu_gives_the_map_of_the_cpu(method, exact):
     x = ecgxai.simulate_ecg("LBBB", seed=3).preprocess().window().tensor()
@@ -76,5 +77,6 @@ def test_training_follows_the_model_to_the_gpu(exact):
 def test_pictures_are_synthesised_on_the_gpu(exact):
     net = ecgxai.load_alexnet("embedded").cuda()
     made = maximise_activation(net, target=0, steps=4)
-    assert made.activations[-1].mean() > made.activations[0].mean()
+    assert made.activation[-1].mean() > made.activation[0].mean()
+    assert made.images.device == made.strip.device == made.activation.device == torch.device("cpu")
     assert top_k(net, made.images[0])

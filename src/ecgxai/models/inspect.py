@@ -210,7 +210,7 @@ def receptive_field(net: nn.Module, layer: str, shape: Sequence[int] | None = No
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What ``maximise_activation`` found.
+    """What ``maximise_activation`` found, on the CPU.
 
     Parameters
     ----------
@@ -311,8 +311,8 @@ def maximise_activation(
                 score = _score(net, module, units, contrast)
                 parts.append(_ascend(score, x, shifts, spectrum, kept, told, **options))
     strips, activations = zip(*parts, strict=True)
-    strip = torch.cat(strips, 1)
-    return Synthesis(strip[-1], strip, tuple(kept), torch.cat(activations, 1))
+    strip = torch.cat(strips, 1).cpu()
+    return Synthesis(strip[-1], strip, tuple(kept), torch.cat(activations, 1).cpu())
 
 
 def _chosen(net, target, layer, channel) -> nn.Module:
@@ -357,7 +357,7 @@ def _ascend(
     axes = tuple(range(2, x.ndim))
     strip, activations = [x], []
     tell = watch or (lambda step, images: None)
-    tell(0, x)
+    tell(0, x.cpu())
     for step, shift in enumerate(shifts, 1):
         moved = x.roll(shift, axes).requires_grad_()
         value = score(moved)
@@ -375,7 +375,7 @@ def _ascend(
         if step in kept:
             strip.append(x)
         told.advance(len(x))
-        tell(step, x)
+        tell(step, x.cpu())
     with torch.no_grad():
         activations.append(score(x))
     return torch.stack(strip), torch.stack(activations)
