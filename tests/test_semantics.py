@@ -247,6 +247,20 @@ def test_the_table_of_criteria():
     assert all("doi:10." in row.source and row.says for row in CRITERIA.values())
 
 
+@pytest.mark.parametrize(
+    ("waves", "leads", "message"),
+    [
+        (("Foo",), ("V1",), r"waves is \('Foo',\); expected a tuple with some of P, PR"),
+        ((), ("V1",), r"waves is \(\)"),
+        ("ST", ("V1",), "waves is 'ST'"),
+        (("QRS",), ("V1", "V7"), r"leads is \('V1', 'V7'\); expected a tuple with some of I, II"),
+    ],
+)
+def test_a_criterion_names_waves_and_leads_that_there_are(waves, leads, message):
+    with pytest.raises(ValueError, match=message):
+        semantics.Criterion("says", waves, leads, "source")
+
+
 def test_agreement_in_closed_form():
     found = agreement(lead_wave_matrix(one_cell("V1", "QRS") + one_cell("V3", "QRS"), BEAT), "LBBB")
     assert found.share == pytest.approx(0.5)

@@ -30,12 +30,21 @@ class Criterion:
     waves : the parts of the beat that it is read in, of ``WAVES``
     leads : the leads that it is read in
     source : where it is stated
+
+    Raises
+    ------
+    ValueError : no wave or no lead, or an unknown one
     """
 
     says: str
     waves: tuple[str, ...]
     leads: tuple[str, ...]
     source: str
+
+    def __post_init__(self):
+        for what, given, known in (("waves", self.waves, WAVES), ("leads", self.leads, LEADS)):
+            if isinstance(given, str) or not given or not set(given) <= set(known):
+                raise ValueError(f"{what} is {given!r}; expected a tuple with some of {', '.join(known)}.")
 
     @property
     def cells(self) -> np.ndarray:
