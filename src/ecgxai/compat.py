@@ -6,8 +6,9 @@ those compiled operators, so it is enough that their names are known. Nothing is
 """
 
 import sys
-from importlib.machinery import EXTENSION_SUFFIXES, ExtensionFileLoader, FileFinder
+from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
+from pathlib import Path
 
 # What torchvision/_meta_registrations.py registers a fake implementation for, with or without the extension. The
 # schemas are those of torchvision/csrc/ops/nms.cpp and quantized/cpu/qnms_kernel.cpp.
@@ -45,17 +46,20 @@ def ensure_torchvision() -> bool:
 
 
 def _extension_loads(folder: str) -> bool:
-    """Load torchvision's ``_C`` extension as torchvision itself does; loading it a second time costs nothing."""
+    """Load torchvision's extension as torchvision itself does; loading it a second time costs nothing.
+
+    Up to torchvision 0.28 it is ``_C``, from 0.29 on ``_C_stable``. To overlook it would be fatal: an operator that is
+    declared here and then by the extension ends the process.
+    """
     import torch
 
-    extension = FileFinder(folder, (ExtensionFileLoader, EXTENSION_SUFFIXES)).find_spec("_C")
-    if extension is None:
-        return False
+    extensions = [path for path in Path(folder).glob("_C*") if path.name.endswith(tuple(EXTENSION_SUFFIXES))]
     try:
-        torch.ops.load_library(extension.origin)
+        for path in extensions:
+            torch.ops.load_library(path)
     except OSError:
         return False
-    return True
+    return bool(extensions)
 
 
 class _BeforeTorchvision:
