@@ -216,7 +216,7 @@ def explain_ecg(
         matrix,
         describe(matrix, pathology=model if model in ECG_MODELS else None),
         caveat(method, networks[model]),
-        {package: version(package) for package in PACKAGES},
+        {package: version(package) for package in PACKAGES} | {"torch": torch.__version__},  # with its build
         f"{date.today():%Y-%m-%d}",
     )
 
