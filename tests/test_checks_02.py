@@ -40,11 +40,11 @@ def test_still(context):
     assert check.still({k: v.upper() for k, v in predicted.items()}, arrays, **context).state == "right"
 
     assert check.still(..., ..., **context).state == "not done yet"
-    assert check.still(predicted, ..., **context).text == "Still to do: maps."
+    assert check.still(predicted, ..., **context).text == "Still to do: maps_of."
     said(check.still(predicted, maps | {"smoothgrad": gradient.abs()}, **context), "sign")
     said(check.still(predicted, maps | {"smoothgrad": gradient + 1}, **context), "noise=0")
     said(check.still(predicted, maps | {"integrated_gradients": gradient * x}, **context), "baseline=x")
-    said(check.still(predicted, maps | {"vargrad": torch.zeros(224, 224)}, **context), "shape")
+    said(check.still(predicted, maps | {"vargrad": torch.zeros(224, 224)}, **context), "`maps_of['vargrad']`")
     said(check.still(predicted | {"smoothgrad": "zero"}, maps, **context), "mean of 50")
     said(check.still(predicted | {"vargrad": "gradient"}, maps, **context), "variance")
     said(check.still(predicted | {"integrated_gradients": "gradient_x_input"}, maps, **context), "factor")
@@ -72,7 +72,18 @@ def test_mended_path():
         found = IntegratedGradients(network).attribute(x[None], baseline[None], target=target, n_steps=steps)
         return found[0].double().numpy()
 
-    assert check.mended_path(by_captum).state == "right"
+    def by_the_course(network, x, target, baseline, steps=64):
+        options = {"baseline": baseline, "steps": steps, "progress": False}
+        return ecgxai.attribute(network, x, "integrated_gradients", target=target, **options)
+
+    def right_ends(network, x, target, baseline, steps=64):
+        """A Riemann sum without its left end."""
+        alphas = torch.arange(1, steps + 1)[:, None, None, None] / steps
+        points = (baseline + alphas * (x - baseline)).requires_grad_()
+        return (x - baseline) * torch.autograd.grad(network(points)[..., target].sum(), points)[0].mean(0)
+
+    for function in (by_captum, by_the_course, right_ends):
+        assert check.mended_path(function).state == "right"
 
     assert check.mended_path(...).state == "not done yet"
     said(check.mended_path(path(lambda x, b: x)), "still x")
@@ -132,6 +143,9 @@ def test_forgetful_network(context):
         broken = deepcopy(forgetful)
         nn.init.zeros_((broken.features[0] if layer is forgetful.features[0] else broken.classifier[4]).weight)
         said(check.forgetful_network(broken, correlations, "B", **context), "more than its last layer")
+    empty = deepcopy(network)
+    nn.init.zeros_(empty.classifier[6].weight)
+    said(check.forgetful_network(empty, correlations, "B", **context), "random ones")
     said(check.forgetful_network(forgetful, {"guided_backprop": 0.9}, "B", **context), "two other")
     said(check.forgetful_network(forgetful, correlations | {"gradient": 40}, "B", **context), "-1 and 1")
     said(check.forgetful_network(forgetful, correlations | {"guided_backprop": 0.0}, "B", **context), "same picture")
@@ -145,19 +159,38 @@ def test_forgetful_network(context):
         assert check.forgetful_network(forgetful, correlations, rubbish, **context).state == "not yet"
 
 
-def test_best_noise():
-    tried = {0: 0.25, 0.1: 0.31, 0.3: 0.28}
-    assert check.best_noise(tried, 0.1, 0.27).state == "right"
-    as_arrays = {noise: np.float64(share) for noise, share in tried.items()}
-    assert check.best_noise(as_arrays, torch.tensor(0.1), torch.tensor(0.4)).state == "right"
+def mean_share(network, scenes, noise, which=0, seed=1):
+    """Mean share of the positive relevance on one of the objects of each scene, picture by picture."""
+    shares = []
+    for scene in scenes:
+        thing, x = scene.objects[which], preprocess(scene.image)
+        found = ecgxai.attribute(network, x, "smoothgrad", target=thing.index, samples=8, noise=noise, seed=seed)
+        positive = found.sum(0).clamp(min=0).numpy()
+        shares.append(positive[thing.mask].sum() / positive.sum())
+    return float(np.mean(shares))
 
-    assert check.best_noise(..., ..., ...).state == "not done yet"
-    said(check.best_noise(tried, 0.3, 0.27), "largest share")
-    said(check.best_noise(tried, 0.31, 0.27), "largest share")
-    said(check.best_noise(tried, 0.1, 0.31), "chose the σ")
-    said(check.best_noise({noise: 100 * share for noise, share in tried.items()}, 0.1, 27), "per cent")
-    said(check.best_noise({0.1: 0.31}, 0.1, 0.27), "three")
+
+def test_best_noise(context):
+    network = context["network"]
+    scenes, others = ([make_scene(first + i, objects=2) for i in range(12)] for first in (700, 800))
+    given = {"network": network, "scenes": scenes}
+    right, fresh = mean_share(network, scenes, 0.1), mean_share(network, others, 0.1)
+    tried = {0: right - 0.05, 0.1: right, 0.3: right - 0.02}
+    as_arrays = {noise: np.float64(share) for noise, share in tried.items()}
+    confirmed = check.best_noise(as_arrays, torch.tensor(0.1), torch.tensor(fresh), **given)
+    assert confirmed.state == "right"
+    assert ("not here" in confirmed.text) == (fresh > right)
+
+    assert check.best_noise(..., ..., ..., **given).state == "not done yet"
+    said(check.best_noise(tried, 0.3, fresh, **given), "largest share")
+    said(check.best_noise(tried, 0.31, fresh, **given), "largest share")
+    said(check.best_noise(tried, 0.1, right, **given), "chose the σ")
+    said(check.best_noise({noise: 100 * share for noise, share in tried.items()}, 0.1, 27, **given), "per cent")
+    said(check.best_noise({0.1: right}, 0.1, fresh, **given), "three")
+    halved = {noise: share / 2 for noise, share in tried.items()}
+    said(check.best_noise(halved, 0.1, fresh, **given), "another share")
+    said(check.best_noise(tried, 0.1, fresh / 2, **given), "scenes 800 to 811, measured")
     for rubbish in RUBBISH:
-        assert check.best_noise(rubbish, 0.1, 0.27).state == "not yet"
-        assert check.best_noise(tried, rubbish, 0.27).state == "not yet"
-        assert check.best_noise(tried, 0.1, rubbish).state == "not yet"
+        assert check.best_noise(rubbish, 0.1, fresh, **given).state == "not yet"
+        assert check.best_noise(tried, rubbish, fresh, **given).state == "not yet"
+        assert check.best_noise(tried, 0.1, rubbish, **given).state == "not yet"

@@ -117,7 +117,8 @@ plot_image_grid(x, {"∂f/∂x": mine}, clip=99, mask=masks, title="Gradient of 
 # | class activation | which places of the last feature maps count? | Grad-CAM and its variants |
 # | perturbation | what happens when a part is gone? | occlusion, KernelSHAP, LIME, RISE |
 #
-# The next cell runs every method of these families and counts what it asks of the network.
+# `ecgxai.METHODS[name].citation` is the paper of a method. The next cell runs every method of these families and counts what it
+# asks of the network.
 
 
 # %% passes
@@ -308,9 +309,9 @@ plt.show()
 passed = [name for name, row in rows.items() if row["right object of two"] >= 0.9]
 at_chance = [name for name, row in rows.items() if abs(row["right object of two"] - 0.5) <= 0.1]
 four_times = [name for name, row in rows.items() if row["times the object's area"] >= 4]
-print(f"right object in at least 90 %: {', '.join(map(title, passed)) or 'none'}\n")
-print(f"as good as a coin (40 to 60 %): {', '.join(map(title, at_chance)) or 'none'}\n")
-print(f"at least four times chance on a single object: {', '.join(map(title, four_times)) or 'none'}")
+print(f"right object in at least 90 %: {'; '.join(map(title, passed)) or 'none'}\n")
+print(f"as good as a coin (40 to 60 %): {'; '.join(map(title, at_chance)) or 'none'}\n")
+print(f"at least four times chance on a single object: {'; '.join(map(title, four_times)) or 'none'}")
 
 # %% [markdown]
 # The two panels measure two things. A method can find *the object* and still not *the class*: with one object in the picture nobody notices.
@@ -558,14 +559,17 @@ plot_matrix(
 brightness = torch.tensor(scene.image).float().mean(-1)
 dark, bright = brightness <= brightness.quantile(0.1), brightness >= brightness.quantile(0.9)
 print("share of |R| on    the darkest tenth   the brightest tenth")
-for name in ("black", "white"):
-    size = by_baseline[name].abs().sum(0)
-    print(f"{name + ' baseline':19s}{percent(float(size[dark].sum() / size.sum())):>12s}", end="")
+without_factor = {"gradient, no factor": gradient(network, x, cat)}
+for name, R in (without_factor | {f"{name} baseline": by_baseline[name] for name in ("black", "white")}).items():
+    size = R.abs().sum(0)
+    print(f"{name:19s}{percent(float(size[dark].sum() / size.sum())):>12s}", end="")
     print(f"{percent(float(size[bright].sum() / size.sum())):>20s}")
 
 # %% [markdown]
-# A black cat would be invisible to the first, whatever the network does with it. Expected gradients averages over many baselines instead
-# of choosing one [7]. Notebook 04 comes back to factors that hide things.
+# Compare each column with its first row, the gradient at the picture, which has no such factor. The darkest tenth is dark, not
+# black: the black baseline can take a part of its relevance, not all of it. A black cat would be invisible to that baseline,
+# whatever the network does with it. Expected gradients averages over many baselines instead of choosing one [7]. Notebook 04
+# comes back to factors that hide things.
 #
 # ## 8 What guided backpropagation shows
 #
@@ -839,7 +843,7 @@ print(f"best σ = {best}: {percent(tried[best])} where it was chosen, {percent(f
 # The first number was the largest of five and is likely to be too good; only the second may be reported.
 
 # %% check 5
-check.best_noise(tried, best, fresh)
+check.best_noise(tried, best, fresh, network=network, scenes=SCENES)
 
 # %% [markdown]
 # ## Quiz

@@ -4,6 +4,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 from torch.nn import functional
 
 import ecgxai
@@ -11,7 +12,9 @@ from ecgxai.checks import core
 from ecgxai.checks import quiz as quizzes
 from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
 from ecgxai.checks.quiz import Option, Question
+from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
+from ecgxai.plotting import percent
 
 KINDS = ("gradient", "gradient_x_input", "zero")
 STILL = {  # method -> what it is without noise, or from the picture itself, and what to think of else
@@ -23,18 +26,18 @@ SETTING = {"smoothgrad": "noise=0", "vargrad": "noise=0", "integrated_gradients"
 
 
 @exercise("02", 1, "Nothing to average", expects="two dicts with smoothgrad, vargrad and integrated_gradients")
-def still(predicted, maps, network, x, target):
-    """``predicted[method]`` is one of KINDS, ``maps[method]`` the map (3, 224, 224) without noise or way."""
+def still(predicted, maps_of, network, x, target):
+    """``predicted[method]`` is one of KINDS, ``maps_of[method]`` the map (3, 224, 224) without noise or way."""
     gradient = ecgxai.attribute(network, x, "gradient", target=target).double().cpu().numpy()
     for method, (kind, _) in STILL.items():
         wanted = gradient if kind == "gradient" else np.zeros_like(gradient)
-        found = as_array(maps[method], f"`maps[{method!r}]`").reshape(-1)
+        found = as_array(maps_of[method], f"`maps_of[{method!r}]`").reshape(-1)
         if found.size != wanted.size:
-            raise Hint(f"`maps[{method!r}]` should have the shape (3, 224, 224), one value for each input.")
+            raise Hint(f"`maps_of[{method!r}]` should have the shape (3, 224, 224), one value for each input.")
         if np.abs(found - wanted.reshape(-1)).max() > 1e-3 * np.abs(gradient).max():
             if kind == "gradient" and np.allclose(found, np.abs(gradient).reshape(-1), atol=1e-3):
-                raise Hint("`maps['smoothgrad']` has lost its sign.")
-            raise Hint(f"`maps[{method!r}]` is not what {SETTING[method]} gives for the class 'cat'.")
+                raise Hint("`maps_of['smoothgrad']` has lost its sign.")
+            raise Hint(f"`maps_of[{method!r}]` is not what {SETTING[method]} gives for the class 'cat'.")
     for method, (kind, why) in STILL.items():
         if as_choice(predicted[method], KINDS, f"`predicted[{method!r}]`") != kind:
             raise Hint(f"{method}: {why}")
@@ -48,14 +51,7 @@ def mended_path(mended):
     """``mended(network, x, target, baseline, steps)`` -> integrated gradients, tried where a closed form is known."""
     function = as_function(mended, "`mended`")
     weight, x, baseline = torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(0)).unbind()
-
-    def linear(x):
-        return torch.stack([(x * weight).sum((-3, -2, -1)), x.sum((-3, -2, -1))], -1)
-
-    def square(x):
-        return torch.stack([(x**2 * weight).sum((-3, -2, -1)), x.sum((-3, -2, -1))], -1)
-
-    found = as_array(function(linear, x, 0, baseline, 16), "the result of `mended`")
+    found = as_array(function(Power(weight, 1), x, 0, baseline, 16), "the result of `mended`")
     if found.shape != (3, 4, 4):
         raise Hint(f"For x of (3, 4, 4) `mended` returns {found.shape}.")
     forms = {
@@ -69,12 +65,25 @@ def mended_path(mended):
             raise Hint(hint)
     if not np.allclose(found, (x - baseline) * weight, atol=1e-4):
         raise Hint("For a linear f = w·x the map should be (x - baseline) w; test completeness with a small example.")
-    found = as_array(function(square, x, 0, baseline, 64), "the result of `mended`")
+    found = as_array(function(Power(weight, 2), x, 0, baseline, 512), "the result of `mended`")  # fine for any sum
     if np.allclose(found, 2 * (x - baseline) * x * weight, atol=1e-4):
         raise Hint("The gradient is that at the picture alone; it should be the mean over the path.")
     if not np.allclose(found, (x**2 - baseline**2) * weight, atol=0.02 * float((x**2).max())):
         raise Hint("Right for a linear function, not for f = w·x²: the path should run from the baseline to x.")
     return "Completeness finds it at once, but only from a baseline other than zero: there x and x - x' differ."
+
+
+class Power(nn.Module):
+    """A network whose logits are the sums of w x ** n and of x ** n: integrated gradients have a closed form."""
+
+    def __init__(self, weight, power):
+        super().__init__()
+        self.sums, self.power = nn.Conv2d(3, 2, 4, bias=False), power
+        self.sums.weight.data = torch.stack([weight, torch.ones_like(weight)])
+
+    def forward(self, x):
+        """Return the two sums of a picture (3, 4, 4) or a batch of them."""
+        return self.sums(x**self.power).flatten(-3)
 
 
 LAYERS = ("features.1", "features.4", "features.7", "features.9", "features.11")
@@ -133,6 +142,8 @@ def forgetful_network(forgetful, correlations, statement, network, x, target):
         raise Hint("`forgetful` still has all its weights: draw new ones for classifier[6].")
     if not same_weights(forgetful, network, "classifier.6"):
         raise Hint("`forgetful` has lost more than its last layer: leave all but classifier[6] as it was.")
+    if float(forgetful.classifier[6].weight.detach().std()) == 0:
+        raise Hint("The new weights of classifier[6] are all the same: draw random ones.")
     values = {name: as_number(value, f"`correlations[{name!r}]`") for name, value in correlations.items()}
     if len(values) < 3 or "guided_backprop" not in values or not set(values) <= set(ecgxai.METHODS):
         raise Hint("`correlations` should hold guided_backprop and two other names of ecgxai.METHODS.")
@@ -157,8 +168,11 @@ def same_weights(one, other, but: str = "-") -> bool:
     return all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs)
 
 
+SEEDS = 0.03  # by which shares may differ with the random numbers; measured: 0.015 at most
+
+
 @exercise("02", 5, "The best σ", expects="a dict of shares, a σ, and a share")
-def best_noise(tried, best, fresh):
+def best_noise(tried, best, fresh, network, scenes):
     """``tried[noise]``: mean share on the object; ``best``: the noise chosen; ``fresh``: its share on other scenes."""
     shares = {as_number(noise, "each σ"): as_number(share, "each share") for noise, share in tried.items()}
     best, fresh = as_number(best, "`best`"), as_number(fresh, "`fresh`")
@@ -171,7 +185,26 @@ def best_noise(tried, best, fresh):
         raise Hint("`best` should be the σ with the largest share in `tried`.")
     if fresh == chosen:
         raise Hint("`fresh` is the share on the scenes that chose the σ: measure it on scenes 800 to 811.")
-    return f"Report {fresh:.0%}: the {chosen:.0%} were the largest of {len(shares)}, and so likely too good."
+    if abs(chosen - share_on_first(network, scenes, best)) > SEEDS:
+        raise Hint(
+            f"`tried[{best:g}]` is another share than SmoothGrad has with 8 samples: explain the first object of each "
+            "of SCENES, take `share` with its mask, and the mean."
+        )
+    if abs(fresh - share_on_first(network, [make_scene(800 + i, objects=2) for i in range(12)], best)) > SEEDS:
+        raise Hint(f"`fresh` is not the share of σ = {best:g} on the scenes 800 to 811, measured as in `tried`.")
+    lucky = "is likely too good" if fresh < chosen else "is likely too good, though not here"
+    return f"Report {percent(fresh)}, not {percent(chosen)}: the largest of {len(shares)} {lucky}."
+
+
+def share_on_first(network, scenes, noise: float) -> float:
+    """Return the mean share of SmoothGrad's positive relevance, 8 samples, on the first object of each scene."""
+    things = [scene.objects[0] for scene in scenes]
+    batch = torch.stack([preprocess(scene.image) for scene in scenes])
+    target = torch.tensor([thing.index for thing in things])
+    maps = ecgxai.attribute(network, batch, "smoothgrad", target, samples=8, noise=noise, progress=False)
+    positive = maps.sum(1).clamp(min=0).cpu()
+    masks = torch.from_numpy(np.stack([thing.mask for thing in things]))
+    return float(((positive * masks).sum((1, 2)) / positive.sum((1, 2))).mean())
 
 
 QUESTIONS = [
