@@ -1,9 +1,10 @@
 # From Saliency to Semantics. `make help` lists the commands.
 
-# The newest Python that the pinned packages support: numpy < 2, which signxai2 requires, ends with Python 3.12.
-PYTHON ?= $(shell for python in python3.11 python3.12 python3; do \
+# 3.11 and 3.12 have the versions that everything is tested with; numpy 2, which comes from 3.13 on, is tested less often.
+PYTHON ?= $(shell for python in python3.11 python3.12 python3.13 python3.14 python3; do \
 	$$python -c '' 2>/dev/null && echo $$python && break; done)
 TORCH ?= $(shell sed -n '/^torch==/p' requirements.txt)
+SIGNXAI2 := $(shell sed -n '/^signxai2==/p' requirements.txt)
 VENV ?= .venv
 
 BIN := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
@@ -83,26 +84,27 @@ ifneq ($(ECGXAI_MIRROR),)
 endif
 
 # torch comes first and alone, so that TORCH may name another version or, by --index-url, another build of it. What
-# follows keeps the version found there, and its torchvision follows from it.
+# follows keeps the version found there, and its torchvision follows from it. signxai2 0.5.0 asks for numpy < 2, which
+# ends with Python 3.12, and runs with numpy 2: it comes last, without what it declares to need. All of that is here.
 $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "No Python found. Install Python 3.11, or name one: make PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 12) else \
-		"$(PYTHON) is Python %d.%d; the pinned packages need 3.11 or 3.12. Name one: make PYTHON=/path/to/python3.11" % v)'
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 14) else \
+		"$(PYTHON) is Python %d.%d; the pinned packages need 3.11 to 3.14. Name one: make PYTHON=/path/to/python3.11" % v)'
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 		echo "$(PYTHON) can't create a virtual environment (Debian and Ubuntu: apt-get install python3-venv)."; exit 1; }
 	@echo "Installing PyTorch and the course into $(VENV): some minutes, once."
 	$(BIN)/python -m pip install $(TORCH) -c constraints.txt
 	@$(BIN)/python -c 'import importlib.metadata as m; print("torch==" + m.version("torch").split("+")[0])' > $(VENV)/torch.txt
-	@sed '/^torch==/d' requirements.txt > $(VENV)/requirements.txt
+	@sed -e '/^torch==/d' -e '/^signxai2==/d' requirements.txt > $(VENV)/requirements.txt
 	$(BIN)/python -m pip install -q -r $(VENV)/requirements.txt -r requirements-dev.txt -c constraints.txt -c $(VENV)/torch.txt
-	$(BIN)/python -m pip install -q -e . --no-deps --no-build-isolation
+	$(BIN)/python -m pip install -q -e . $(SIGNXAI2) --no-deps --no-build-isolation
 	@touch $@
 
 # After a change of requirements: in a new virtual environment, `pip install` -r each of the four requirements*.txt, then
 # `make constraints VENV=that_environment` writes what came with them.
 constraints:
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
-		| grep -v -i -E '^(pip|torch|torchvision|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
+		| grep -v -i -E '^(pip|torch|torchvision|numpy|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 # requirements.lock: every package with the hashes of its files, for Linux and the Python of the tests.
@@ -121,14 +123,15 @@ $(VENV)/.audit: requirements-audit.txt $(STAMP)
 	$(BIN)/python -m pip install -q -r requirements-audit.txt -c constraints.txt -c $(VENV)/torch.txt
 	@touch $@
 
-# The tests with the newest version of everything but the linters, which know new complaints with every version.
+# The tests with the newest version of everything but the linters, which know new complaints with every version, and
+# signxai2, whose version 0.5.0 notebook 04 examines.
 unpinned:
 	$(PYTHON) -m venv .venv-unpinned
 	$(UNPINNED)/python -m pip install -q $(TORCH)
-	sed -e '/^torch==/d' -e '/^ruff==/b' -e '/^mypy==/b' -e 's/==.*//' requirements.txt requirements-dev.txt \
+	sed -e '/^torch==/d' -e '/^signxai2==/d' -e '/^ruff==/b' -e '/^mypy==/b' -e 's/==.*//' requirements.txt requirements-dev.txt \
 		> .venv-unpinned/requirements.txt
 	$(UNPINNED)/python -m pip install -q -r .venv-unpinned/requirements.txt
-	$(UNPINNED)/python -m pip install -q -e . --no-deps --no-build-isolation
+	$(UNPINNED)/python -m pip install -q -e . $(SIGNXAI2) --no-deps --no-build-isolation
 	$(UNPINNED)/python -m pip freeze > .venv-unpinned/.installed
 	$(MAKE) test VENV=.venv-unpinned
 

@@ -15,8 +15,10 @@ ROOT = Path(__file__).resolve().parents[1]
 COLAB = {
     "ecgxai": (
         "0.1.0",
-        ["numpy", "torch", "signxai2", "ipywidgets", "captum", "pooch"]
-        + [f'{pin}; extra == "tested"' for pin in ("numpy==1.26.4", "torch==2.13.0", "captum==0.9.0")]
+        ["numpy", "torch", "ipywidgets", "captum", "pooch"]
+        + ['numpy==1.26.4; python_version < "3.13" and extra == "tested"']
+        + ['numpy==2.4.6; python_version >= "3.13" and extra == "tested"']
+        + [f'{pin}; extra == "tested"' for pin in ("torch==2.13.0", "captum==0.9.0")]
         + [f'{pin}; extra == "tested"' for pin in ("signxai2==0.5.0", "pooch==1.9.0")],
     ),
     "numpy": ("2.0.2", ["a-new-requirement-of-numpy"]),

@@ -4,11 +4,12 @@ import ast
 import re
 import subprocess
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import nbformat
 import pytest
+from packaging.requirements import Requirement
 
 import notebook_rules
 import notebook_run
@@ -336,9 +337,12 @@ def test_what_counts_as_a_machine_path(text, held):
     assert bool(notebook_rules.problems(notebook)) is held
 
 
-def pins(path: str) -> dict[str, str]:
-    lines = (ROOT / path).read_text().splitlines()
-    return dict(line.strip(" -").split("==") for line in lines if "==" in line and not line.strip().startswith("#"))
+def pins(path: str, python: str = "3.11") -> dict[str, str]:
+    """Return name -> version as a file pins it for one Python; that of Binder is 3.11."""
+    lines = [line.strip(" -") for line in (ROOT / path).read_text().splitlines()]
+    pinned = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
+    here = {"python_version": python}
+    return {r.name: str(r.specifier)[2:] for r in pinned if r.marker is None or r.marker.evaluate(here)}
 
 
 def test_binder_has_the_pins_of_requirements_txt():
@@ -355,8 +359,26 @@ def test_every_pin_is_among_the_constraints():
     wanted = pins("requirements.txt") | pins("requirements-dev.txt")
     torch = wanted.pop("torch")
     assert re.fullmatch(r"\d+\.\d+\.\d+", torch)
+    del wanted["numpy"]
     assert {name: constraints.get(name) for name in wanted} == wanted
     assert not {"torch", "torchvision"} & set(constraints)  # TORCH= chooses them
+    assert "numpy" not in constraints  # the version of Python chooses it
+
+
+def test_from_python_3_13_on_only_numpy_differs():
+    tested, newer = pins("requirements.txt"), pins("requirements.txt", python="3.13")
+    assert {name for name in tested if tested[name] != newer[name]} == {"numpy"}
+    assert tested["numpy"].startswith("1.")
+    assert newer["numpy"].startswith("2.")
+    assert pins("requirements.txt", python="3.12") == tested
+    assert pins("requirements.txt", python="3.14") == newer
+
+
+def test_what_signxai2_needs_is_pinned_for_it():
+    """The Makefile installs it without what it declares to need, for it declares numpy < 2."""
+    needed = {Requirement(line).name for line in requires("signxai2") if "extra" not in line}
+    assert "numpy" in needed
+    assert needed <= set(pins("requirements.txt"))
 
 
 def test_the_package_declares_and_pins_what_it_imports():

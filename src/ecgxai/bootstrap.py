@@ -17,6 +17,9 @@ from packaging.requirements import Requirement
 # A variable that the host sets -> its name.
 HOSTS = {"COLAB_RELEASE_TAG": "Colab", "KAGGLE_KERNEL_RUN_TYPE": "Kaggle"}
 
+# What a notebook imports and the package does not, so that its metadata pins it without asking for it.
+FOR_NOTEBOOKS = ("signxai2",)
+
 # The host's own: never installed, never replaced, and what they need is not looked at.
 KEPT = ("torch", "torchvision", "numpy", "ipywidgets")
 
@@ -51,18 +54,19 @@ def missing(course: str = "ecgxai") -> dict[str, str]:
     The course's own dependencies come in the version that it is tested with, the extra ``tested`` of its metadata,
     which is requirements.txt. What they need in turn comes as they ask for it.
     """
-    pins = {r.name: f"{r.name}{r.specifier}" for r in needs(course, extra="tested") if str(r.specifier)}
-    found, seen, todo = {}, {*KEPT, course}, [course]
-    while todo:
-        for requirement in needs(todo.pop()):
-            name = requirement.name
-            if name.lower() in seen:
-                continue
-            seen.add(name.lower())
-            if have(name):
-                todo.append(name)
-            else:
-                found[name] = pins.get(name, f"{name}{requirement.specifier}")
+    tested = [r for r in needs(course, extra="tested") if str(r.specifier)]
+    pins = {r.name: f"{r.name}{r.specifier}" for r in tested}
+    wanted = [*needs(course), *(r for r in tested if r.name in FOR_NOTEBOOKS)]
+    found, seen = {}, {*KEPT, course}
+    for requirement in wanted:  # it grows
+        name = requirement.name
+        if name.lower() in seen:
+            continue
+        seen.add(name.lower())
+        if have(name):
+            wanted += needs(name)
+        else:
+            found[name] = pins.get(name, f"{name}{requirement.specifier}")
     return found
 
 
