@@ -21,6 +21,12 @@ def drive(explorer, control, values) -> None:
         assert (drawn(explorer) != before) == moved, (control.description, value)
 
 
+def says(verdict, state: str, word: str = "") -> None:
+    """The verdict of a check has this state, and its text contains a word."""
+    assert verdict.state == state, verdict
+    assert word in verdict.text, verdict
+
+
 def upload(widget, files: dict[str, bytes]) -> None:
     """Put files, name -> content, into a ``FileUpload`` as the browser does with this version of ipywidgets."""
     now = datetime.datetime.now(datetime.timezone.utc)

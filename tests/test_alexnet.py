@@ -19,7 +19,7 @@ import ecgxai
 from ecgxai.download import REGISTRY
 from ecgxai.images.scenes import CLASSES, SHORTCUT_CLASS, add_mark, make_scene
 from ecgxai.models import alexnet
-from ecgxai.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image, top_classes
+from ecgxai.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image
 from ecgxai.models.weights import WeightsError, save_safetensors
 
 # The arrays of torchvision's alexnet-owt-7be5be79.pth, in their order.
@@ -149,17 +149,6 @@ def test_inputs_that_do_not_fit_are_refused(small, shape, message):
 def test_impossible_widths_are_refused(width):
     with pytest.raises(ValueError, match="more than 0, at most 1"):
         AlexNet(("a",), width)
-
-
-def test_top_classes_are_sorted_probabilities(small):
-    x = torch.randn(3, 224, 224, generator=torch.Generator().manual_seed(2))
-    top = top_classes(small, x)
-    assert {name for name, _ in top} == {"cat", "dog", "sailing boat"}
-    assert sum(p for _, p in top) == pytest.approx(1, abs=1e-6)
-    assert top == sorted(top, key=lambda row: -row[1])
-    assert top_classes(small, x[None], 1) == top[:1]
-    with pytest.raises(ValueError, match="expected one picture"):
-        top_classes(small, torch.zeros(2, 3, 224, 224))
 
 
 # Weights ------------------------------------------------------------------------------------------------------------

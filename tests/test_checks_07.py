@@ -8,14 +8,9 @@ from torch import nn
 import ecgxai
 from ecgxai.checks import notebook_07 as check
 from ecgxai.ecg.simulate import simulate_batch
+from figures import says
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def says(verdict, state, word=""):
-    """The verdict has this state, and its text contains a word."""
-    assert verdict.state == state, verdict
-    assert word in verdict.text, verdict
 
 
 # 1 receptive field

@@ -8,14 +8,9 @@ import ecgxai
 from ecgxai.checks import core
 from ecgxai.checks import notebook_08 as check
 from ecgxai.ecg.leads import LEADS
+from figures import says
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def says(verdict, state, word=""):
-    """The verdict has this state, and its text contains a word."""
-    assert verdict.state == state, verdict
-    assert word in verdict.text, verdict
 
 
 @pytest.fixture(scope="module")

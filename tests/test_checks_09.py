@@ -11,16 +11,11 @@ from ecgxai.checks import core
 from ecgxai.checks import notebook_09 as check
 from ecgxai.ecg.delineation import delineate
 from ecgxai.semantics import CRITERIA, LEAD_GROUPS, group_relevance, lead_wave_matrix, waves_of
+from figures import says
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WALLS = ("anterior", "lateral", "inferior")
 ROWS = {"anterior": [8, 9], "lateral": [0, 4, 10, 11], "inferior": [1, 2, 5]}
-
-
-def says(verdict, state, word=""):
-    """The verdict has this state, and its text contains a word."""
-    assert verdict.state == state, verdict
-    assert word in verdict.text, verdict
 
 
 # 1 the wall

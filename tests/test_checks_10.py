@@ -12,14 +12,9 @@ from ecgxai.checks import core
 from ecgxai.checks import notebook_10 as check
 from ecgxai.report import explain_ecg, report
 from ecgxai.semantics import agreement
+from figures import says
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-def says(verdict, state, word=""):
-    """The verdict has this state, and its text contains a word."""
-    assert verdict.state == state, verdict
-    assert word in verdict.text, verdict
 
 
 @pytest.fixture(scope="module")

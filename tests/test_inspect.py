@@ -126,6 +126,8 @@ def test_top_k(net):
     both = top_k(net, x, 12)
     assert next(name for name, _ in both[0]) == net.class_names[net(x)[0].argmax()]
     assert sum(p for _, p in both[1]) == pytest.approx(1)
+    assert both[0] == sorted(both[0], key=lambda row: -row[1])
+    assert top_k(net, x[0], 2) == [(name, pytest.approx(p, rel=1e-4)) for name, p in both[0][:2]]
     assert top_k(ECGNet(), torch.zeros(12, 2000), 1, ("no", "yes"))[0][0] in ("no", "yes")
     with pytest.raises(ValueError, match="expected 1 to 12"):
         top_k(net, x, 13)

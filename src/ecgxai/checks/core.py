@@ -258,3 +258,15 @@ def expect_array(answer, wanted, tolerance: float, what: str) -> np.ndarray:
         share = difference.max() / max(np.abs(wanted).max(), 1e-300)
         raise Hint(f"{what} differs from what it should be, most at {place}: by {share:.1g} of the largest magnitude.")
     return array
+
+
+def alike(a, b) -> float:
+    """Return the correlation of two maps, arrays or tensors of as many values."""
+    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
+
+
+def same_weights(one: torch.nn.Module, other: torch.nn.Module, but: str = "-") -> bool:
+    """Say whether two networks have the same weights and biases, all but those of one layer, by its name."""
+    first, second = one.state_dict(), other.state_dict()
+    kept = [name for name in first if not name.startswith(but)]
+    return first.keys() == second.keys() and all(torch.equal(first[n].cpu(), second[n].cpu()) for n in kept)

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from ecgxai.checks import core
 from ecgxai.checks import quiz as quizzes
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from ecgxai.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
 from ecgxai.checks.quiz import Option, Question
 from ecgxai.models.alexnet import load_alexnet
 from ecgxai.models.inspect import feature_maps, receptive_field
@@ -55,11 +55,6 @@ def vertical_edges(edge: np.ndarray) -> np.ndarray:
     if (np.abs(edge).sum((1, 2)) < 0.1 * size).any():
         raise Hint("`edge` leaves out a colour; it should find edges whatever their colour.")
     return edge
-
-
-def alike(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the correlation of two maps."""
-    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
 
 
 MOVES = {

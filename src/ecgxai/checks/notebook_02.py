@@ -10,7 +10,7 @@ from torch.nn import functional
 import ecgxai
 from ecgxai.checks import core
 from ecgxai.checks import quiz as quizzes
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, same_weights
 from ecgxai.checks.quiz import Option, Question
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
@@ -159,13 +159,6 @@ def forgetful_network(forgetful, correlations, statement, network, x, target):
     if letter == "C":
         raise Hint("C: which class the features speak for was in the weights that are gone. What would a map of it do?")
     return "What stays when the class is forgotten was not about the class."
-
-
-def same_weights(one, other, but: str = "-") -> bool:
-    """Say whether two networks have the same weights and biases, all but those of one layer."""
-    theirs = other.state_dict()
-    pairs = [(value, theirs[name]) for name, value in one.state_dict().items() if not name.startswith(but)]
-    return all(torch.equal(a.cpu(), b.cpu()) for a, b in pairs)
 
 
 SEEDS = 0.03  # by which shares may differ with the random numbers; measured: 0.015 at most

@@ -7,7 +7,7 @@ import numpy as np
 import ecgxai
 from ecgxai.checks import core
 from ecgxai.checks import quiz as quizzes
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from ecgxai.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
 from ecgxai.checks.quiz import Option, Question
 
 PICTURE = (3, 224, 224)
@@ -152,7 +152,7 @@ def runner_up(against, wanted, twin, x):
             raise Hint("The map sums to 0, as from a start of 1 and −1: the start should hold the two logits.")
         raise Hint(f"The sum of the map is {total:.3g}: is it the twin, which has no biases, and a tiny epsilon?")
     parts = [lrp(twin, x, "lrp_epsilon", index, epsilon=1e-9) for index in (best, other)]
-    if np.corrcoef((parts[0] - parts[1]).ravel(), as_map(against, "`against`").ravel())[0, 1] < 0.99:
+    if alike(parts[0] - parts[1], as_map(against, "`against`")) < 0.99:
         raise Hint(
             "The sum is right, the map is not: epsilon=1e-9, not lrp's default of 0.1; the winner's pooling; the start "
             "in two places, by the classes' numbers?"

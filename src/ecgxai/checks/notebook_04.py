@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from ecgxai.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
 from ecgxai.checks.core import progress as progress_of
 from ecgxai.checks.quiz import Option, Question
 from ecgxai.checks.quiz import quiz as quiz_of
@@ -189,20 +189,16 @@ def rebuilt_map(rebuilt, *, theirs, ours):
     found = as_array(found[0] if found.shape == (1, *theirs.shape) else found, "rebuilt", theirs.shape)
     if not found.any():
         raise Hint("`rebuilt` is zero everywhere.")
-    agreement = _correlation(found, theirs)
+    agreement = alike(found, theirs)
     if agreement > 0.999:
         return "Two programs give one map: now you know which method the name stands for, and can cite it."
     if agreement < -0.999:
         raise Hint("The pattern agrees, the sign is turned around: start the backward pass with +1.")
-    if _correlation(found, as_array(ours, "ours")) > 0.99:
+    if alike(found, as_array(ours, "ours")) > 0.99:
         raise Hint(
             "This is ε in every layer, the name taken at its word. Which rule could the convolutions have instead?"
         )
     raise Hint(f"The correlation with the package's map is {agreement:.3f}, not yet 0.999. Try another composite.")
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.corrcoef(a.ravel(), b.ravel())[0, 1])
 
 
 QUESTIONS = [

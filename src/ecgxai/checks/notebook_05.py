@@ -8,7 +8,7 @@ import torch
 
 from ecgxai import evaluation
 from ecgxai.attribution import METHODS, attribute, caveat
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind
+from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind, same_weights
 from ecgxai.checks.core import progress as progress_of
 from ecgxai.checks.quiz import Option, Question
 from ecgxai.checks.quiz import quiz as quiz_of
@@ -129,7 +129,7 @@ def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
         raise Hint("The accuracy is a share, from 0 to 1.")
     if not isinstance(by_heart, torch.nn.Module):
         raise Hint("`by_heart` should be the network: train_on_random_labels returns it with its accuracy, as a pair.")
-    if _same_weights(by_heart, trained):
+    if same_weights(by_heart, trained):
         raise Hint("`by_heart` is the network that was trained on the true labels.")
     if accuracy < 0.95:
         state = "about what guessing reaches" if accuracy < 0.65 else "part of the way"
@@ -145,11 +145,6 @@ def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
                 raise Hint(f"alike[{method!r}] is the correlation of the magnitudes; take the mean of `signed`.")
             raise Hint(f"alike[{method!r}] is {value:.2f}; with this network label_randomisation gives another mean.")
     return "This network knows its labels, so the comparison says something: what is alike can't come from the finding."
-
-
-def _same_weights(a: torch.nn.Module, b: torch.nn.Module) -> bool:
-    first, second = a.state_dict(), b.state_dict()
-    return first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
 @exercise("05", 5, "a method under another name", expects='"a", "b" or "c", and a list of methods')

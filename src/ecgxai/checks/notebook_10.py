@@ -7,7 +7,7 @@ import torch
 
 from ecgxai.checks import core
 from ecgxai.checks import quiz as quizzes
-from ecgxai.checks.core import Hint, as_array, as_choice, as_number, exercise
+from ecgxai.checks.core import Hint, alike, as_array, as_choice, as_number, exercise
 from ecgxai.checks.quiz import Option, Question
 from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.quality import Finding, Report, check_ecg
@@ -127,11 +127,11 @@ def three_windows(windows, correlations, reading):
     if windows[0].start != 0:
         raise Hint(f"The first window should start at 0 s; this one starts at {windows[0].start:g} s.")
     first, *others = (window.matrix.share().ravel() for window in windows)
-    wanted = [np.corrcoef(first, other)[0, 1] for other in others]
+    wanted = [alike(first, other) for other in others]
     given = as_array(correlations, "`correlations`", (2,))
     if not np.allclose(given, wanted, atol=0.005):
         first, *others = (window.relevance.ravel() for window in windows)
-        if np.allclose(given, [np.corrcoef(first, other)[0, 1] for other in others], atol=0.005):
+        if np.allclose(given, [alike(first, other) for other in others], atol=0.005):
             raise Hint("These compare sample by sample, and the beats have moved: compare the matrices' shares.")
         raise Hint("np.corrcoef of `matrix.share().ravel()`: the second window with the first, and the third with it.")
     hint = WINDOWED[as_choice(reading, WINDOWED, "`reading`")]
@@ -262,8 +262,7 @@ def where_they_agree(first, second, agreed, correlation, lift):
             raise Hint("`agreed` holds what one of the methods names; keep the cells that both name.")
         raise Hint("`agreed`: (lead, wave) of `matrix.ranked()[:5]` of both, without the shares; a set has `&`.")
     wanted, by_sample = (
-        np.corrcoef(a.ravel(), b.ravel())[0, 1]
-        for a, b in ((first.matrix.share(), second.matrix.share()), (first.relevance, second.relevance))
+        alike(a, b) for a, b in ((first.matrix.share(), second.matrix.share()), (first.relevance, second.relevance))
     )
     value = as_number(correlation, "`correlation`")
     if abs(value - wanted) > 0.005:

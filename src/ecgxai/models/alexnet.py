@@ -156,15 +156,6 @@ def to_image(x: torch.Tensor) -> np.ndarray:
 
 
 @torch.no_grad()
-def top_classes(model: AlexNet, x: torch.Tensor, count: int = 5) -> list[tuple[str, float]]:
-    """Return the ``count`` most probable classes for x (3, H, W) or (1, 3, H, W): name and softmax probability."""
-    logits = model(x).reshape(-1)
-    if len(logits) != len(model.class_names):
-        raise ValueError(f"x has shape {tuple(x.shape)}; expected one picture, (3, H, W) or (1, 3, H, W).")
-    best = torch.softmax(logits, 0).topk(min(count, len(logits)))
-    return [(model.class_names[i], float(p)) for p, i in zip(best.values, best.indices.tolist(), strict=True)]
-
-
 # Weights ------------------------------------------------------------------------------------------------------------
 
 
