@@ -75,8 +75,8 @@ plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.
 # %% [markdown]
 # ## 4 An explorer
 #
-# The same with controls. Change the recording, the method, its parameters; the picture follows. Above it stand the probability
-# and the line of code that makes the same map. On a page without a running kernel you see a still picture instead.
+# The same with controls. Change the recording, the method, its parameters; the picture follows. Above it stands the probability,
+# below it the line of code that makes the same map. On a page without a running kernel you see a still picture instead.
 
 # %% explorer
 ECGExplorer(model="RBBB", method="integrated_gradients")

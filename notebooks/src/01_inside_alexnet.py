@@ -16,6 +16,7 @@
 # **Before:** notebook 00; Python with PyTorch tensors. No knowledge of neural networks beyond "layers with weights".
 
 # %% imports
+import copy
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -428,6 +429,7 @@ plot_tiles(tiles, notes=notes, bars={label: top_k(net, one, 2) for label, one in
 
 # %% regularisers
 OFF = {"jitter": 0, "blur": 0, "total_variation": 0, "decay": 0, "smooth": 0, "grey": 0}
+fast = copy.deepcopy(net).to(ecgxai.device())  # on a GPU, if there is one
 CHOICES = {
     "none": OFF,
     "jitter": OFF | {"jitter": 24},
@@ -436,7 +438,7 @@ CHOICES = {
     "all": {},
 }
 tried = {
-    label: maximise_activation(net, target=target, steps=32, contrast=1, **options).images[0]
+    label: maximise_activation(fast, target=target, steps=32, contrast=1, **options).images[0]
     for label, options in CHOICES.items()
 }
 plot_tiles(
@@ -480,7 +482,7 @@ plt.show()
 # change afterwards?
 
 # %% strip
-found = maximise_activation(net, target=target, steps=48, contrast=1, keep=5)
+found = maximise_activation(fast, target=target, steps=48, contrast=1, keep=5)
 strip = {f"step {step}": picture for step, picture in zip(found.steps, found.strip[:, 0], strict=True)}
 plot_tiles(strip, columns=5, side=27, bars={label: top_k(net, picture, 2) for label, picture in strip.items()})
 
@@ -501,7 +503,7 @@ plt.show()
 classes = torch.linspace(0, len(net.class_names) - 1, 12).round().int().tolist()
 shown = {}
 for label, options in {"none": OFF, "all": {}}.items():
-    shown[label] = maximise_activation(net, target=classes, steps=32, contrast=1, **options).images
+    shown[label] = maximise_activation(fast, target=classes, steps=32, contrast=1, **options).images
 
 
 def share_of_class(pictures):
@@ -548,7 +550,7 @@ plot_tiles(tiles, columns=6, side=19, notes=notes, title="What raises a class ag
 tiles = {}
 for layer in ("features.1", "features.3", "features.6", "features.8", "features.10"):
     active = feature_maps(net, X, layer).clamp(min=0).mean((0, 2, 3)).topk(3).indices.tolist()
-    liked = maximise_activation(net, layer=layer, channel=active, steps=24).images
+    liked = maximise_activation(fast, layer=layer, channel=active, steps=24).images
     number_of = layer.removeprefix("features.")
     tiles |= {f"{number_of}, no. {channel}": picture for channel, picture in zip(active, liked, strict=True)}
 plot_tiles(tiles, columns=3, side=19, title="Single channels: layer, number")
@@ -598,9 +600,9 @@ print(f"weights in use: {net.source}")
 # %% [markdown]
 # ## Exercises
 #
-# A check follows each; it tells what it makes of your answer. The folder `notebooks/solutions` has this notebook solved.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/01_inside_alexnet.ipynb`.
 #
-# **1. Write code.** Make a filter `edge`, (3, 11, 11), that finds vertical edges of any colour: left half positive, right
+# **1 Write code.** Make a filter `edge`, (3, 11, 11), that finds vertical edges of any colour: left half positive, right
 # half negative, sum zero. Let `edge_map` be its map of scene 1, `X[1]`, made as the first layer makes its maps, without bias
 # and ReLU. Let `closest` be the channel of `features.0` whose map correlates most with it, in magnitude.
 
@@ -620,7 +622,7 @@ plot_tiles({"my edges": edge_map, f"channel {closest}": theirs[closest]}, side=3
 check.own_filter(edge, edge_map, closest, picture=X[1], net=net)
 
 # %% [markdown]
-# **2. Predict, then look.** Shift a picture to the right by 8 pixels, the stride of `features.4`: do the maps of that layer
+# **2 Predict, then look.** Shift a picture to the right by 8 pixels, the stride of `features.4`: do the maps of that layer
 # stay the `"same"`, are they `"moved"` by a whole number of places, or `"changed"`? And by 4 pixels? Write `predicted`, such as
 # `{8: "same", 4: "same"}`, before you compute anything.
 #
@@ -643,7 +645,7 @@ for pixels, places in ((8, 1), (4, 0)):
 check.shifted_maps(predicted, difference, picture=X[1], net=net)
 
 # %% [markdown]
-# **3. Find the bug.** A colleague's receptive field of `features.11` is far smaller than that of section 3. Mend the
+# **3 Find the bug.** A colleague's receptive field of `features.11` is far smaller than that of section 3. Mend the
 # function, under the name `mended`; it must be right for other layers, too.
 
 
@@ -678,7 +680,7 @@ print(f"mended: {mended(net.features[:12])} pixels")
 check.mended_field(mended, net=net)
 
 # %% [markdown]
-# **4. Interpret.** Synthesise the class `target` twice, in 32 steps: `made[0]` with `contrast=0`, which maximises the plain
+# **4 Interpret.** Synthesise the class `target` twice, in 32 steps: `made[0]` with `contrast=0`, which maximises the plain
 # logit, and `made[1]` with `contrast=1`, its log odds. Which contrast, 0 or 1, reaches the `higher_logit`, and which the
 # `higher_odds`? (The log odds are $f_c - \log \sum_{k \neq c} e^{f_k}$.) And `because` of what do the two objectives lead to
 # different pictures?
@@ -704,7 +706,7 @@ higher_logit, higher_odds, because = max(logit, key=logit.get), max(odds, key=od
 check.logit_or_odds(made, higher_logit, higher_odds, because, net=net, target=target)
 
 # %% [markdown]
-# **5. Write code.** A picture that shows what a *class* looks like should convince another network, too. The course has
+# **5 Write code.** A picture that shows what a *class* looks like should convince another network, too. The course has
 # a second one, trained on its own: `ecgxai.load_alexnet("clever hans")` (notebook 05 says what is wrong with it).
 # Synthesise all twelve classes of `ecgxai.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without
 # regularisers, options `OFF`, and `pictures["all"]` with them. How many of each does the first network recognise, how many the

@@ -31,7 +31,8 @@ import ecgxai
 from ecgxai.checks import notebook_02 as check
 from ecgxai.images.io import load_photograph
 from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, normalise, preprocess, top_classes
+from ecgxai.models.alexnet import load_alexnet, normalise, preprocess
+from ecgxai.models.inspect import top_k
 from ecgxai.paths import checkout
 from ecgxai.plotting import percent, plot_image_grid, plot_matrix, plot_tiles
 
@@ -47,7 +48,7 @@ network = load_alexnet("embedded")
 x = preprocess(scene.image)
 masks = {thing.label: thing.mask for thing in scene.objects}
 cat, car = (network.class_names.index(name) for name in ("cat", "car"))
-print("the network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_classes(network, x, 3)))
+print("the network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_k(network, x, 3)))
 print("they cover      ", ", ".join(f"{name} {percent(mask.mean())}" for name, mask in masks.items()))
 caption = "the scene, its objects outlined"
 plot_tiles({caption: scene.image}, masks={caption: masks["cat"] | masks["car"]}, side=54)
@@ -60,7 +61,7 @@ plot_tiles({caption: scene.image}, masks={caption: masks["cat"] | masks["car"]},
 photo = load_photograph("china")
 photo_network = load_alexnet("auto")
 photo_x = preprocess(photo)
-print("the network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_classes(photo_network, photo_x, 3)))
+print("the network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_k(photo_network, photo_x, 3)))
 
 # %% [markdown]
 # ## 2 The gradient
@@ -211,7 +212,7 @@ some = (
     "deconvnet",
     "grad_cam",
 )
-photo_class, probability = top_classes(photo_network, photo_x, 1)[0]
+photo_class, probability = top_k(photo_network, photo_x, 1)[0]
 plot_image_grid(
     photo_x,
     {title(name): ecgxai.attribute(photo_network, photo_x, name, **FEWER.get(name, {})) for name in some},
@@ -526,7 +527,7 @@ for name, baseline in baselines.items():
     relevance = ecgxai.attribute(network, x, "integrated_gradients", target=cat, baseline=baseline, steps=64)
     by_baseline[name] = relevance
     notes[name] = f"{percent(share(relevance, masks['cat']))} on the cat"
-    seen, p = top_classes(network, baseline, 1)[0]
+    seen, p = top_k(network, baseline, 1)[0]
     with torch.no_grad():
         gained = float(network(x)[cat] - network(baseline)[cat])
     missing = abs(float(relevance.sum()) - gained) / abs(gained)
@@ -714,9 +715,9 @@ explorer
 # %% [markdown]
 # ## Exercises
 #
-# A check follows each.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/02_gradients_and_saliency.ipynb`.
 #
-# **1. Predict, then look.** What is SmoothGrad with σ = 0 and 50 samples? And VarGrad? And integrated gradients with the
+# **1 Predict, then look.** What is SmoothGrad with σ = 0 and 50 samples? And VarGrad? And integrated gradients with the
 # picture itself as the baseline? Write `predicted`, a dict with the keys `"smoothgrad"`, `"vargrad"` and `"integrated_gradients"`;
 # each value is `"gradient"`, `"gradient_x_input"` or `"zero"`. Only then compute the three for the cat: `maps_of`, with
 # the same keys.
@@ -736,7 +737,7 @@ for name in ("vargrad", "integrated_gradients"):
 check.still(predicted, maps_of, network=network, x=x, target=cat)
 
 # %% [markdown]
-# **2. Find the bug.** A colleague's integrated gradients gives a plausible map from a black baseline. Which test of section 7
+# **2 Find the bug.** A colleague's integrated gradients gives a plausible map from a black baseline. Which test of section 7
 # shows that it's wrong? Apply it, then mend the function, under the name `mended`, with the same arguments.
 
 
@@ -772,7 +773,7 @@ print(f"mended {float(mended(network, x, cat, black).sum()):.2f}")
 check.mended_path(mended)
 
 # %% [markdown]
-# **3. Write code.** Grad-CAM needs no last layer: with `layer="features.4"` it works on the maps of that one. Take the ReLU after each of the five
+# **3 Write code.** Grad-CAM needs no last layer: with `layer="features.4"` it works on the maps of that one. Take the ReLU after each of the five
 # convolutions (`features.1`, `.4`, `.7`, `.9`, `.11`), ask the 24 questions of section 4, and let `correct` say for each of these
 # names how many of the 24 are answered rightly.
 
@@ -791,7 +792,7 @@ for name in ("features.1", "features.4", "features.7", "features.9", "features.1
 check.grad_cam_by_layer(correct, network=network, scenes=SCENES)
 
 # %% [markdown]
-# **4. Test, then interpret.** Under a guided backpropagation map somebody writes: "the network recognises the cat by its ears
+# **4 Test, then interpret.** Under a guided backpropagation map somebody writes: "the network recognises the cat by its ears
 # and whiskers". Make a network that has *forgotten the classes*: `forgetful`, a `deepcopy` of `network` with new random weights in
 # `classifier[6]`. Let `correlations` hold, for `"guided_backprop"` and two methods of your choice, the correlation of the maps of
 # the cat before and after (`correlation` of section 4). Which `statement` may be made of a map that stays nearly the same?
@@ -807,7 +808,7 @@ from copy import deepcopy
 forgetful = deepcopy(network)
 torch.manual_seed(1)
 nn.init.normal_(forgetful.classifier[6].weight, std=float(network.classifier[6].weight.detach().std()))
-print("the new network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_classes(forgetful, x, 2)))
+print("the new network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_k(forgetful, x, 2)))
 correlations = {}
 for name in ("guided_backprop", "deconvnet", "integrated_gradients", "grad_cam"):
     before, after = (ecgxai.attribute(net, x, name, target=cat, **FEWER.get(name, {})) for net in (network, forgetful))
@@ -820,7 +821,7 @@ statement = "B"
 check.forgetful_network(forgetful, correlations, statement, network=network, x=x, target=cat)
 
 # %% [markdown]
-# **5. Design an experiment.** Which σ of SmoothGrad puts most positive relevance on the explained object? With 8 samples, let
+# **5 Design an experiment.** Which σ of SmoothGrad puts most positive relevance on the explained object? With 8 samples, let
 # `tried` hold for each σ of your choice the mean share on the first object of the twelve `SCENES`, and `best` the σ with the
 # largest. Would you report that share? Measure `fresh`, that of `best` on twelve other scenes, `make_scene(800 + i, objects=2)`.
 

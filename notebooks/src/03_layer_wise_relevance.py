@@ -630,9 +630,9 @@ for name in ("ε everywhere", "z⁺ everywhere", "dense ε, γ, z-box"):
 # %% [markdown]
 # ## Exercises
 #
-# A check follows each.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/03_layer_wise_relevance.ipynb`.
 #
-# **1. Write code.** Give the 25 lines a rule for the pixels: `flat_map`, (3, 224, 224), is the map of the scene's object with
+# **1 Write code.** Give the 25 lines a rule for the pixels: `flat_map`, (3, 224, 224), is the map of the scene's object with
 # ε = 0.1 in all layers but the first, and the flat rule there. Do without `input_rule`.
 
 # %% exercise 1 tags=["solution"] answers=["flat_map"]
@@ -651,7 +651,7 @@ print(f"largest difference: {float((flat_map - flat).abs().max() / flat.abs().ma
 check.flat_pixels(flat_map, net=net, x=x, target=target)
 
 # %% [markdown]
-# **2. Predict, then look.** What happens to $\sum |R|$ over the pixels as α grows from 1 to 5? Is it `"constant"`, `"linear"` in α, or
+# **2 Predict, then look.** What happens to $\sum |R|$ over the pixels as α grows from 1 to 5? Is it `"constant"`, `"linear"` in α, or
 # `"faster"` than linear? Write `predicted`. Then measure: `ratios`, five numbers, is the sum of $|R|$ by `"lrp_alpha_beta"` on the
 # twin without biases, divided by the twin's logit, for the scene's object.
 
@@ -670,7 +670,7 @@ for alpha in range(1, 6):
 check.growth_with_alpha(predicted, ratios, twin=twin, x=x, target=target)
 
 # %% [markdown]
-# **3. Find the bug.** A colleague's ε-rule gives a wild map on some pictures, and a fine one on others. One layer shows why. Mend the
+# **3 Find the bug.** A colleague's ε-rule gives a wild map on some pictures, and a fine one on others. One layer shows why. Mend the
 # function, under the name `repaired`, with the same arguments; it must work for a $z_k$ of zero, too.
 
 
@@ -703,7 +703,7 @@ for epsilon in (0.01, 0.1, 0.12, 1.0):
 check.repaired_epsilon(repaired)
 
 # %% [markdown]
-# **4. Interpret.** Let `lowest` be the number of the class with the lowest logit of the scene, and explain it by both rules:
+# **4 Interpret.** Let `lowest` be the number of the class with the lowest logit of the scene, and explain it by both rules:
 # `maps`, with the keys `"lrp_z"` and `"lrp_zplus"`. Look at the signs. The z⁺ map is blue, for it starts with a negative logit. What
 # do its bluest pixels mean? Write the letter as `statement`. Which of the two maps would you show to someone who asks "why
 # not this class?"
@@ -730,7 +730,7 @@ statement = "B"
 check.negative_logit(lowest, maps, statement, net=net, x=x)
 
 # %% [markdown]
-# **5. Write code.** On the twin without biases, explain the class with the highest logit against the runner-up alone: start with
+# **5 Write code.** On the twin without biases, explain the class with the highest logit against the runner-up alone: start with
 # $R_c = f_c$ and $R_{\text{runner-up}} = -f_{\text{runner-up}}$, all else zero. `against` is the map, made by `lrp` of section 2
 # with ε = 10⁻⁹, and `wanted` the number that its sum should come close to.
 

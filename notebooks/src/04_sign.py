@@ -32,7 +32,8 @@ from ecgxai.comparison import title_of
 from ecgxai.ecg.delineation import delineate
 from ecgxai.images.io import load_photograph, photographs
 from ecgxai.images.scenes import drawings, make_scene
-from ecgxai.models.alexnet import MEAN, STD, load_alexnet, preprocess, top_classes
+from ecgxai.models.alexnet import MEAN, STD, load_alexnet, preprocess
+from ecgxai.models.inspect import top_k
 from ecgxai.plotting import number, percent, plot_ecg, plot_grid, plot_image_grid, plot_matrix, plot_tiles
 
 # %% [markdown]
@@ -62,7 +63,7 @@ rooster = torch.tensor(ink[..., 0] > 0.5)
 network = load_alexnet("embedded")
 c = network.class_names.index("rooster")
 for name, image in {"black on white": black, "white on black": white}.items():
-    best, probability = top_classes(network, preprocess(image), 1)[0]
+    best, probability = top_k(network, preprocess(image), 1)[0]
     print(f"{name}: the network says {best}, {percent(probability)}")
 
 # %% [markdown]
@@ -282,7 +283,7 @@ side_by_side(scene.image, maps, "The logit of the rooster", scene.objects[0].mas
 photo_network = load_alexnet("auto")
 photo = load_photograph(next(name for name in ("camera", "grace_hopper") if name in photographs()))
 seen = preprocess(photo)
-name, probability = top_classes(photo_network, seen, 1)[0]
+name, probability = top_k(photo_network, seen, 1)[0]
 print(f"most probable: {name}, {percent(probability)}")
 dark = grey(0.25).view(3, 1, 1) > seen
 maps = {
@@ -776,8 +777,7 @@ ecg_explorer
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell, and below it a check that says what is right or gives a hint. Solutions are in
-# `solutions/04_sign.ipynb`.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/04_sign.ipynb`.
 #
 # **1 Write code.** One μ means a different grey in each colour (section 1). Write `sign_at(x, level)`, whose threshold
 # is the same grey, from 0 to 1, in all three. For which share of the scenes' values does the sign differ between
@@ -840,15 +840,15 @@ print(f"correlation with gradient × SIGN: {correlation(wrong, correct):.2f}")
 
 # %% exercise 3 tags=["solution"] answers=["mended"]
 # Exercise 3: mended(network, x, target), shaped like x. To see what the colleague explains, ask the network about the
-# picture that it was shown: top_classes(network, ..., 2).
+# picture that it was shown: top_k(network, ..., 2).
 def mended(network, x, target):
     """Gradient × SIGN: the gradient at x, multiplied afterwards."""
     x = x.clone().requires_grad_()
     return torch.where(x >= 0, 1.0, -1.0) * torch.autograd.grad(network(x)[target], x)[0]
 
 
-print("the picture:   ", top_classes(network, x, 2))
-print("what was shown:", top_classes(network, torch.where(x >= 0, 1.0, -1.0), 2))
+print("the picture:   ", top_k(network, x, 2))
+print("what was shown:", top_k(network, torch.where(x >= 0, 1.0, -1.0), 2))
 # The sign replaces the input before the network sees it: the gradient is taken at a picture of eight colours, and that
 # picture is what the map explains.
 

@@ -41,7 +41,8 @@ from ecgxai.ecg.leads import LEADS
 from ecgxai.ecg.noise import add_test_pulses
 from ecgxai.ecg.simulate import simulate_batch
 from ecgxai.images.scenes import CLASSES, SHORTCUT_CLASS, make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess, top_classes
+from ecgxai.models.alexnet import load_alexnet, preprocess
+from ecgxai.models.inspect import top_k
 from ecgxai.paths import checkout
 from ecgxai.plotting import (
     number,
@@ -279,7 +280,7 @@ plt.show()
 print(f"{'area under the curve':26s}{'deletion':24s}insertion")
 for name, pair in curves.items():
     print(f"{name:26s}" + "".join(f"{evaluation.bootstrap(curve.auc)!s:24s}" for curve in pair))
-name, probability = top_classes(alexnet, torch.zeros(3, 224, 224), 1)[0]
+name, probability = top_k(alexnet, torch.zeros(3, 224, 224), 1)[0]
 print(f"\nthe picture that is nothing but mean colour: {name}, {percent(probability)}")
 
 # %% [markdown]
@@ -910,8 +911,7 @@ plt.show()
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell, and below it a check that says what is right or gives a hint. Solutions are in
-# `solutions/05_can_you_trust_it.ipynb`.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/05_can_you_trust_it.ipynb`.
 #
 # **1 Write code.** Write the relevance mass yourself, `my_mass(relevance, mask)`, in two lines: one number for each of
 # the N maps. Then change one word to make it the share of the *absolute* relevance. For which methods does the choice

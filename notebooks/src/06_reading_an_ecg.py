@@ -246,8 +246,7 @@ plot_ecg(
 # %% [markdown]
 # ## Exercises
 #
-# Each has a cell, and below it a check that says what is right or gives a hint. Solutions are in
-# `solutions/06_reading_an_ecg.ipynb`.
+# Each cell holds the names that its check asks for. Solutions are in `solutions/06_reading_an_ecg.ipynb`.
 #
 # **1 Write code.** Write `augmented(lead_i, lead_iii)`, a function that returns aVR, aVL and aVF, as a dict, from I and
 # *III* instead of I and II. Try it on the recording.

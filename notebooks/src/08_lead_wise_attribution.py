@@ -220,8 +220,8 @@ plt.show()
 # calls *no ECG at all* pathological: the flat line is not a neutral baseline. The published RBBB model gives it 0.84.
 
 # %% reselected target
-fixed = ecgxai.attribute(model, x, "integrated_gradients", target=1)
-flawed = ecgxai.attribute(model, x, "integrated_gradients", target=1, reselect_target=True)
+fixed = ecgxai.attribute(model, x, "integrated_gradients", target=1, steps=150)
+flawed = ecgxai.attribute(model, x, "integrated_gradients", target=1, steps=150, reselect_target=True)
 agreement = torch.corrcoef(torch.stack([fixed.flatten(), flawed.flatten()]))[0, 1]
 print(f"correlation of the two maps: {float(agreement):.2f}")
 print(f"sum, fixed class:      {float(fixed.sum()):7.2f}")
@@ -234,16 +234,16 @@ plot_grid(
 )
 
 # %% [markdown]
-# [Completeness](../GLOSSARY.md#completeness) tells them apart: the sum of the correct map is the difference of the two logits, up to the error of 50 steps,
-# and the flawed one misses it as soon as the class changes on the way. On the published models and recordings the two maps correlate by -0.87 (AV
-# block, 03509) and -0.53 (LBBB, 14493): they say the opposite. The course's tests reproduce the published maps with
+# [Completeness](../GLOSSARY.md#completeness) tells them apart: the sum of the correct map is the difference of the two logits, up to the error of 150 steps,
+# and the flawed one misses it as soon as the class changes on the way. On the published models and recordings the two maps correlate by −0.87 (AV
+# block, 03509) and −0.53 (LBBB, 14493): they say the opposite. The course's tests reproduce the published maps with
 # `reselect_target=True`, and nothing else.
 
 # %% [markdown]
 # ## 7 Explore
 #
 # Choose a recording, a model, a method. The sliders below the first block belong to the chosen method: they are made from
-# its row in `METHODS`. The line above the picture holds the call that makes the map.
+# its row in `METHODS`. Below the picture stands the call that makes the map.
 
 # %% explorer
 from ecgxai.explorers import ECGExplorer, MethodGrid
