@@ -123,13 +123,13 @@ $(VENV)/.audit: requirements-audit.txt $(STAMP)
 	$(BIN)/python -m pip install -q -r requirements-audit.txt -c constraints.txt -c $(VENV)/torch.txt
 	@touch $@
 
-# The tests with the newest version of everything but the linters, which know new complaints with every version, and
-# signxai2, whose version 0.5.0 notebook 04 examines.
+# The tests with the newest version of everything but the linters, which know new complaints with every version,
+# signxai2, whose version 0.5.0 notebook 04 examines, and zennit, see pyproject.toml.
 unpinned:
 	$(PYTHON) -m venv .venv-unpinned
 	$(UNPINNED)/python -m pip install -q $(TORCH)
-	sed -e '/^torch==/d' -e '/^signxai2==/d' -e '/^ruff==/b' -e '/^mypy==/b' -e 's/==.*//' requirements.txt requirements-dev.txt \
-		> .venv-unpinned/requirements.txt
+	sed -E -e '/^(torch|signxai2)==/d' -e '/^(ruff|mypy|zennit)==/b' -e 's/==.*//' \
+		requirements.txt requirements-dev.txt > .venv-unpinned/requirements.txt
 	$(UNPINNED)/python -m pip install -q -r .venv-unpinned/requirements.txt
 	$(UNPINNED)/python -m pip install -q -e . $(SIGNXAI2) --no-deps --no-build-isolation
 	$(UNPINNED)/python -m pip freeze > .venv-unpinned/.installed
