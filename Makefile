@@ -111,7 +111,7 @@ constraints:
 #   pip install --require-hashes -r requirements.lock
 # installs what the course imports and nothing else, or stops. It holds PyTorch from PyPI, with CUDA.
 lock: $(VENV)/.audit
-	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --python-version 3.11.7 \
+	$(BIN)/uv pip compile -q --generate-hashes --no-annotate --python-version 3.11.2 \
 		--python-platform x86_64-manylinux_2_28 --custom-compile-command "make lock" -c constraints.txt -o requirements.lock requirements.txt
 
 # Has any pinned version a known vulnerability? Asks PyPI's advisory service, so it needs a network.
