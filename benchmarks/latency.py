@@ -38,10 +38,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "tools"))
 from browser import (
     PATIENCE,
     browser,
-    chromium,
     close_notebook,
     control,
     jupyter_lab,
+    missing,
     open_notebook,
     run_cells,
     watch,
@@ -453,8 +453,8 @@ def main() -> None:
     if options.table:
         print(table(json.loads(RESULT.read_text())))
         return
-    if chromium() is None:
-        sys.exit("no Chromium or Chrome found; on Debian: apt-get install chromium")
+    if missing():
+        sys.exit(missing())
     wanted = [text.casefold() for text in options.rows or [""]]
     rows = [row for row in ROWS if row.kind == "naive" or any(text in row.name.casefold() for text in wanted)]
     if options.rows and len(rows) == 1:

@@ -50,10 +50,10 @@ def patient(monkeypatch):
 @pytest.fixture(scope="module")
 def running():
     """A headless Chromium; the test skips where there is none."""
-    from browser import browser, chromium
+    from browser import browser, missing
 
-    if chromium() is None:
-        pytest.skip("no Chromium or Chrome here (apt-get install chromium)")
+    if missing():
+        pytest.skip(missing())
     with browser() as started:
         yield started
 

@@ -7,7 +7,6 @@ import pytest
 from PIL import Image
 
 from browser import (
-    chromium,
     close_notebook,
     jupyter_lab,
     open_notebook,
@@ -22,8 +21,9 @@ from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.canvas import LARGEST, ECGCanvas
 from ecgxai.plotting.relevance import Scale, pool_signed_max
 from ecgxai.plotting.style import RELEVANCE
+from figures import needs_browser
 
-pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium or Chrome here (apt-get install chromium)")
+pytestmark = needs_browser
 
 FS, SAMPLES, BLOCK = 500, 2000, 250
 RNG = np.random.default_rng(8)

@@ -15,7 +15,6 @@ from PIL import Image
 
 import ecgxai.explorers
 from browser import (
-    chromium,
     close_notebook,
     control,
     jupyter_lab,
@@ -27,6 +26,7 @@ from browser import (
 )
 from ecgxai.explorers import HeartVector
 from ecgxai.explorers.base import Explorer
+from figures import needs_browser
 from notebook_rules import ROOT, WIDGET, problems, texts
 from notebooks import WITH_ALT
 
@@ -47,8 +47,6 @@ CONTROLS = {
 }
 
 SHOWN = re.compile(rf"^(?:\w+ = )?({'|'.join(CONTROLS)})\(", re.MULTILINE)
-
-in_browser = pytest.mark.skipif(chromium() is None, reason="no Chromium or Chrome here (apt-get install chromium)")
 
 
 # Cells ---------------------------------------------------------------------------------------------------------------
@@ -166,7 +164,7 @@ def live(running, lab):
     close_notebook(page)
 
 
-@in_browser
+@needs_browser
 @pytest.mark.parametrize("cell", EXPLORERS)
 def test_a_choice_and_a_slider_change_the_picture(live, cell):
     page, shown = live
@@ -203,7 +201,7 @@ OVERFLOWING = """(area) => {
 }"""
 
 
-@in_browser
+@needs_browser
 @pytest.mark.parametrize("width", [1000, 700])
 def test_nothing_scrolls_sideways(live, width):
     page, shown = live
@@ -229,14 +227,14 @@ def still_picture(page):
     return image
 
 
-@in_browser
+@needs_browser
 def test_an_untrusted_page_shows_the_still_picture(running, lab):
     page = open_notebook(running, *lab[1:], "still.ipynb")
     still_picture(page)
     close_notebook(page)
 
 
-@in_browser
+@needs_browser
 @pytest.mark.parametrize("template", [None, WITH_ALT])
 def test_the_html_of_a_learners_notebook_shows_the_still_picture(running, lab, template):
     """By nbconvert as it is, and as ``make course`` calls it, with words for those who cannot see."""

@@ -10,7 +10,7 @@ from matplotlib.patches import Circle, Rectangle
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from browser import chromium, open_page, put, settle, show_canvas, state_of
+from browser import open_page, put, settle, show_canvas, state_of
 from ecgxai.attribution import share_out
 from ecgxai.attribution.lrp import RULES
 from ecgxai.ecg.simulate import heart_beat, simulate_ecg
@@ -22,6 +22,7 @@ from ecgxai.plotting.heart import plot_heartbeat
 from ecgxai.plotting.rule import plot_rule
 from ecgxai.plotting.sheet import Sheet
 from ecgxai.report import explain_ecg, plot_explanation
+from figures import needs_browser
 
 MOVE, LINE, CLOSE = 1, 2, 79  # matplotlib's path codes
 
@@ -157,7 +158,6 @@ def test_one_bundle_holds_the_view_and_its_static_twin(sheet):
 
 # --- In headless Chromium ---------------------------------------------------------------------------------
 
-needs_browser = pytest.mark.skipif(chromium() is None, reason="no Chromium or Chrome here (apt-get install chromium)")
 RNG = np.random.default_rng(3)
 
 

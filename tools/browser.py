@@ -11,9 +11,11 @@ import time
 import urllib.request
 from base64 import b64encode
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import nbformat
+import playwright
 from playwright.sync_api import Locator, Page, sync_playwright
 
 from ecgxai.explorers import live
@@ -63,6 +65,17 @@ window.ready = true;
 def chromium() -> str | None:
     """Return the path of an installed Chromium or Chrome, or None."""
     return next((path for path in map(shutil.which, NAMES) if path), None)
+
+
+@cache
+def missing() -> str:
+    """Return what this machine lacks for a browser under test, and the remedy; "" where all is there."""
+    if chromium() is None:
+        return "no Chromium or Chrome here (apt-get install chromium)"
+    node = Path(playwright.__file__).parent / "driver" / ("node.exe" if os.name == "nt" else "node")
+    done = subprocess.run([node, "--version"], capture_output=True, text=True)
+    remedy = " (apt-get install libatomic1)" * ("libatomic" in done.stderr)
+    return f"Playwright's driver does not start: {done.stderr.strip()[-200:]}{remedy}" if done.returncode else ""
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from browser import browser, chromium, close_notebook, jupyter_lab, open_notebook, run_cells, settle, write_notebook
+from browser import browser, close_notebook, jupyter_lab, missing, open_notebook, run_cells, settle, write_notebook
 from ecgxai.plotting.sheet import png
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,8 +38,8 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=1000, help="pixels of the notebook's column (%(default)d)")
     parser.add_argument("--out", type=Path, default=ROOT / "plots" / "gallery" / "explorers")
     options = parser.parse_args()
-    if chromium() is None:
-        print("no Chromium or Chrome found; on Debian: apt-get install chromium", file=sys.stderr)
+    if missing():
+        print(missing(), file=sys.stderr)
         return 1
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, browser() as running:
