@@ -5,10 +5,6 @@ import datetime
 import pytest
 import traitlets
 
-from browser import missing
-
-needs_browser = pytest.mark.skipif(bool(missing()), reason=missing() or "all is there")
-
 
 def drawn(explorer) -> tuple:
     """Return what the canvas of an explorer has been given to draw."""

@@ -21,9 +21,6 @@ from ecgxai.ecg.leads import LEADS
 from ecgxai.explorers.canvas import LARGEST, ECGCanvas
 from ecgxai.plotting.relevance import Scale, pool_signed_max
 from ecgxai.plotting.style import RELEVANCE
-from figures import needs_browser
-
-pytestmark = needs_browser
 
 FS, SAMPLES, BLOCK = 500, 2000, 250
 RNG = np.random.default_rng(8)

@@ -26,7 +26,6 @@ from browser import (
 )
 from ecgxai.explorers import HeartVector
 from ecgxai.explorers.base import Explorer
-from figures import needs_browser
 from notebook_rules import ROOT, WIDGET, problems, texts
 from notebooks import WITH_ALT
 
@@ -125,7 +124,7 @@ def test_every_explorer_is_tried():
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def lab(running, tmp_path_factory):
     """A folder that JupyterLab serves, without downloaded data, and its address and token."""
     folder = tmp_path_factory.mktemp("lab")
     (folder / "data").mkdir()
@@ -164,7 +163,6 @@ def live(running, lab):
     close_notebook(page)
 
 
-@needs_browser
 @pytest.mark.parametrize("cell", EXPLORERS)
 def test_a_choice_and_a_slider_change_the_picture(live, cell):
     page, shown = live
@@ -201,7 +199,6 @@ OVERFLOWING = """(area) => {
 }"""
 
 
-@needs_browser
 @pytest.mark.parametrize("width", [1000, 700])
 def test_nothing_scrolls_sideways(live, width):
     page, shown = live
@@ -227,14 +224,12 @@ def still_picture(page):
     return image
 
 
-@needs_browser
 def test_an_untrusted_page_shows_the_still_picture(running, lab):
     page = open_notebook(running, *lab[1:], "still.ipynb")
     still_picture(page)
     close_notebook(page)
 
 
-@needs_browser
 @pytest.mark.parametrize("template", [None, WITH_ALT])
 def test_the_html_of_a_learners_notebook_shows_the_still_picture(running, lab, template):
     """By nbconvert as it is, and as ``make course`` calls it, with words for those who cannot see."""

@@ -22,7 +22,6 @@ from ecgxai.plotting.heart import plot_heartbeat
 from ecgxai.plotting.rule import plot_rule
 from ecgxai.plotting.sheet import Sheet
 from ecgxai.report import explain_ecg, plot_explanation
-from figures import needs_browser
 
 MOVE, LINE, CLOSE = 1, 2, 79  # matplotlib's path codes
 
@@ -204,7 +203,6 @@ def shown(page):
     return np.asarray(Image.open(io.BytesIO(page.locator("canvas").screenshot())).convert("RGB")).astype(int)
 
 
-@needs_browser
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_browser_draws_what_matplotlib_draws(page, name):
     """Letters differ by less than a pixel of hinting: means over 4 x 4 pixels are compared as well."""
@@ -220,7 +218,6 @@ def test_the_browser_draws_what_matplotlib_draws(page, name):
     assert (np.abs(coarse).max(-1) > 64).mean() < 0.01
 
 
-@needs_browser
 @pytest.mark.parametrize("width", [1000, 700, 320])
 def test_it_is_as_wide_as_the_column_and_no_wider_than_the_figure(page, width):
     page.set_viewport_size({"width": width, "height": 900})
@@ -236,7 +233,6 @@ def test_it_is_as_wide_as_the_column_and_no_wider_than_the_figure(page, width):
     assert page.locator("canvas").evaluate("(one) => one.width") == int(full[0])
 
 
-@needs_browser
 def test_it_follows_the_figure_and_can_be_read_aloud(page):
     canvas = FigureCanvas(plot_heartbeat(heart_beat("LBBB")))
     show_canvas(page, canvas)
@@ -258,7 +254,6 @@ def test_it_follows_the_figure_and_can_be_read_aloud(page):
     assert page.evaluate("Object.values(window.model.handlers).every((list) => list.length === 0)")
 
 
-@needs_browser
 def test_a_wider_font_stays_within_the_measured_width(page, sheet):
     sheet.text(0, 12, "mmmmmmmmmm", 7.2)
     canvas = FigureCanvas(sheet.figure)
@@ -272,7 +267,6 @@ def test_a_wider_font_stays_within_the_measured_width(page, sheet):
     assert dark[-1] <= 10 + width
 
 
-@needs_browser
 def test_a_screen_of_high_resolution_gets_all_its_pixels(running):
     page = open_page(running, width=700, ratio=2, name="figure_canvas")
     show_canvas(page, FigureCanvas(rule()))

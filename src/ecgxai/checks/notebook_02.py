@@ -10,8 +10,9 @@ from torch.nn import functional
 import ecgxai
 from ecgxai.checks import core
 from ecgxai.checks import quiz as quizzes
-from ecgxai.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, same_weights
+from ecgxai.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise, same_weights
 from ecgxai.checks.quiz import Option, Question
+from ecgxai.evaluation import relevance_mass
 from ecgxai.images.scenes import make_scene
 from ecgxai.models.alexnet import load_alexnet, preprocess
 from ecgxai.plotting import percent
@@ -150,8 +151,7 @@ def forgetful_network(forgetful, correlations, statement, network, x, target):
     if max(map(abs, values.values())) > 1.0001:
         raise Hint("A correlation lies between -1 and 1.")
     pair = [ecgxai.attribute(one, x, "guided_backprop", target=target) for one in (network, forgetful)]
-    pair = torch.stack([one.sum(0).flatten().cpu() for one in pair])
-    if abs(values["guided_backprop"] - float(torch.corrcoef(pair)[0, 1])) > 0.05:
+    if abs(values["guided_backprop"] - alike(*(one.sum(0).cpu() for one in pair))) > 0.05:
         raise Hint("guided_backprop: correlate the maps of `network` and `forgetful`, same picture, same class 'cat'.")
     letter = as_choice(statement, "ABC", "`statement`")
     if letter == "A":
@@ -195,9 +195,7 @@ def share_on_first(network, scenes, noise: float) -> float:
     batch = torch.stack([preprocess(scene.image) for scene in scenes])
     target = torch.tensor([thing.index for thing in things])
     maps = ecgxai.attribute(network, batch, "smoothgrad", target, samples=8, noise=noise, progress=False)
-    positive = maps.sum(1).clamp(min=0).cpu()
-    masks = torch.from_numpy(np.stack([thing.mask for thing in things]))
-    return float(((positive * masks).sum((1, 2)) / positive.sum((1, 2))).mean())
+    return float(relevance_mass(maps, np.stack([thing.mask for thing in things])).mean())
 
 
 QUESTIONS = [

@@ -117,7 +117,6 @@ class FigureView extends View {
     this.root = element("canvas", "ecgxai-figure", { role: "img" });
     this.on(["drawing", "alt", ...Object.keys(BUFFERS)], () => { this.drawing = null; });
     host.append(this.root);
-    this.drawNow();
   }
 
   drawNow() {
