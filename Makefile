@@ -31,7 +31,7 @@ help:
 	@echo "make clean      remove build/, plots of runs and caches; 'rm -r $(VENV)' removes the installation"
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python, TORCH='torch==2.13.0 --index-url URL' the build of PyTorch,"
-	@echo "NB='06 07' the notebooks. Real recordings and weights: $(BIN)/python -m ecgxai download all"
+	@echo "NB='06 07' the notebooks. Real recordings and weights: $(BIN)/python -m leadwise download all"
 
 course: $(STAMP) data
 	$(NOTEBOOKS) run $(NB) --variant exercises
@@ -63,7 +63,7 @@ types: $(STAMP)
 
 # Which lines no test runs: a table, and pages in build/coverage.
 coverage: $(STAMP) data
-	$(BIN)/python -m pytest --cov=ecgxai --cov-report=term-missing:skip-covered --cov-report=html:build/coverage
+	$(BIN)/python -m pytest --cov=leadwise --cov-report=term-missing:skip-covered --cov-report=html:build/coverage
 
 book: $(VENV)/.book
 	$(BIN)/python tools/book.py
@@ -79,8 +79,8 @@ $(VENV)/.book: requirements-book.txt $(STAMP)
 # A mirror (a folder with the files, for a lecture room without a network) is used without being asked for. It need not
 # hold everything: exit status 1 says that something is missing, and the notebooks say what they use instead.
 data: $(STAMP)
-ifneq ($(ECGXAI_MIRROR),)
-	$(BIN)/python -m ecgxai download --offline ecg-models ecgs || test $$? = 1
+ifneq ($(LEADWISE_MIRROR),)
+	$(BIN)/python -m leadwise download --offline ecg-models ecgs || test $$? = 1
 endif
 
 # torch comes first and alone, so that TORCH may name another version or, by --index-url, another build of it. What
@@ -104,7 +104,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 # `make constraints VENV=that_environment` writes what came with them.
 constraints:
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
-		| grep -v -i -E '^(pip|torch|torchvision|numpy|triton|nvidia-.*|cuda-.*|ecgxai)(==| @)'; } > constraints.new
+		| grep -v -i -E '^(pip|torch|torchvision|numpy|triton|nvidia-.*|cuda-.*|leadwise)(==| @)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 # requirements.lock: every package with the hashes of its files, for Linux and the Python of the tests.

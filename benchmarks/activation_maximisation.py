@@ -14,8 +14,8 @@ import time
 
 import torch
 
-from ecgxai.models.alexnet import load_alexnet
-from ecgxai.models.inspect import CHUNK, maximise_activation
+from leadwise.models.alexnet import load_alexnet
+from leadwise.models.inspect import CHUNK, maximise_activation
 
 
 def plain(net, x) -> None:

@@ -24,8 +24,8 @@ def run(records: int, method: str) -> dict:
     """Explain so many simulated patients in this process; return its peak memory and what it found."""
     import torch
 
-    from ecgxai import load_ecg_model, simulate_ecg
-    from ecgxai.semantics import WAVES, explain_cohort
+    from leadwise import load_ecg_model, simulate_ecg
+    from leadwise.semantics import WAVES, explain_cohort
 
     torch.set_num_threads(1)
     start = time.perf_counter()

@@ -35,15 +35,15 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from ecgxai import METHODS, attribute, load_ecg_model
-from ecgxai.ecg.filters import PUBLISHED_FS, preprocess
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.evaluation import bootstrap, deletion, localise, weight_randomisation
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet
-from ecgxai.models.alexnet import preprocess as preprocess_image
-from ecgxai.models.weights import ECG_MODELS
-from ecgxai.paths import data_dir
+from leadwise import METHODS, attribute, load_ecg_model
+from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.evaluation import bootstrap, deletion, localise, weight_randomisation
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet
+from leadwise.models.alexnet import preprocess as preprocess_image
+from leadwise.models.weights import ECG_MODELS
+from leadwise.paths import data_dir
 from scene_localisation import QUICK as QUICK_IMAGES
 
 MEASURES = ("mass", "rank", "pointing", "auprc")

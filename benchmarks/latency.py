@@ -59,7 +59,7 @@ NOTHING |= {"grid": 10_000, "map drag": 10_000, "other drag": 10_000}
 
 NAIVE = """
 import ipywidgets as widgets, matplotlib.pyplot as plt, numpy as np
-from ecgxai import attribute, load_ecg_model, load_record
+from leadwise import attribute, load_ecg_model, load_record
 
 ecg = load_record("sim-lbbb-1").preprocess().window()
 relevance = attribute(load_ecg_model("LBBB", verbose=False), ecg.tensor(), "lrp_epsilon", target=1).numpy()
@@ -77,7 +77,7 @@ threshold = widgets.FloatSlider(description="threshold", max=0.95, step=0.05, co
 widgets.VBox([threshold, widgets.interactive_output(show, {"threshold": threshold})])
 """
 EXPLORER = """
-from ecgxai.explorers import {name}, base
+from leadwise.explorers import {name}, base
 
 base.KEPT = 1
 {name}({arguments})
@@ -414,7 +414,7 @@ def run(rows, changes: int, links) -> dict:
         about = machine(running)
         # An empty data folder: the simulated recordings and the networks that come with the course.
         (Path(folder) / "data").mkdir()
-        with jupyter_lab(Path(folder), ECGXAI_DATA=str(Path(folder) / "data")) as (address, token):
+        with jupyter_lab(Path(folder), LEADWISE_DATA=str(Path(folder) / "data")) as (address, token):
             for link in links:
                 port = urlsplit(address).port
                 with slow_link(port) if link == "slow" else nullcontext(port) as port:

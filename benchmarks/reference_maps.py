@@ -16,10 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgxai import METHODS, attribute
-from ecgxai.attribution import MethodWarning
-from ecgxai.attribution.names import resolve
-from ecgxai.models.weights import convert_keras
+from leadwise import METHODS, attribute
+from leadwise.attribution import MethodWarning
+from leadwise.attribution.names import resolve
+from leadwise.models.weights import convert_keras
 
 RESULT = Path(__file__).with_suffix(".json")
 RECORDS = {"AVB": "03509", "LBBB": "14493"}

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ecgxai.ecg.conditions import CONDITIONS, FS, draw_patient
-from ecgxai.ecg.heart_vector import bump
-from ecgxai.ecg.simulate import _amplitudes, _heart, _layers, simulate_batch
+from leadwise.ecg.conditions import CONDITIONS, FS, draw_patient
+from leadwise.ecg.heart_vector import bump
+from leadwise.ecg.simulate import _amplitudes, _heart, _layers, simulate_batch
 
 SAMPLES = 5000
 

@@ -6,12 +6,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent))
 from docstrings import to_fields
 
-import ecgxai
+import leadwise
 
 project = "From Saliency to Semantics"
 author = "The From Saliency to Semantics authors"
 project_copyright = f"{author}, MIT licence"
-version = release = ecgxai.__version__
+version = release = leadwise.__version__
 
 extensions = ["myst_nb", "sphinx.ext.autodoc"]
 nb_execution_mode = "off"
@@ -64,7 +64,7 @@ def add_mathjax(app, config) -> None:
 
 def skip_others(app, what, name, obj, skip, options) -> bool | None:
     """Leave out what another package wrote, such as the ``set`` that matplotlib makes for each of its subclasses."""
-    return True if (getattr(obj, "__module__", None) or "ecgxai").split(".")[0] == "matplotlib" else None
+    return True if (getattr(obj, "__module__", None) or "leadwise").split(".")[0] == "matplotlib" else None
 
 
 def setup(app):

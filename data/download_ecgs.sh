@@ -3,4 +3,4 @@
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd) || exit
 python=$root/.venv/bin/python
 [ -x "$python" ] || python=python3
-PYTHONPATH=$root/src${PYTHONPATH:+:$PYTHONPATH} exec "$python" -m ecgxai download ecgs "$@"
+PYTHONPATH=$root/src${PYTHONPATH:+:$PYTHONPATH} exec "$python" -m leadwise download ecgs "$@"

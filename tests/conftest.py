@@ -7,7 +7,7 @@ import matplotlib
 import pytest
 import torch
 
-import ecgxai  # noqa: F401  before any test imports zennit or signxai: it makes torchvision importable
+import leadwise  # noqa: F401  before any test imports zennit or signxai: it makes torchvision importable
 
 matplotlib.use("Agg")
 
@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def reference() -> Path:
     """Folder of the reference material (real models, ECGs, maps); the test skips where it is absent."""
-    path = Path(os.environ.get("ECGXAI_REFERENCE", ROOT.parent / "shared" / "reference"))
+    path = Path(os.environ.get("LEADWISE_REFERENCE", ROOT.parent / "shared" / "reference"))
     if not (path / "maps").is_dir():
-        pytest.skip(f"no reference material at {path} (set ECGXAI_REFERENCE)")
+        pytest.skip(f"no reference material at {path} (set LEADWISE_REFERENCE)")
     return path
 
 
@@ -28,7 +28,7 @@ def data_dir(tmp_path, monkeypatch) -> Path:
     """An empty data folder that the package uses instead of the real one."""
     path = tmp_path / "data"
     path.mkdir()
-    monkeypatch.setenv("ECGXAI_DATA", str(path))
+    monkeypatch.setenv("LEADWISE_DATA", str(path))
     return path
 
 
@@ -44,7 +44,7 @@ def one_thread():
 @pytest.fixture
 def patient(monkeypatch):
     """Let a control of an explorer wait for its picture, however slow the machine is."""
-    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 600.0)
+    monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 600.0)
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ import pytest
 import torch
 from PIL import Image
 
-import ecgxai
-from ecgxai.download import REGISTRY
-from ecgxai.images.scenes import CLASSES, SHORTCUT_CLASS, add_mark, make_scene
-from ecgxai.models import alexnet
-from ecgxai.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image
-from ecgxai.models.weights import WeightsError, save_safetensors
+import leadwise
+from leadwise.download import REGISTRY
+from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, add_mark, make_scene
+from leadwise.models import alexnet
+from leadwise.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image
+from leadwise.models.weights import WeightsError, save_safetensors
 
 # The arrays of torchvision's alexnet-owt-7be5be79.pth, in their order.
 CHECKPOINT = {
@@ -172,7 +172,7 @@ def place(data_dir):
 
 def test_a_downloaded_checkpoint_is_loaded_and_preferred(place, checkpoint, capsys):
     place.write_bytes(checkpoint)
-    model = ecgxai.load_alexnet()
+    model = leadwise.load_alexnet()
     assert capsys.readouterr().out == "AlexNet: imagenet weights, 1000 classes\n"
     assert not model.training
     assert model.class_names[281] == "tabby"  # a fact of ImageNet's order
@@ -205,12 +205,12 @@ def download(checkpoint, data_dir, tmp_path, monkeypatch):
     (tmp_path / "registry.json").write_text(json.dumps(registry))
     # Where there is no .venv the script takes the python3 of PATH: let it be this one.
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    steered = {"ECGXAI_REGISTRY": str(tmp_path / "registry.json"), "NO_PROXY": "127.0.0.1", "PATH": path}
+    steered = {"LEADWISE_REGISTRY": str(tmp_path / "registry.json"), "NO_PROXY": "127.0.0.1", "PATH": path}
     script = Path(__file__).resolve().parents[1] / "data" / "download_alexnet.sh"
 
     def run(content: bytes) -> subprocess.CompletedProcess:
         served.write_bytes(content)
-        environment = {k: v for k, v in os.environ.items() if k != "ECGXAI_MIRROR"} | steered
+        environment = {k: v for k, v in os.environ.items() if k != "LEADWISE_MIRROR"} | steered
         return subprocess.run([script], capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=60)
 
     with server:
@@ -271,7 +271,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(place, capsys):
 
 
 def test_weights_that_are_not_there(data_dir):
-    with pytest.raises(WeightsError, match="python -m ecgxai download alexnet"):
+    with pytest.raises(WeightsError, match="python -m leadwise download alexnet"):
         load_alexnet("imagenet")
     with pytest.raises(ValueError, match="weights is 'resnet'; expected"):
         load_alexnet("resnet")

@@ -12,11 +12,11 @@ import torch
 import zennit.composites
 from torch import nn
 
-from ecgxai import METHODS, attribute
-from ecgxai.attribution import MethodWarning, caveat
-from ecgxai.attribution.gradients import explained_logit
-from ecgxai.attribution.names import resolve
-from ecgxai.models.ecg_net import ECGNet
+from leadwise import METHODS, attribute
+from leadwise.attribution import MethodWarning, caveat
+from leadwise.attribution.gradients import explained_logit
+from leadwise.attribution.names import resolve
+from leadwise.models.ecg_net import ECGNet
 from networks import ImageNet, ReluECG, ecg_batch, image_batch, linear_ecg, seeded
 
 QUICK = {
@@ -31,7 +31,7 @@ RANDOM = [
     if row.random and name not in ("deeplift", "integrated_gradients", "occlusion")
 ]
 
-pytestmark = pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")
 
 
 def explain(model, x, name, **parameters):

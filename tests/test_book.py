@@ -44,19 +44,19 @@ def test_every_page_is_in_a_table_of_contents():
 
 
 def test_every_public_module_is_documented_on_a_page_of_the_reference():
-    package = ROOT / "src" / "ecgxai"
+    package = ROOT / "src" / "leadwise"
     modules = {".".join(path.relative_to(package.parent).with_suffix("").parts) for path in package.rglob("*.py")}
     public = {module.removesuffix(".__init__") for module in modules if "._" not in module.removesuffix(".__init__")}
     contents = book_pages.public_names()
-    shown = {"ecgxai"}
+    shown = {"leadwise"}
     for room, names in book_pages.rooms().items():
         assert re.search(rf"^{room}$", contents, re.MULTILINE)
         shown |= set(re.findall(r"automodule:: (\S+)", book_pages.api_page(room, names)))
-    assert shown == public - {"ecgxai.__main__"}
+    assert shown == public - {"leadwise.__main__"}
 
 
 def test_every_method_is_on_the_page_of_methods():
-    from ecgxai import METHODS
+    from leadwise import METHODS
 
     assert re.findall(r"^`(\w+)`$", book_pages.methods(), re.MULTILINE) == list(METHODS)
 
@@ -96,7 +96,7 @@ def tags(cell) -> list[str]:
 def test_sections_of_a_docstring_become_fields(docstrings):
     lines = """Filter a recording*.
 
-    python -m ecgxai
+    python -m leadwise
 
 Parameters
 ----------
@@ -109,7 +109,7 @@ Raises
 ValueError : not finite""".splitlines()
     text = "\n".join(docstrings.convert(lines))
     assert r"Filter a recording\*." in text
-    assert "::\n\n        python -m ecgxai" in text
+    assert "::\n\n        python -m leadwise" in text
     assert ":param x: Tensor (N, 12, T), \\|x\\| < 1; see ``a * b``\n:param y: " in text
     assert "\n    and more\n:param \\*\\*rest: what is left" in text
     assert text.rstrip().endswith(":raises ValueError: not finite")

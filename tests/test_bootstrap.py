@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import tomllib
 
-from ecgxai import bootstrap
+from leadwise import bootstrap
 
 ROOT = Path(__file__).resolve().parents[1]
 
 # name -> version and what it declares to need, as on Colab, where numpy 2 and ipywidgets 7.7.1 are given.
 COLAB = {
-    "ecgxai": (
+    "leadwise": (
         "0.1.0",
         ["numpy", "torch", "ipywidgets", "captum", "pooch"]
         + ['numpy==1.26.4; python_version < "3.13" and extra == "tested"']
@@ -66,7 +66,7 @@ def host(monkeypatch):
 @pytest.mark.parametrize(("variable", "name"), bootstrap.HOSTS.items())
 def test_only_what_is_missing_is_installed_and_nothing_replaced(variable, name, host, monkeypatch, capsys):
     monkeypatch.setenv(variable, "release")
-    monkeypatch.setenv("ECGXAI_DEVICE", "cpu")
+    monkeypatch.setenv("LEADWISE_DEVICE", "cpu")
     bootstrap.prepare()
     asked = [set(command[6:]) for command in host]
     assert all(command[1:6] == ["-m", "pip", "install", "--quiet", "--no-deps"] for command in host)

@@ -17,10 +17,10 @@ from browser import (
     show_canvas,
     write_notebook,
 )
-from ecgxai.ecg.leads import LEADS
-from ecgxai.explorers.canvas import LARGEST, ECGCanvas
-from ecgxai.plotting.relevance import Scale, pool_signed_max
-from ecgxai.plotting.style import RELEVANCE
+from leadwise.ecg.leads import LEADS
+from leadwise.explorers.canvas import LARGEST, ECGCanvas
+from leadwise.plotting.relevance import Scale, pool_signed_max
+from leadwise.plotting.style import RELEVANCE
 
 FS, SAMPLES, BLOCK = 500, 2000, 250
 RNG = np.random.default_rng(8)
@@ -40,7 +40,7 @@ def page(show):
     return show(ECGCanvas(WAVY, BLOCKS, fs=FS))
 
 
-def picture(page, selector=".ecgxai-sheet"):
+def picture(page, selector=".leadwise-sheet"):
     return np.asarray(Image.open(io.BytesIO(page.locator(selector).first.screenshot())).convert("RGB")).astype(int)
 
 
@@ -53,12 +53,12 @@ def layout(page):
 
 
 def readout(page):
-    return page.inner_text(".ecgxai-readout").replace("\u2212", "-")
+    return page.inner_text(".leadwise-readout").replace("\u2212", "-")
 
 
 def point_at(page, lead, sample):
     strips, _ = layout(page)
-    box = page.locator(".ecgxai-stage").bounding_box()
+    box = page.locator(".leadwise-stage").bounding_box()
     strip = strips[lead]
     x, y = strip["leftPx"] + sample * strip["stepPx"], (strip["topPx"] + strip["bottomPx"]) / 2
     page.mouse.move(box["x"] + x, box["y"] + y)
@@ -159,7 +159,7 @@ def test_pointing_reads_lead_time_millivolts_and_relevance(page):
 
 def test_calipers_measure_milliseconds_and_millivolts(page):
     page.click("button[aria-label^='Measure']")
-    handles = page.locator(".ecgxai-handle")
+    handles = page.locator(".leadwise-handle")
     for _ in range(3):
         handles.nth(1).press("Shift+ArrowRight")
     before = int(readout(page).split(": ")[1].split(" ms")[0])
@@ -187,7 +187,7 @@ def test_keys_zoom_and_pan_and_come_back(page):
     start = picture(page)
     for _ in range(7):  # Tab passes the six buttons and comes to the sheet
         page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.className") == "ecgxai-stage"
+    assert page.evaluate("document.activeElement.className") == "leadwise-stage"
     for _ in range(4):
         page.keyboard.press("+")
         settle(page)
@@ -208,7 +208,7 @@ def test_dragging_pans_as_far_as_the_hand(page):
     put(page, zoom=4.0, left=1.0)
     point_at(page, "II", 0)
     strips, _ = layout(page)
-    box = page.locator(".ecgxai-stage").bounding_box()
+    box = page.locator(".leadwise-stage").bounding_box()
     x, y = box["x"] + strips["II"]["leftPx"] + 200, box["y"] + strips["II"]["basePx"]
     page.mouse.move(x, y)
     page.mouse.down()
@@ -221,19 +221,19 @@ def test_dragging_pans_as_far_as_the_hand(page):
 def test_the_view_fits_its_column(show, width):
     page = show(ECGCanvas(WAVY, BLOCKS, fs=FS, title="A title that is long " * 5), width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    assert page.locator(".ecgxai-sheet").evaluate("(one) => [one.width, one.clientWidth]") == [width, width]
+    assert page.locator(".leadwise-sheet").evaluate("(one) => [one.width, one.clientWidth]") == [width, width]
 
 
 def test_a_screen_of_high_resolution_gets_all_its_pixels(running):
     page = open_page(running, width=700, ratio=2)
     show_canvas(page, ECGCanvas(WAVY, BLOCKS, fs=FS))
-    assert page.locator(".ecgxai-sheet").evaluate("(one) => [one.width, one.clientWidth]") == [1400, 700]
+    assert page.locator(".leadwise-sheet").evaluate("(one) => [one.width, one.clientWidth]") == [1400, 700]
     assert page.complaints == []
     page.close()
 
 
 def test_a_reader_hears_what_is_shown(page):
-    words = page.get_attribute(".ecgxai-stage", "aria-label")
+    words = page.get_attribute(".leadwise-stage", "aria-label")
     assert words.startswith("ECG: twelve leads on ECG paper, 25 mm/s")
     total = np.abs(BLOCKS).sum(axis=1)
     top = LEADS[int(total.argmax())]
@@ -244,7 +244,7 @@ def test_without_relevance_the_paper_is_pink(show):
     page = show(ECGCanvas(WAVY, fs=FS))
     red, _, blue = picture(page).reshape(-1, 3).mean(axis=0)
     assert red > blue + 3
-    assert not page.is_visible(".ecgxai-legend")
+    assert not page.is_visible(".leadwise-legend")
 
 
 def test_a_closed_view_leaves_the_model_alone(page):
@@ -254,7 +254,7 @@ def test_a_closed_view_leaves_the_model_alone(page):
 
 NOTEBOOK = """\
 import numpy as np, ipywidgets as widgets
-from ecgxai.explorers.canvas import ECGCanvas
+from leadwise.explorers.canvas import ECGCanvas
 t = np.arange(2000) / 500
 signal = np.sin(2 * np.pi * t) * np.linspace(0.3, 1, 12)[:, None]
 canvas = ECGCanvas(signal, np.cos(np.pi * t) * np.linspace(0.1, 1, 12)[:, None], fs=500)
@@ -270,7 +270,7 @@ def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path):
     with jupyter_lab(tmp_path) as (address, token):
         page = open_notebook(running, address, token, "canvas.ipynb")
         run_cells(page)
-        page.wait_for_selector(".ecgxai-sheet[height]")
+        page.wait_for_selector(".leadwise-sheet[height]")
         settle(page)
         before = picture(page)
         assert (before[:, :, 0] > before[:, :, 2] + 40).mean() > 0.01  # relevance for, in vermilion
@@ -284,6 +284,6 @@ def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path):
         settle(page)
         against = picture(page)
         assert (against[:, :, 0] > against[:, :, 2] + 40).mean() < 0.01
-        assert "negative R only" in page.inner_text(".ecgxai-legend")
+        assert "negative R only" in page.inner_text(".leadwise-legend")
         assert page.complaints == []
         close_notebook(page)

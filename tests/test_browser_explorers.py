@@ -13,7 +13,7 @@ from jinja2 import DictLoader
 from nbconvert import HTMLExporter
 from PIL import Image
 
-import ecgxai.explorers
+import leadwise.explorers
 from browser import (
     close_notebook,
     control,
@@ -24,8 +24,8 @@ from browser import (
     watch,
     write_notebook,
 )
-from ecgxai.explorers import HeartVector
-from ecgxai.explorers.base import Explorer
+from leadwise.explorers import HeartVector
+from leadwise.explorers.base import Explorer
 from notebook_rules import ROOT, WIDGET, problems, texts
 from notebooks import WITH_ALT
 
@@ -116,7 +116,7 @@ EXPLORERS = explorer_cells()
 
 
 def test_every_explorer_is_tried():
-    public = {name: getattr(ecgxai.explorers, name) for name in ecgxai.explorers.__all__}
+    public = {name: getattr(leadwise.explorers, name) for name in leadwise.explorers.__all__}
     assert set(CONTROLS) == {name for name, made in public.items() if issubclass(made, Explorer)}
 
 
@@ -130,7 +130,7 @@ def lab(running, tmp_path_factory):
     (folder / "data").mkdir()
     write_notebook(folder / "explorers.ipynb", *cells_for_explorers()[1].values())
     write_notebook(folder / "still.ipynb", "HeartVector()", outputs=[saved_output(HeartVector())])
-    with jupyter_lab(folder, ECGXAI_DATA=str(folder / "data"), ECGXAI_MIRROR="") as (address, token):
+    with jupyter_lab(folder, LEADWISE_DATA=str(folder / "data"), LEADWISE_MIRROR="") as (address, token):
         yield folder, address, token
 
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import traitlets
 
-from ecgxai.ecg.leads import LEADS
-from ecgxai.explorers.canvas import CHOICES, GAP, LARGEST, ECGCanvas, quantise
-from ecgxai.explorers.live import STATIC
 from figures import changes
+from leadwise.ecg.leads import LEADS
+from leadwise.explorers.canvas import CHOICES, GAP, LARGEST, ECGCanvas, quantise
+from leadwise.explorers.live import STATIC
 
 RNG = np.random.default_rng(4)
 SIGNAL = RNG.normal(size=(12, 600)).astype(np.float32)

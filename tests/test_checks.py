@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai.checks
-from ecgxai.checks import core, quiz
-from ecgxai.checks.core import Hint, exercise
-from ecgxai.checks.quiz import Option, Question
+import leadwise.checks
+from leadwise.checks import core, quiz
+from leadwise.checks.core import Hint, exercise
+from leadwise.checks.quiz import Option, Question
 
 ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted(path.stem for path in Path(ecgxai.checks.__file__).parent.glob("notebook_*.py"))
+MODULES = sorted(path.stem for path in Path(leadwise.checks.__file__).parent.glob("notebook_*.py"))
 
 
 @pytest.fixture
@@ -261,14 +261,14 @@ def test_every_notebook_has_its_parts(source):
     titles = [cell.metadata.get("title", "") for cell in cells]
     assert {"quiz", "progress"} <= set(titles)
     number = source.stem[:2]
-    assert (ROOT / "src" / "ecgxai" / "checks" / f"notebook_{number}.py").exists()
+    assert (ROOT / "src" / "leadwise" / "checks" / f"notebook_{number}.py").exists()
     asked = [cell for cell in cells if cell.metadata.get("answers")]
     assert len(asked) == sum(bool(re.fullmatch(r"check \d+", title)) for title in titles) >= 4
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_every_notebook_has_exercises_and_questions(module):
-    checks = importlib.import_module(f"ecgxai.checks.{module}")
+    checks = importlib.import_module(f"leadwise.checks.{module}")
     number = module[-2:]
     assert sorted(core.CHECKS[number]) == list(range(1, len(core.CHECKS[number]) + 1))
     exercises, questions = (1, 1) if number == "00" else (4, 3)  # notebook 00 shows what they look like
@@ -282,7 +282,7 @@ def test_every_notebook_has_exercises_and_questions(module):
 @pytest.mark.parametrize("module", MODULES)
 @pytest.mark.parametrize(("folder", "state"), [("", "not done yet"), ("solutions", "right")])
 def test_saved_verdicts(module, folder, state):
-    importlib.import_module(f"ecgxai.checks.{module}")
+    importlib.import_module(f"leadwise.checks.{module}")
     number = module[-2:]
     (path,) = (ROOT / "notebooks" / folder).glob(f"{number}_*.ipynb")
     cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ecgxai.checks import notebook_01 as check
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
-from ecgxai.models.inspect import feature_maps, maximise_activation
+from leadwise.checks import notebook_01 as check
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.models.inspect import feature_maps, maximise_activation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]

@@ -8,10 +8,10 @@ import torch
 from captum.attr import IntegratedGradients
 from torch import nn
 
-import ecgxai
-from ecgxai.checks import notebook_02 as check
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
+import leadwise
+from leadwise.checks import notebook_02 as check
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]
@@ -74,7 +74,7 @@ def test_mended_path():
 
     def by_the_course(network, x, target, baseline, steps=64):
         options = {"baseline": baseline, "steps": steps, "progress": False}
-        return ecgxai.attribute(network, x, "integrated_gradients", target=target, **options)
+        return leadwise.attribute(network, x, "integrated_gradients", target=target, **options)
 
     def right_ends(network, x, target, baseline, steps=64):
         """A Riemann sum without its left end."""
@@ -105,7 +105,7 @@ def test_grad_cam_by_layer(context):
     for name in check.LAYERS:  # by the course's Grad-CAM, which tests compare with captum's
         for k in (0, 1):
             asked = torch.tensor([scene.objects[k].index for scene in scenes])
-            maps = ecgxai.attribute(network, pictures, "grad_cam", asked, layer=name, progress=False).sum(1).numpy()
+            maps = leadwise.attribute(network, pictures, "grad_cam", asked, layer=name, progress=False).sum(1).numpy()
             on = [[one[thing.mask].sum() for thing in scene.objects] for one, scene in zip(maps, scenes, strict=True)]
             correct[name] += sum(bool(row[k] > row[1 - k]) for row in on)
     assert check.grad_cam_counts(network, scenes) == correct
@@ -130,7 +130,7 @@ def test_forgetful_network(context):
     network, x = context["network"], context["x"]
     forgetful = deepcopy(network)
     nn.init.normal_(forgetful.classifier[6].weight, std=0.1, generator=torch.Generator().manual_seed(0))
-    maps = [ecgxai.attribute(one, x, "guided_backprop", target=3) for one in (network, forgetful)]
+    maps = [leadwise.attribute(one, x, "guided_backprop", target=3) for one in (network, forgetful)]
     correlations = {"guided_backprop": correlation(*maps), "grad_cam": 0.4, "gradient": -0.1}
     assert check.forgetful_network(forgetful, correlations, "B", **context).state == "right"
     as_tensors = {name: torch.tensor(value) for name, value in correlations.items()}
@@ -164,7 +164,7 @@ def mean_share(network, scenes, noise, which=0, seed=1):
     shares = []
     for scene in scenes:
         thing, x = scene.objects[which], preprocess(scene.image)
-        found = ecgxai.attribute(network, x, "smoothgrad", target=thing.index, samples=8, noise=noise, seed=seed)
+        found = leadwise.attribute(network, x, "smoothgrad", target=thing.index, samples=8, noise=noise, seed=seed)
         positive = found.sum(0).clamp(min=0).numpy()
         shares.append(positive[thing.mask].sum() / positive.sum())
     return float(np.mean(shares))

@@ -9,10 +9,10 @@ from zennit.composites import LayerMapComposite, SpecialFirstLayerMapComposite
 from zennit.rules import Epsilon, Flat, Norm, Pass
 from zennit.types import Activation, AvgPool, Linear
 
-import ecgxai
-from ecgxai.checks import notebook_03 as check
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
+import leadwise
+from leadwise.checks import notebook_03 as check
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]
@@ -60,7 +60,7 @@ def test_flat_pixels(context):
 
     assert check.flat_pixels(..., **context).state == "not done yet"
     said(check.flat_pixels(by_zennit(net, x, start, 0.1), **context), "down to the pixels")
-    wsquare = ecgxai.attribute(net, x, "lrp_epsilon", target=target, epsilon=0.1, input_rule="wsquare")
+    wsquare = leadwise.attribute(net, x, "lrp_epsilon", target=target, epsilon=0.1, input_rule="wsquare")
     said(check.flat_pixels(wsquare, **context), "w²")
     said(check.flat_pixels(flat * x, **context), "factor too many")
     said(check.flat_pixels(flat * torch.tensor([1, 2, 3])[:, None, None], **context), "three colours")
@@ -73,7 +73,7 @@ def test_flat_pixels(context):
 def test_growth_with_alpha(context, twin):
     x, target = context["x"], context["target"]
     given = {"twin": twin, "x": x, "target": target}
-    maps = [ecgxai.attribute(twin, x, "lrp_alpha_beta", target=target, alpha=float(a)) for a in range(1, 6)]
+    maps = [leadwise.attribute(twin, x, "lrp_alpha_beta", target=target, alpha=float(a)) for a in range(1, 6)]
     logit = float(twin(x)[target].detach())
     sums = torch.stack([one.abs().sum() for one in maps])
     assert check.growth_with_alpha("faster", sums / logit, **given).state == "right"
@@ -130,10 +130,10 @@ def test_negative_logit(context):
     lowest, highest = int(logits.argmin()), int(logits.argmax())
 
     def maps_of(target):
-        return {method: ecgxai.attribute(net, x, method, target=target) for method in ("lrp_z", "lrp_zplus")}
+        return {method: leadwise.attribute(net, x, method, target=target) for method in ("lrp_z", "lrp_zplus")}
 
     maps = maps_of(lowest)
-    maps["lrp_z"] = ecgxai.attribute(net, x, "gradient_x_input", target=lowest)  # the same thing, by another way
+    maps["lrp_z"] = leadwise.attribute(net, x, "gradient_x_input", target=lowest)  # the same thing, by another way
     assert check.negative_logit(lowest, maps, "B", **given).state == "right"
     arrays = {method: one[None].numpy() for method, one in maps.items()}
     assert check.negative_logit(logits.argmin(), arrays, " b", **given).state == "right"

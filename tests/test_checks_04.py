@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai.checks import notebook_04 as check
-from ecgxai.models.alexnet import MEAN, STD
+from leadwise.checks import notebook_04 as check
+from leadwise.models.alexnet import MEAN, STD
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {})
 

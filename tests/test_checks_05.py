@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai
-from ecgxai import evaluation
-from ecgxai.attribution import caveat
-from ecgxai.checks import notebook_05 as check
-from ecgxai.ecg.filters import preprocess
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.training import initialise
+import leadwise
+from leadwise import evaluation
+from leadwise.attribution import caveat
+from leadwise.checks import notebook_05 as check
+from leadwise.ecg.filters import preprocess
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.training import initialise
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {})
 
@@ -30,7 +30,7 @@ class Patients:
 
 @pytest.fixture(scope="module")
 def lbbb():
-    return ecgxai.load_ecg_model("LBBB", "embedded", verbose=False)
+    return leadwise.load_ecg_model("LBBB", "embedded", verbose=False)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_orders_of_deletion():
 
 
 def lrp(network, x):
-    return ecgxai.attribute(network, x, "lrp_epsilon", target=1, progress=False)
+    return leadwise.attribute(network, x, "lrp_epsilon", target=1, progress=False)
 
 
 def test_zero_stays_zero():
@@ -150,7 +150,7 @@ def test_learned_by_heart(lbbb, patients):
 
 
 def test_under_another_name(lbbb):
-    affected = [method for method in ecgxai.METHODS if caveat(method, lbbb)]
+    affected = [method for method in leadwise.METHODS if caveat(method, lbbb)]
 
     def verdict(*answers):
         return check.under_another_name(*answers, network=lbbb)
@@ -166,7 +166,7 @@ def test_under_another_name(lbbb):
 
 def test_audited(lbbb, patients):
     def audit(network, group, method, replacement="counterfactual"):
-        R = ecgxai.attribute(network, group.x, method, target=1, progress=False)
+        R = leadwise.attribute(network, group.x, method, target=1, progress=False)
         reference = group.without if replacement == "counterfactual" else None
         how = {"replacement": replacement, "reference": reference, "steps": 5, "progress": False}
         by_chance = evaluation.deletion(network, group.x, None, 1, order="random", **how).auc

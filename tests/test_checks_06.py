@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai.checks import notebook_06 as check
-from ecgxai.ecg.delineation import delineate
-from ecgxai.ecg.leads import einthoven_residual, limb_lead_residuals
-from ecgxai.ecg.records import load_record
-from ecgxai.ecg.simulate import simulate_ecg
+from leadwise.checks import notebook_06 as check
+from leadwise.ecg.delineation import delineate
+from leadwise.ecg.leads import einthoven_residual, limb_lead_residuals
+from leadwise.ecg.records import load_record
+from leadwise.ecg.simulate import simulate_ecg
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {}, 3)
 

@@ -5,10 +5,10 @@ import pytest
 import torch
 from torch import nn
 
-import ecgxai
-from ecgxai.checks import notebook_07 as check
-from ecgxai.ecg.simulate import simulate_batch
+import leadwise
 from figures import says
+from leadwise.checks import notebook_07 as check
+from leadwise.ecg.simulate import simulate_batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -66,8 +66,8 @@ def test_receptive_field_wrong(function, word):
 @pytest.fixture(scope="module")
 def rbbb():
     torch.manual_seed(0)
-    x = ecgxai.load_record("sim-rbbb-1").preprocess().window().tensor()
-    return {"model": ecgxai.load_ecg_model("RBBB", "embedded"), "x": x}
+    x = leadwise.load_record("sim-rbbb-1").preprocess().window().tensor()
+    return {"model": leadwise.load_ecg_model("RBBB", "embedded"), "x": x}
 
 
 def odds(rbbb, x):
@@ -205,7 +205,7 @@ def test_nothing_done_and_rubbish(rbbb):
     context = {2: rbbb, 4: {"probability": np.full(200, 0.4)}}
     answers = {1: 1, 2: 2, 3: 1, 4: 2, 5: 1}
     for number, count in answers.items():
-        run, more = ecgxai.checks.core.CHECKS["07"][number], context.get(number, {})
+        run, more = leadwise.checks.core.CHECKS["07"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], lambda: None):
             says(run(*[rubbish] * count, **more), "not yet")

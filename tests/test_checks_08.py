@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai
-from ecgxai.checks import core
-from ecgxai.checks import notebook_08 as check
-from ecgxai.ecg.leads import LEADS
+import leadwise
 from figures import says
+from leadwise.checks import core
+from leadwise.checks import notebook_08 as check
+from leadwise.ecg.leads import LEADS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def rbbb():
-    x = ecgxai.load_record("sim-rbbb-1").preprocess().window().tensor()
-    return {"model": ecgxai.load_ecg_model("RBBB", "embedded"), "x": x}
+    x = leadwise.load_record("sim-rbbb-1").preprocess().window().tensor()
+    return {"model": leadwise.load_ecg_model("RBBB", "embedded"), "x": x}
 
 
 # 1 V1 or V6
@@ -27,8 +27,8 @@ def two(by_lead):
 
 
 def test_v1_or_v6(rbbb):
-    found = ecgxai.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=1)
-    other = ecgxai.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=0)
+    found = leadwise.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=1)
+    other = leadwise.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=0)
     right = two(found.abs().sum(1))
     more, less = sorted(right, key=right.get, reverse=True)
     says(check.v1_or_v6(more, right, **rbbb), "right")
@@ -61,7 +61,7 @@ class Swapped(torch.nn.Module):
 def test_v1_or_v6_with_a_network_that_reads_v6(rbbb):
     """The heart's answer is V1, the network's V6: neither is wrong."""
     model, x = Swapped(rbbb["model"]), rbbb["x"][[*range(6), 11, 7, 8, 9, 10, 6]]
-    shares = two(ecgxai.attribute(model, x, "lrp_epsilon", target=1).abs().sum(1))
+    shares = two(leadwise.attribute(model, x, "lrp_epsilon", target=1).abs().sum(1))
     assert shares["V6"] > shares["V1"]
     for prediction in ("V1", "V6"):
         says(check.v1_or_v6(prediction, shares, model=model, x=x), "right", "This network gives V6 more")
@@ -110,8 +110,8 @@ def test_chest_share_wrong(function, word):
 
 @pytest.fixture(scope="module")
 def suspects():
-    x = ecgxai.load_record("sim-lbbb-1").preprocess().window().tensor()
-    model = ecgxai.load_ecg_model("LBBB", "embedded")
+    x = leadwise.load_record("sim-lbbb-1").preprocess().window().tensor()
+    model = leadwise.load_ecg_model("LBBB", "embedded")
     with torch.no_grad():
         gained = float(model(x)[1] - model(torch.zeros_like(x))[1])
     return check.colleagues_maps(model, x), gained
@@ -143,7 +143,9 @@ def test_flaws():
 
 
 def test_epsilon(rbbb):
-    maps = {e: ecgxai.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=1, epsilon=e) for e in (0.001, 0.1, 10)}
+    maps = {
+        e: leadwise.attribute(rbbb["model"], rbbb["x"], "lrp_epsilon", target=1, epsilon=e) for e in (0.001, 0.1, 10)
+    }
     right = {epsilon: found.abs().sum() for epsilon, found in maps.items()}
     says(check.what_epsilon_does(right, "b", **rbbb), "right")
     says(check.what_epsilon_does({str(e): float(v) for e, v in right.items()}, "B", **rbbb), "right")

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai
-from ecgxai.checks import core
-from ecgxai.checks import notebook_09 as check
-from ecgxai.ecg.delineation import delineate
-from ecgxai.semantics import CRITERIA, LEAD_GROUPS, group_relevance, lead_wave_matrix, waves_of
+import leadwise
 from figures import says
+from leadwise.checks import core
+from leadwise.checks import notebook_09 as check
+from leadwise.ecg.delineation import delineate
+from leadwise.semantics import CRITERIA, LEAD_GROUPS, group_relevance, lead_wave_matrix, waves_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 WALLS = ("anterior", "lateral", "inferior")
@@ -70,7 +70,7 @@ def test_shift():
 
 
 def test_waves_of_a_window():
-    ecg = ecgxai.simulate_ecg("LBBB", 9_300_000)
+    ecg = leadwise.simulate_ecg("LBBB", 9_300_000)
     where = {"ecg": ecg, "start": 650}
     says(check.waves_of_window(waves_of(ecg, 650), **where), "right")
     says(
@@ -88,10 +88,10 @@ def test_waves_of_a_window():
 
 def test_healthy_sentence():
     model, x = (
-        ecgxai.load_ecg_model("LBBB", "embedded"),
-        ecgxai.load_record("sim-norm-1").preprocess().window().tensor(),
+        leadwise.load_ecg_model("LBBB", "embedded"),
+        leadwise.load_record("sim-norm-1").preprocess().window().tensor(),
     )
-    relevance = ecgxai.attribute(model, x, "lrp_epsilon", target=1)
+    relevance = leadwise.attribute(model, x, "lrp_epsilon", target=1)
     context = {"model": model, "x": x, "relevance": relevance}
     p, balance, positive = model.probability(x), relevance.sum(), relevance.clamp(min=0).sum()
     says(check.a_healthy_sentence(p, balance, "b", **context), "right")
@@ -111,7 +111,7 @@ def test_healthy_sentence():
 @pytest.fixture(scope="module")
 def lbbb():
     """Four patients with random maps: what the check asks does not depend on the network."""
-    patients = [(None, waves_of(ecgxai.simulate_ecg("LBBB", 500 + i))) for i in range(4)]
+    patients = [(None, waves_of(leadwise.simulate_ecg("LBBB", 500 + i))) for i in range(4)]
     return {"maps": torch.randn(4, 12, 2000, generator=torch.Generator().manual_seed(0)), "patients": patients}
 
 
@@ -144,9 +144,9 @@ def test_criterion(lbbb):
 
 
 def test_nothing_done_and_rubbish(lbbb):
-    ecg = ecgxai.simulate_ecg("LBBB", 1)
+    ecg = leadwise.simulate_ecg("LBBB", 1)
     healthy = {
-        "model": ecgxai.load_ecg_model("LBBB", "embedded"),
+        "model": leadwise.load_ecg_model("LBBB", "embedded"),
         "x": ecg.window().tensor(),
         "relevance": torch.ones(12, 9),
     }

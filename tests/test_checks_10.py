@@ -6,30 +6,30 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai
-from ecgxai import ECG, check_ecg
-from ecgxai.checks import core
-from ecgxai.checks import notebook_10 as check
-from ecgxai.report import explain_ecg, report
-from ecgxai.semantics import agreement
+import leadwise
 from figures import says
+from leadwise import ECG, check_ecg
+from leadwise.checks import core
+from leadwise.checks import notebook_10 as check
+from leadwise.report import explain_ecg, report
+from leadwise.semantics import agreement
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")
 def ecg():
-    return ecgxai.load_record("sim-lbbb-1")
+    return leadwise.load_record("sim-lbbb-1")
 
 
 @pytest.fixture(scope="module")
 def own():
-    return ecgxai.load_record("sim-rbbb-1")
+    return leadwise.load_record("sim-rbbb-1")
 
 
 @pytest.fixture(scope="module")
 def models():
-    return {name: ecgxai.load_ecg_model(name, "embedded") for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+    return {name: leadwise.load_ecg_model(name, "embedded") for name in ("AVB", "ISCH", "LBBB", "RBBB")}
 
 
 def changed(ecg, change):
@@ -163,7 +163,7 @@ def test_findings(own):
 
 
 def test_all_windows(models):
-    own = ecgxai.load_record("sim-isch-3")
+    own = leadwise.load_record("sim-isch-3")
 
     def answers(cut, starts=range(0, 3001, 500)):
         return {name: [model.probability(cut(start).tensor()) for start in starts] for name, model in models.items()}
@@ -184,7 +184,7 @@ def test_all_windows(models):
 @pytest.mark.parametrize("name", ["sim-rbbb-2", "sim-norm-1"])
 def test_all_windows_where_the_networks_are_sure(name, models):
     """There the answers to filtered and to raw windows hardly differ; exact ones can be told apart all the same."""
-    own = ecgxai.load_record(name)
+    own = leadwise.load_record(name)
     for cut, state in ((own.preprocess().window, "right"), (own.window, "not yet")):
         found = {
             key: [float(model.probability(cut(start).tensor())) for start in range(0, 3001, 500)]

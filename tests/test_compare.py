@@ -1,13 +1,13 @@
-"""python -m ecgxai compare: the school's comparison, headless."""
+"""python -m leadwise compare: the school's comparison, headless."""
 
 import numpy as np
 import pytest
 import wfdb
 
-from ecgxai import simulate_ecg
-from ecgxai.__main__ import main
-from ecgxai.attribution.names import resolve
-from ecgxai.comparison import COMPARISON
+from leadwise import simulate_ecg
+from leadwise.__main__ import main
+from leadwise.attribution.names import resolve
+from leadwise.comparison import COMPARISON
 
 
 @pytest.fixture

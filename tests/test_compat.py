@@ -9,7 +9,7 @@ from shutil import copy
 
 import pytest
 
-from ecgxai import compat
+from leadwise import compat
 
 
 def python(code: str, **environment: str) -> subprocess.CompletedProcess:
@@ -31,10 +31,10 @@ def broken_torchvision() -> None:
     assert "operator torchvision::nms does not exist" in bare.stderr
 
 
-def test_signxai_works_after_import_ecgxai(broken_torchvision):
+def test_signxai_works_after_import_leadwise(broken_torchvision):
     """Its gradient is autograd's, and the finder that made the import work is gone."""
     code = """
-import ecgxai, sys
+import leadwise, sys
 finders = len(sys.meta_path)
 import torch
 from signxai.torch_signxai import calculate_relevancemap
@@ -51,12 +51,12 @@ assert torch.allclose(torch.as_tensor(found).reshape(1, 3), expected), (found, e
 
 
 def test_zennit_works_after_ensure_torchvision(broken_torchvision):
-    done = python("from ecgxai.compat import ensure_torchvision as e; assert e() and e(); import zennit; assert e()")
+    done = python("from leadwise.compat import ensure_torchvision as e; assert e() and e(); import zennit; assert e()")
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_import_ecgxai_needs_no_torch():
-    done = python("import ecgxai, sys; assert not {'torch', 'torchvision', 'zennit'} & set(sys.modules)")
+def test_import_leadwise_needs_no_torch():
+    done = python("import leadwise, sys; assert not {'torch', 'torchvision', 'zennit'} & set(sys.modules)")
     assert done.returncode == 0, done.stderr
 
 
@@ -69,7 +69,7 @@ def test_nothing_is_declared_where_the_extension_loads(tmp_path, name):
     suffix = sysconfig.get_config_var("EXT_SUFFIX")
     copy(find_spec("markupsafe._speedups").origin, package / f"{name}{suffix}")
     code = (
-        "from ecgxai.compat import ensure_torchvision as e; import torch\n"
+        "from leadwise.compat import ensure_torchvision as e; import torch\n"
         "assert e() is False; assert not hasattr(torch.ops.torchvision, 'nms')\n"
         "import torchvision; assert e() is False; print(torchvision.__file__)"
     )

@@ -5,10 +5,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-import ecgxai
-from ecgxai import ECG
-from ecgxai.ecg.delineation import delineate, delineate_lead
-from ecgxai.ecg.leads import LEADS
+import leadwise
+from leadwise import ECG
+from leadwise.ecg.delineation import delineate, delineate_lead
+from leadwise.ecg.leads import LEADS
 
 SEEDS = range(900, 904)  # not used while the thresholds were chosen
 CONDITIONS = ("NORM", "AVB", "LBBB", "RBBB", "ISCH", "LVH")
@@ -17,7 +17,7 @@ CONDITIONS = ("NORM", "AVB", "LBBB", "RBBB", "ISCH", "LVH")
 @pytest.fixture(scope="module")
 def simulated():
     return {
-        (condition, noise): [ecgxai.simulate_ecg(condition, seed, noise=noise) for seed in SEEDS]
+        (condition, noise): [leadwise.simulate_ecg(condition, seed, noise=noise) for seed in SEEDS]
         for condition in CONDITIONS
         for noise in (False, True)
     }
@@ -81,7 +81,7 @@ def test_nothing_is_found_that_is_not_there(simulated):
 
 def test_atrial_fibrillation_has_no_p_wave():
     for seed in SEEDS:
-        found = delineate(ecgxai.simulate_ecg("AF", seed))
+        found = delineate(leadwise.simulate_ecg("AF", seed))
         assert len(found.of("P")) <= 0.2 * len(found.of("QRS"))
         assert {failure.kind for failure in found.failed} >= {"P"}
 
@@ -116,10 +116,10 @@ def test_what_neurokit_misses_in_one_lead(simulated):
     """The reasons in the module's docstring, measured: no Q or S in LBBB, early P in AV block, P in fibrillation."""
     wide, _ = score(simulated["LBBB", False], "QRS", delineate_lead, "II")
     assert wide < 0.5
-    late = [ecgxai.simulate_ecg("AVB", seed, severity=1.0, noise=False) for seed in SEEDS]
+    late = [leadwise.simulate_ecg("AVB", seed, severity=1.0, noise=False) for seed in SEEDS]
     assert score(late, "P", delineate_lead, "II")[0] < 0.5
     assert score(late, "P")[0] >= 0.85
-    fibrillating = [delineate_lead(ecgxai.simulate_ecg("AF", seed, noise=False)) for seed in SEEDS]
+    fibrillating = [delineate_lead(leadwise.simulate_ecg("AF", seed, noise=False)) for seed in SEEDS]
     assert sum(len(found.of("P", "II")) for found in fibrillating) > 0.5 * sum(
         len(found.of("QRS", "II")) for found in fibrillating
     )
@@ -153,14 +153,14 @@ def test_other_rates_give_the_same_times(simulated, fs):
 def load(reference, name):
     if name.isdigit():
         return ECG(np.load(reference / "ecg" / f"ptbxl_{name}_preprocessed.npy").T, preprocessed=True)
-    return ecgxai.load_ecg(reference / "ecg" / "cinc2021" / name)
+    return leadwise.load_ecg(reference / "ecg" / "cinc2021" / name)
 
 
 def test_real_records_are_plausible(reference):
     """Normal limits (Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice), widened for disease."""
     limits = {"RR": (400, 1300), "PR": (110, 260), "QRS": (60, 160), "QT": (240, 520)}
     for header in sorted((reference / "ecg" / "cinc2021").glob("*.hea")):
-        ecg = ecgxai.load_ecg(header)
+        ecg = leadwise.load_ecg(header)
         found = delineate(ecg)
         intervals = found.intervals()
         if header.stem == "HR06001":  # T is as flat as its baseline ("ST-T changes"): said so, beat by beat

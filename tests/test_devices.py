@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai
-from ecgxai.comparison import COMPARISON
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.inspect import maximise_activation, top_k
-from ecgxai.models.training import calibrate, fit, initialise, logits
+import leadwise
+from leadwise.comparison import COMPARISON
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.inspect import maximise_activation, top_k
+from leadwise.models.training import calibrate, fit, initialise, logits
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device")
 
@@ -27,35 +27,35 @@ def test_the_gpu_is_chosen_where_there_is_one(gpus, wanted, chosen, monkeypatch)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
     if wanted:
-        monkeypatch.setenv("ECGXAI_DEVICE", wanted)
+        monkeypatch.setenv("LEADWISE_DEVICE", wanted)
     else:
-        monkeypatch.delenv("ECGXAI_DEVICE", raising=False)
-    assert ecgxai.device() == torch.device(chosen)
+        monkeypatch.delenv("LEADWISE_DEVICE", raising=False)
+    assert leadwise.device() == torch.device(chosen)
 
 
 @pytest.mark.parametrize("wanted", ["gpu", "cuda:x", "meta", "cpu:cuda"])
 def test_what_is_no_device_is_refused(wanted, monkeypatch):
-    monkeypatch.setenv("ECGXAI_DEVICE", wanted)
-    with pytest.raises(ValueError, match=f"ECGXAI_DEVICE is '{wanted}'; expected \"cpu\""):
-        ecgxai.device()
+    monkeypatch.setenv("LEADWISE_DEVICE", wanted)
+    with pytest.raises(ValueError, match=f"LEADWISE_DEVICE is '{wanted}'; expected \"cpu\""):
+        leadwise.device()
 
 
 @pytest.mark.parametrize(("gpus", "wanted"), [(0, "cuda"), (1, "cuda:1")])
 def test_a_gpu_that_is_not_there_is_refused(gpus, wanted, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
-    monkeypatch.setenv("ECGXAI_DEVICE", wanted)
+    monkeypatch.setenv("LEADWISE_DEVICE", wanted)
     with pytest.raises(ValueError, match=f"sees {gpus} CUDA devices"):
-        ecgxai.device()
+        leadwise.device()
 
 
 @needs_gpu
-@pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
+@pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")
 @pytest.mark.parametrize("method", COMPARISON)
 def test_a_gpu_gives_the_map_of_the_cpu(method, exact):
-    x = ecgxai.simulate_ecg("LBBB", seed=3).preprocess().window().tensor()
-    model = ecgxai.load_ecg_model("LBBB", "embedded")
-    here = ecgxai.attribute(model, x, method, target=1)
-    there = ecgxai.attribute(model.cuda(), x, method, target=1)
+    x = leadwise.simulate_ecg("LBBB", seed=3).preprocess().window().tensor()
+    model = leadwise.load_ecg_model("LBBB", "embedded")
+    here = leadwise.attribute(model, x, method, target=1)
+    there = leadwise.attribute(model.cuda(), x, method, target=1)
     assert there.device == model.probability(x).device == x.device
     assert np.corrcoef(here.flatten(), there.flatten())[0, 1] > 0.999
 
@@ -75,7 +75,7 @@ def test_training_follows_the_model_to_the_gpu(exact):
 
 @needs_gpu
 def test_pictures_are_synthesised_on_the_gpu(exact):
-    net = ecgxai.load_alexnet("embedded").cuda()
+    net = leadwise.load_alexnet("embedded").cuda()
     made = maximise_activation(net, target=0, steps=4)
     assert made.activation[-1].mean() > made.activation[0].mean()
     assert made.images.device == made.strip.device == made.activation.device == torch.device("cpu")

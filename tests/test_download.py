@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-import ecgxai
-from ecgxai import __main__ as cli
-from ecgxai import download as dl
+import leadwise
+from leadwise import __main__ as cli
+from leadwise import download as dl
 
 ROOT = Path(__file__).resolve().parents[1]
 CONTENT = bytes(range(256)) * 1024  # four chunks
@@ -112,7 +112,7 @@ class Server(ThreadingHTTPServer):
 def server(monkeypatch):
     """A server in a thread; ``server.url("good")`` is an address that behaves like ``Handler.good``."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
-    monkeypatch.delenv("ECGXAI_MIRROR", raising=False)
+    monkeypatch.delenv("LEADWISE_MIRROR", raising=False)
     with Server(("127.0.0.1", 0), Handler) as server:
         server.requests, server.released = [], threading.Event()
         server.host = f"127.0.0.1:{server.server_address[1]}"
@@ -224,7 +224,7 @@ def test_a_killed_run_leaves_a_partial_file_that_the_next_run_completes(server, 
     file = entry(server.url("stall_midway"), server.url("good"))
     left = tmp_path / f"{file.path}.partial"
     code = (
-        f"from pathlib import Path; from ecgxai.download import *; Fetcher(Path({str(tmp_path)!r}), []).fetch({file})"
+        f"from pathlib import Path; from leadwise.download import *; Fetcher(Path({str(tmp_path)!r}), []).fetch({file})"
     )
     with subprocess.Popen([sys.executable, "-c", code]) as process:
         for _ in range(1000):
@@ -325,7 +325,7 @@ def test_a_read_only_folder_is_named(server, read_only, path):
     result = fetch(entry(server.url("good"), path=path), read_only)
     assert result.status == "failed"
     assert str(read_only) in result.detail
-    assert "no permission to write there. Choose another data folder with --data DIR or ECGXAI_DATA" in result.detail
+    assert "no permission to write there. Choose another data folder with --data DIR or LEADWISE_DATA" in result.detail
 
 
 def test_a_folder_where_the_file_should_be_is_named_and_kept(server, tmp_path):
@@ -445,7 +445,7 @@ def test_exit_codes_and_summary(small_registry, tmp_path, capsys):
 
 
 def test_the_mirror_may_come_from_the_environment(small_registry, server, data_dir, mirror, monkeypatch, capsys):
-    monkeypatch.setenv("ECGXAI_MIRROR", str(mirror))
+    monkeypatch.setenv("LEADWISE_MIRROR", str(mirror))
     assert cli.main(["download"]) == 0
     assert f"{data_dir}: 2 came, 1 mirror only" in capsys.readouterr().out
     assert server.requests == []
@@ -474,17 +474,17 @@ def test_an_interrupted_run_says_how_to_go_on(monkeypatch, capsys):
 
 def run(*command, cwd=None, **environment):
     """Run a command without the variables that steer the course."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ECGXAI_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("LEADWISE_")}
     return subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=clean | environment, timeout=60)
 
 
 def test_downloading_imports_no_torch(tmp_path):
     code = (
-        "import sys; from ecgxai.__main__ import main; main(['download', 'images', '--offline']); print(*sys.modules)"
+        "import sys; from leadwise.__main__ import main; main(['download', 'images', '--offline']); print(*sys.modules)"
     )
-    done = run(sys.executable, "-W", "ignore", "-c", code, ECGXAI_DATA=str(tmp_path))
+    done = run(sys.executable, "-W", "ignore", "-c", code, LEADWISE_DATA=str(tmp_path))
     modules = done.stdout.split()
-    assert "ecgxai.download" in modules
+    assert "leadwise.download" in modules
     assert not {"torch", "numpy", "matplotlib"} & set(modules)
 
 
@@ -507,10 +507,10 @@ def test_an_unreadable_registry_is_named(content, how, tmp_path):
     path = tmp_path / "mine.json"
     if content:
         path.write_text(content)
-    done = run(sys.executable, "-m", "ecgxai", "download", "alexnet", how, ECGXAI_REGISTRY=str(path))
+    done = run(sys.executable, "-m", "leadwise", "download", "alexnet", how, LEADWISE_REGISTRY=str(path))
     assert done.returncode == 2
     assert f"{path} is not a readable registry" in done.stderr
-    assert "Check ECGXAI_REGISTRY." in done.stderr
+    assert "Check LEADWISE_REGISTRY." in done.stderr
 
 
 # --- the registry ----------------------------------------------------------------------------------------------------
@@ -564,10 +564,10 @@ def test_the_photograph_that_matplotlib_ships_is_the_registered_one():
 
 
 def test_the_registry_lies_in_the_package_and_its_page_is_up_to_date(capsys):
-    assert dl.REGISTRY.parent == Path(ecgxai.__file__).parent
+    assert dl.REGISTRY.parent == Path(leadwise.__file__).parent
     assert cli.main(["download", "--list"]) == 0
     page = ROOT / "data" / "registry.md"
-    remedy = "run: python -m ecgxai download --list > data/registry.md"
+    remedy = "run: python -m leadwise download --list > data/registry.md"
     assert page.read_text(encoding="utf-8") == capsys.readouterr().out, remedy
 
 

@@ -10,15 +10,15 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from ecgxai.ecg.filters import preprocess
-from ecgxai.ecg.io import load_ecg
-from ecgxai.ecg.noise import add_test_pulses
-from ecgxai.ecg.records import load_record, records
-from ecgxai.ecg.simulate import simulate_batch, simulate_ecg
-from ecgxai.models import training
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.weights import ECG_MODELS, load_ecg_model, load_safetensors
-from ecgxai.paths import ASSETS
+from leadwise.ecg.filters import preprocess
+from leadwise.ecg.io import load_ecg
+from leadwise.ecg.noise import add_test_pulses
+from leadwise.ecg.records import load_record, records
+from leadwise.ecg.simulate import simulate_batch, simulate_ecg
+from leadwise.models import training
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.weights import ECG_MODELS, load_ecg_model, load_safetensors
+from leadwise.paths import ASSETS
 
 TRAINING = Path(__file__).resolve().parents[1] / "training"
 FIRST_SEED = 2_000_000  # no model was trained, validated or tested on seeds from here on

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai import attribute, load_ecg_model, simulate_ecg
-from ecgxai.evaluation import REPLACEMENTS, deletion, insertion, neighbouring_beat, r_peaks, replace
+from leadwise import attribute, load_ecg_model, simulate_ecg
+from leadwise.evaluation import REPLACEMENTS, deletion, insertion, neighbouring_beat, r_peaks, replace
 from networks import ImageNet, ecg_batch, image_batch, linear_ecg, seeded
 
 QUIET = {"progress": False}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai.evaluation import (
+from leadwise.evaluation import (
     LOCALISATION,
     EvaluationWarning,
     area_share,

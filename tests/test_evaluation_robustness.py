@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai import attribute
-from ecgxai.evaluation import (
+from leadwise import attribute
+from leadwise.evaluation import (
     EvaluationWarning,
     across_models,
     across_seeds,

@@ -5,9 +5,9 @@ import pytest
 import scipy.stats
 import torch
 
-from ecgxai import load_alexnet, simulate_ecg
-from ecgxai.attribution import attribute
-from ecgxai.evaluation import (
+from leadwise import load_alexnet, simulate_ecg
+from leadwise.attribution import attribute
+from leadwise.evaluation import (
     RANDOMISERS,
     EvaluationWarning,
     label_randomisation,
@@ -16,8 +16,8 @@ from ecgxai.evaluation import (
     weight_randomisation,
     weighted_layers,
 )
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import preprocess
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import preprocess
 from networks import ImageNet, ReluECG, ecg_batch, image_batch, seeded
 
 QUIET = {"progress": False}

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import wfdb
 
-from ecgxai import METHODS, attribute, load_ecg_model
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.records import load_record
-from ecgxai.explorers import ECGExplorer, HeartVector
-from ecgxai.explorers.base import control_for
-from ecgxai.explorers.canvas import LARGEST
 from figures import is_drawn_by_the_browser, stops, upload
+from leadwise import METHODS, attribute, load_ecg_model
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.records import load_record
+from leadwise.explorers import ECGExplorer, HeartVector
+from leadwise.explorers.base import control_for
+from leadwise.explorers.canvas import LARGEST
 
 QUICK = {"samples": 20, "segment": 500, "window": 500, "stride": 500, "cell": 500}
 
@@ -83,7 +83,7 @@ def test_every_method_shows_its_own_controls_and_map(explorer, name, monkeypatch
             control.value = QUICK[parameter.name]
         return control
 
-    monkeypatch.setattr("ecgxai.explorers.base.control_for", quick)
+    monkeypatch.setattr("leadwise.explorers.base.control_for", quick)
     choose(explorer, name)
     assert explorer.error is None
     assert explorer.canvas.title.startswith(f"{METHODS[name].title} of the LBBB network")
@@ -167,7 +167,7 @@ def test_a_degenerate_method_says_why(explorer):
 def test_an_answer_is_kept(explorer, monkeypatch):
     choose(explorer, "lrp_epsilon")
     drawn = shown(explorer)
-    monkeypatch.setattr("ecgxai.explorers.ecg.explain", lambda *a, **b: pytest.fail("computed again"))
+    monkeypatch.setattr("leadwise.explorers.ecg.explain", lambda *a, **b: pytest.fail("computed again"))
     explorer.controls["record"].value = "sim-lbbb-1"
     choose(explorer, "gradient")
     choose(explorer, "lrp_epsilon")
@@ -177,7 +177,7 @@ def test_an_answer_is_kept(explorer, monkeypatch):
 
 def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explorer, monkeypatch):
     """Integrated gradients with as many steps as it allows, in a thread; meanwhile the learner changes his mind."""
-    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 0.01)
+    monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 0.01)
     steps = {p.name: p.high for p in METHODS["integrated_gradients"].parameters if p.name == "steps"}
     before, seen = shown(explorer), threading.Event()
     explorer.bar.observe(lambda change: seen.set(), "value")
@@ -204,8 +204,8 @@ def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
             args[4](1, 2)
 
     before = shown(explorer)
-    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 0.01)
-    monkeypatch.setattr("ecgxai.explorers.ecg.explain", endless)
+    monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 0.01)
+    monkeypatch.setattr("leadwise.explorers.ecg.explain", endless)
     explorer.controls["start"].value = 1.0
     assert under_way.wait(60)
     explorer.halt.click()
@@ -218,7 +218,7 @@ def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
 def test_the_window_starts_as_late_as_the_recording_allows(explorer, monkeypatch):
     start, whole = explorer.controls["start"], load_record("sim-norm-1")
     assert (start.disabled, start.max) == (False, whole.duration - 4)
-    monkeypatch.setattr("ecgxai.explorers.ecg.load_record", lambda name: whole.window(0, 2000))
+    monkeypatch.setattr("leadwise.explorers.ecg.load_record", lambda name: whole.window(0, 2000))
     explorer.controls["record"].value = "sim-norm-1"
     assert explorer.error is None
     assert start.disabled
@@ -237,7 +237,7 @@ def test_the_figure_is_saved(explorer, tmp_path, monkeypatch):
     files = explorer.save(tmp_path / "mine")
     assert [file.name for file in files] == ["mine.png", "mine.svg"]
     assert all(file.stat().st_size > 1000 for file in files)
-    monkeypatch.setattr("ecgxai.explorers.base.checkout", lambda: tmp_path)
+    monkeypatch.setattr("leadwise.explorers.base.checkout", lambda: tmp_path)
     explorer.save_button.click()
     assert (tmp_path / "plots/explorers/ECGExplorer.png").is_file()
     assert "ECGExplorer.png" in explorer.message.value

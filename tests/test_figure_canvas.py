@@ -11,17 +11,17 @@ from matplotlib.transforms import Bbox
 from PIL import Image
 
 from browser import open_page, put, settle, show_canvas, state_of
-from ecgxai.attribution import share_out
-from ecgxai.attribution.lrp import RULES
-from ecgxai.ecg.simulate import heart_beat, simulate_ecg
-from ecgxai.explorers.figure_canvas import FigureCanvas, record
-from ecgxai.explorers.rule_lab import draw_layer
-from ecgxai.models.weights import ECG_MODELS, load_ecg_model
-from ecgxai.plotting import plot_ecg, plot_tiles
-from ecgxai.plotting.heart import plot_heartbeat
-from ecgxai.plotting.rule import plot_rule
-from ecgxai.plotting.sheet import Sheet
-from ecgxai.report import explain_ecg, plot_explanation
+from leadwise.attribution import share_out
+from leadwise.attribution.lrp import RULES
+from leadwise.ecg.simulate import heart_beat, simulate_ecg
+from leadwise.explorers.figure_canvas import FigureCanvas, record
+from leadwise.explorers.rule_lab import draw_layer
+from leadwise.models.weights import ECG_MODELS, load_ecg_model
+from leadwise.plotting import plot_ecg, plot_tiles
+from leadwise.plotting.heart import plot_heartbeat
+from leadwise.plotting.rule import plot_rule
+from leadwise.plotting.sheet import Sheet
+from leadwise.report import explain_ecg, plot_explanation
 
 MOVE, LINE, CLOSE = 1, 2, 79  # matplotlib's path codes
 

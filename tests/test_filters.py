@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 from scipy import signal as sps
 
-import ecgxai
-from ecgxai.ecg import filters
-from ecgxai.models.weights import convert_keras
+import leadwise
+from leadwise.ecg import filters
+from leadwise.models.weights import convert_keras
 
 FILTERS = [filters.remove_baseline_wander, filters.remove_baseline_offset, filters.notch_50hz, filters.lowpass_40hz]
 
 
 @pytest.mark.parametrize("name", ["HR06000", "E07509"])
 def test_chain_matches_the_published_preprocessing(reference, name):
-    ecg = ecgxai.load_ecg(reference / "ecg" / "cinc2021" / name).preprocess().window()
+    ecg = leadwise.load_ecg(reference / "ecg" / "cinc2021" / name).preprocess().window()
     expected = np.load(reference / "ecg" / f"{name}_preprocessed.npy").T
     assert np.abs(ecg.signal - expected).max() < 1e-4
 
@@ -24,7 +24,7 @@ def test_chain_matches_the_published_preprocessing(reference, name):
 def test_published_rbbb_model_after_our_loading(reference, name, low, high):
     folder = reference / "models" / "RBBB"
     model = convert_keras(folder / "model.json", folder / "weights.h5").eval()
-    ecg = ecgxai.load_ecg(reference / "ecg" / "cinc2021" / name).preprocess().window()
+    ecg = leadwise.load_ecg(reference / "ecg" / "cinc2021" / name).preprocess().window()
     assert low <= float(model.probability(ecg.tensor())) <= high
 
 

@@ -12,7 +12,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 import badges
 import notebook_frame
 import notebook_source
-from ecgxai import bootstrap
+from leadwise import bootstrap
 from notebook_frame import Frame, minutes, prerequisites, repository
 
 ROOT = Path(__file__).resolve().parents[1]

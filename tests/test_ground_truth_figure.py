@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-from ecgxai.plotting import plot_ground_truth
+from leadwise.plotting import plot_ground_truth
 
 AREA = {"AVB": 0.3, "LBBB": 0.5, "object": 0.1}
 MASS = {"lrp_epsilon": 1.6, "gradient": 0.8, "random": 1.0}  # in multiples of the area

@@ -11,11 +11,11 @@ from torch import nn
 from zennit.core import Composite
 from zennit.types import Activation, AvgPool, Linear
 
-from ecgxai import METHODS, attribute
-from ecgxai.attribution.gradients import baseline_like
-from ecgxai.attribution.lrp import ZRule
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import MEAN, STD, load_alexnet, preprocess
+from leadwise import METHODS, attribute
+from leadwise.attribution.gradients import baseline_like
+from leadwise.attribution.lrp import ZRule
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import MEAN, STD, load_alexnet, preprocess
 
 FIRST_SEED = 4_200_000  # neither training nor the benchmark draws from here
 QUICK = {
@@ -33,7 +33,7 @@ QUICK = {
 }
 
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning"),
+    pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning"),
     pytest.mark.usefixtures("one_thread"),
 ]
 

@@ -7,15 +7,15 @@ import pytest
 import torch
 from PIL import Image
 
-from ecgxai import METHODS, attribute
-from ecgxai.explorers import ImageExplorer
-from ecgxai.explorers.base import FAMILIES, control_for
-from ecgxai.explorers.canvas import LARGEST
-from ecgxai.images.io import ImageError, load_photograph, photographs
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
-from ecgxai.plotting.explained import mathtext, plot_explained, positive_share
 from figures import is_drawn_by_the_browser, stops, upload
+from leadwise import METHODS, attribute
+from leadwise.explorers import ImageExplorer
+from leadwise.explorers.base import FAMILIES, control_for
+from leadwise.explorers.canvas import LARGEST
+from leadwise.images.io import ImageError, load_photograph, photographs
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.plotting.explained import mathtext, plot_explained, positive_share
 
 QUICK = {"samples": 10, "segment": 112, "window": 112, "stride": 112, "cell": 112, "steps": 3}
 
@@ -93,7 +93,7 @@ def test_every_method_shows_its_own_controls_and_map(explorer, family, monkeypat
             )
         return control
 
-    monkeypatch.setattr("ecgxai.explorers.base.control_for", quick)
+    monkeypatch.setattr("leadwise.explorers.base.control_for", quick)
     explorer.controls["family"].value = family
     methods = stops(explorer.controls["method"])
     assert methods == [name for name, row in METHODS.items() if row.family == family]
@@ -178,7 +178,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words_and_the_last_picture_stay
 def test_an_answer_is_kept(explorer, monkeypatch):
     before = drawn(explorer)
     explorer.controls["seed"].value = 4
-    monkeypatch.setattr("ecgxai.explorers.images.explain", lambda *a, **b: pytest.fail("computed again"))
+    monkeypatch.setattr("leadwise.explorers.images.explain", lambda *a, **b: pytest.fail("computed again"))
     explorer.controls["seed"].value = 3
     assert explorer.error is None
     assert drawn(explorer) == before
@@ -186,7 +186,7 @@ def test_an_answer_is_kept(explorer, monkeypatch):
 
 def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explorer, monkeypatch):
     """Occlusion pixel by pixel would take minutes; meanwhile the learner changes his mind."""
-    monkeypatch.setattr("ecgxai.explorers.base.PATIENCE", 0.01)
+    monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 0.01)
     before, seen = drawn(explorer), threading.Event()
     explorer.bar.observe(lambda change: seen.set(), "value")
     explorer.controls["family"].value = "perturbation"
@@ -200,7 +200,7 @@ def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explor
 
 
 def test_the_figure_can_be_saved(explorer, tmp_path, monkeypatch):
-    monkeypatch.setattr("ecgxai.explorers.base.checkout", lambda: tmp_path)
+    monkeypatch.setattr("leadwise.explorers.base.checkout", lambda: tmp_path)
     explorer.save_button.click()
     assert "ImageExplorer.png" in explorer.message.value
     assert (tmp_path / "plots/explorers/ImageExplorer.svg").exists()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ecgxai.images.io import ImageError, load_image, load_photograph, photographs
+from leadwise.images.io import ImageError, load_image, load_photograph, photographs
 
 ORIENTATION = 0x0112  # EXIF tag
 CORNERS = np.zeros((20, 40, 3), np.uint8)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import nn
 
-from ecgxai.models.alexnet import AlexNet, load_alexnet
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.inspect import (
+from leadwise.models.alexnet import AlexNet, load_alexnet
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.inspect import (
     feature_maps,
     first_layer_filters,
     layer_table,

@@ -8,9 +8,9 @@ import pytest
 import scipy.io
 import wfdb
 
-import ecgxai
-from ecgxai.ecg.io import RecordError, RecordWarning, load_ecg, read_comments
-from ecgxai.ecg.leads import LEADS
+import leadwise
+from leadwise.ecg.io import RecordError, RecordWarning, load_ecg, read_comments
+from leadwise.ecg.leads import LEADS
 
 SAMPLES = 1500
 
@@ -67,7 +67,7 @@ def test_path_with_or_without_extension(tmp_path, monkeypatch, given):
 
 
 def test_public_name(tmp_path):
-    assert_truth(ecgxai.load_ecg(str(write(tmp_path))))
+    assert_truth(leadwise.load_ecg(str(write(tmp_path))))
 
 
 def test_matlab_signal_file(tmp_path):

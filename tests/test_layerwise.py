@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from ecgxai.attribution import attribute, relevance_by_layer, share_out
-from ecgxai.attribution.lrp import RULES
+from leadwise.attribution import attribute, relevance_by_layer, share_out
+from leadwise.attribution.lrp import RULES
 from networks import ImageNet, ReluECG, seeded
 
 

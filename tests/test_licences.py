@@ -6,9 +6,9 @@ from urllib.parse import unquote
 
 import pytest
 
-from ecgxai import download
-from ecgxai.images.scenes import credits
-from ecgxai.paths import ASSETS
+from leadwise import download
+from leadwise.images.scenes import credits
+from leadwise.paths import ASSETS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "LICENSES.md").read_text("utf-8")
@@ -16,7 +16,7 @@ PAGE = (ROOT / "LICENSES.md").read_text("utf-8")
 
 @pytest.mark.parametrize("folder", sorted(path.name for path in ASSETS.iterdir()))
 def test_every_folder_of_assets_is_named(folder):
-    assert f"src/ecgxai/assets/{folder}" in PAGE
+    assert f"src/leadwise/assets/{folder}" in PAGE
 
 
 def test_every_source_of_the_download_is_named_with_its_page_and_its_persons():

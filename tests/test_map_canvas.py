@@ -10,13 +10,13 @@ import traitlets
 from PIL import Image
 
 from browser import open_page, put, settle, show_canvas
-from ecgxai.attribution import METHODS
-from ecgxai.explorers.canvas import LARGEST
-from ecgxai.explorers.map_canvas import CHOICES, SLOTS, MapCanvas, drawn_formula
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import preprocess, to_image
-from ecgxai.plotting.images import PixelScale, outline
 from figures import changes
+from leadwise.attribution import METHODS
+from leadwise.explorers.canvas import LARGEST
+from leadwise.explorers.map_canvas import CHOICES, SLOTS, MapCanvas, drawn_formula
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import preprocess, to_image
+from leadwise.plotting.images import PixelScale, outline
 
 RNG = np.random.default_rng(5)
 SCENE = make_scene(3, objects=2)
@@ -159,7 +159,7 @@ def painted(page, i=0):
 
 def sight(page, tile):
     """Return a tile as it is seen on the screen."""
-    png = page.locator(".ecgxai-frame").nth(tile).screenshot()
+    png = page.locator(".leadwise-frame").nth(tile).screenshot()
     return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
 
 
@@ -224,40 +224,40 @@ def test_the_legend_is_that_of_the_figure(show, options):
         canvas = MapCanvas(PIXELS, relevance, **options)
         page = show(canvas)
         words = " ".join(text.get_text().replace("\n", " ") for text in canvas.plot().axes[0].texts)
-        assert page.inner_text(".ecgxai-legend > div").strip() in words
-        for end in page.locator(".ecgxai-ends span").all_inner_texts():
+        assert page.inner_text(".leadwise-legend > div").strip() in words
+        for end in page.locator(".leadwise-ends span").all_inner_texts():
             assert end in words
 
 
 def test_the_panel_says_what_the_figure_says(show, single):
     page = show(single)
     words = {text.get_text() for text in single.plot().axes[0].texts}
-    labels = page.locator(".ecgxai-label").all_inner_texts()
+    labels = page.locator(".leadwise-label").all_inner_texts()
     assert labels == ["cat", "car", *OBJECTS]
-    for note in page.locator(".ecgxai-rail .ecgxai-small").all_inner_texts():
+    for note in page.locator(".leadwise-rail .leadwise-small").all_inner_texts():
         assert note in words
-    panel = page.inner_text(".ecgxai-panel")
+    panel = page.inner_text(".leadwise-panel")
     assert "sum of the relevance 3.2" in panel
     assert ABOUT["citation"] in panel
-    assert page.get_attribute(".ecgxai-formula", "aria-label") == ABOUT["formula"]
+    assert page.get_attribute(".leadwise-formula", "aria-label") == ABOUT["formula"]
 
 
 def test_pointing_reads_pixel_colour_relevance_and_object(show, several):
     page, (name, mask) = show(several), next(iter(OBJECTS.items()))
     y, x = (int(part) for part in np.argwhere(mask)[len(np.argwhere(mask)) // 2])
-    box = page.locator(".ecgxai-frame").nth(1).bounding_box()
+    box = page.locator(".leadwise-frame").nth(1).bounding_box()
     page.mouse.move(box["x"] + (x + 0.5) * box["width"] / 224, box["y"] + (y + 0.5) * box["height"] / 224)
     settle(page)
-    words = page.inner_text(".ecgxai-readout").replace("\u2212", "-")
+    words = page.inner_text(".leadwise-readout").replace("\u2212", "-")
     assert f"row {y}, column {x}" in words
     assert "red {}, green {}, blue {}".format(*PIXELS[y, x]) in words
     assert float(re.search(r"one: R = (\S+)", words)[1]) == pytest.approx(BLOCKS[y, x], rel=6e-3)
     assert words.endswith(f"on: {name}")
-    below = page.locator(".ecgxai-note").all_inner_texts()[2].replace("\u2212", "-")  # the other map, at this pixel
+    below = page.locator(".leadwise-note").all_inner_texts()[2].replace("\u2212", "-")  # the other map, at this pixel
     assert float(re.search(r"R = (\S+)", below)[1]) == pytest.approx(NOISE.sum(axis=0)[y, x], rel=6e-3, abs=1e-7)
     page.mouse.move(0, 0)
     settle(page)
-    assert page.locator(".ecgxai-note").all_inner_texts()[1].startswith("a note\nmax |R| 3")
+    assert page.locator(".leadwise-note").all_inner_texts()[1].startswith("a note\nmax |R| 3")
 
 
 def test_keys_move_the_pointer(show, several):
@@ -265,24 +265,24 @@ def test_keys_move_the_pointer(show, several):
     page.keyboard.press("Tab")
     for key in ("ArrowRight", "Shift+ArrowDown", "ArrowLeft", "ArrowLeft", "Shift+ArrowUp", "ArrowUp"):
         page.keyboard.press(key)
-    assert page.inner_text(".ecgxai-readout").startswith("row 111, column 111")
-    assert page.locator(".ecgxai-cross").first.is_visible()
+    assert page.inner_text(".leadwise-readout").startswith("row 111, column 111")
+    assert page.locator(".leadwise-cross").first.is_visible()
     page.keyboard.press("Escape")
-    assert "Point at a picture" in page.inner_text(".ecgxai-readout")
-    assert page.get_attribute(".ecgxai-tiles", "aria-label").startswith(several.words)
+    assert "Point at a picture" in page.inner_text(".leadwise-readout")
+    assert page.get_attribute(".leadwise-tiles", "aria-label").startswith(several.words)
 
 
 def test_a_map_that_is_to_come_says_how_far_it_is(show, several):
     page = show(several)
-    assert page.locator(".ecgxai-note").all_inner_texts()[3] == "waiting"
+    assert page.locator(".leadwise-note").all_inner_texts()[3] == "waiting"
     several.tell("three", "computing", 0.25)
     put(page, tiles=several.tiles)
-    assert page.locator(".ecgxai-note").all_inner_texts()[3] == "computing"
-    assert page.locator(".ecgxai-progress > div").nth(3).evaluate("(one) => one.style.width") == "25%"
+    assert page.locator(".leadwise-note").all_inner_texts()[3] == "computing"
+    assert page.locator(".leadwise-progress > div").nth(3).evaluate("(one) => one.style.width") == "25%"
     several.put("three", NOISE[0])
     show_canvas(page, several)
-    assert page.locator(".ecgxai-note").all_inner_texts()[3].startswith("max |R|")
-    assert not page.locator(".ecgxai-progress").nth(3).is_visible()
+    assert page.locator(".leadwise-note").all_inner_texts()[3].startswith("max |R|")
+    assert not page.locator(".leadwise-progress").nth(3).is_visible()
 
 
 @pytest.mark.parametrize("width", [1000, 700])
@@ -292,16 +292,16 @@ def test_everything_fits_its_width(show, single, several, width):
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         inside = """(all, width) => all.every((one) =>
             one.scrollWidth <= one.clientWidth + 1 && one.getBoundingClientRect().right <= width)"""
-        texts = ".ecgxai-frame, .ecgxai-note, .ecgxai-name, .ecgxai-panel, .ecgxai-legend, .ecgxai-rail"
+        texts = ".leadwise-frame, .leadwise-note, .leadwise-name, .leadwise-panel, .leadwise-legend, .leadwise-rail"
         assert page.locator(texts).evaluate_all(inside, width)
 
 
 def test_a_screen_of_high_resolution_gets_all_its_pixels(running, single):
     page = open_page(running, width=700, ratio=2, name="map_canvas")
     show_canvas(page, single)
-    wide, seen = page.locator(".ecgxai-outlines").first.evaluate("(one) => [one.width, one.clientWidth]")
+    wide, seen = page.locator(".leadwise-outlines").first.evaluate("(one) => [one.width, one.clientWidth]")
     assert wide == pytest.approx(2 * seen, abs=1)
-    assert page.locator(".ecgxai-pixels").first.evaluate("(one) => one.style.imageRendering") == "pixelated"
+    assert page.locator(".leadwise-pixels").first.evaluate("(one) => one.style.imageRendering") == "pixelated"
     assert page.complaints == []
     page.close()
 
@@ -312,6 +312,6 @@ def test_another_picture_replaces_the_first_and_a_closed_view_leaves_the_model_a
     single.show(255 - PIXELS, BLOCKS)
     show_canvas(page, single)
     assert not np.array_equal(sight(page, 0), before)
-    assert page.locator(".ecgxai-label").count() == 0
+    assert page.locator(".leadwise-label").count() == 0
     page.evaluate("window.close_view()")
     assert page.evaluate("Object.values(window.model.handlers).every((list) => list.length === 0)")

@@ -8,15 +8,15 @@ import pytest
 import torch
 from PIL import Image
 
-from ecgxai import METHODS, attribute, load_ecg_model
-from ecgxai.ecg.records import load_record
-from ecgxai.explorers import MethodGrid
-from ecgxai.explorers.canvas import LARGEST
-from ecgxai.explorers.map_canvas import SLOTS
-from ecgxai.images.io import photographs
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
 from figures import stops
+from leadwise import METHODS, attribute, load_ecg_model
+from leadwise.ecg.records import load_record
+from leadwise.explorers import MethodGrid
+from leadwise.explorers.canvas import LARGEST
+from leadwise.explorers.map_canvas import SLOTS
+from leadwise.images.io import photographs
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
 
 QUICK = ("gradient", "grad_cam", "lrp_epsilon")
 TITLES = [METHODS[name].title for name in QUICK]
@@ -55,7 +55,7 @@ def test_maps_of_a_picture_are_those_of_attribute(picture):
         assert np.abs(drawn - wanted).max() <= np.abs(wanted).max() / LARGEST
 
 
-@pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
+@pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")
 def test_maps_of_a_recording_are_those_of_attribute(recording):
     network, ecg = load_ecg_model("LBBB", verbose=False), load_record("sim-lbbb-1").preprocess().window(0, 2000)
     assert list(shown(recording)) == TITLES
@@ -84,7 +84,7 @@ def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kerne
 def test_every_small_canvas_follows_the_grid(recording):
     links = {(link.source[1], link.target[0]) for link in recording.canvas.links if link.source[0] is recording.canvas}
     for canvas in recording.canvas.children:
-        assert "ecgxai-compact" in canvas._dom_classes
+        assert "leadwise-compact" in canvas._dom_classes
         assert {trait for trait, target in links if target is canvas} == set(recording.display.values())
 
 
@@ -127,7 +127,7 @@ def test_methods_come_and_go(picture, recording):
 
 
 def test_a_map_is_kept(picture, monkeypatch):
-    monkeypatch.setattr("ecgxai.explorers.method_grid.explain", lambda *a, **b: pytest.fail("computed again"))
+    monkeypatch.setattr("leadwise.explorers.method_grid.explain", lambda *a, **b: pytest.fail("computed again"))
     picture.controls["methods"].value = ("gradient",)
     picture.controls["methods"].value = QUICK
     picture.wait()
@@ -149,7 +149,7 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
                 threading.Event().wait(0.01)
         return attribute(model, x, method, target=target, progress=False)
 
-    monkeypatch.setattr("ecgxai.explorers.method_grid.explain", slow)
+    monkeypatch.setattr("leadwise.explorers.method_grid.explain", slow)
     grid.controls["methods"].value = ("smoothgrad", "occlusion", "random")
     assert under_way.wait(60)
     told = (
@@ -173,7 +173,7 @@ def test_cancel_keeps_what_is_there(picture, monkeypatch):
             progress(1, 2)
             threading.Event().wait(0.01)
 
-    monkeypatch.setattr("ecgxai.explorers.method_grid.explain", endless)
+    monkeypatch.setattr("leadwise.explorers.method_grid.explain", endless)
     picture.controls["methods"].value = ("gradient", "occlusion")
     assert under_way.wait(60)
     picture.halt.click()
@@ -186,7 +186,7 @@ def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
     def broken(model, x, method, target, progress):
         raise ValueError("no such layer")
 
-    monkeypatch.setattr("ecgxai.explorers.method_grid.explain", broken)
+    monkeypatch.setattr("leadwise.explorers.method_grid.explain", broken)
     picture.controls["methods"].value = ("gradient", "vargrad")
     picture.wait()
     assert [tile["told"] for tile in picture.canvas.tiles] == ["", "no such layer"]
@@ -194,7 +194,7 @@ def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
 
 @pytest.mark.parametrize("which", ["picture", "recording"])
 def test_the_figure_can_be_saved(which, request, tmp_path, monkeypatch):
-    monkeypatch.setattr("ecgxai.explorers.base.checkout", lambda: tmp_path)
+    monkeypatch.setattr("leadwise.explorers.base.checkout", lambda: tmp_path)
     grid = request.getfixturevalue(which)
     grid.save_button.click()
     assert "MethodGrid.png" in grid.message.value

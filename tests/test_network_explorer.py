@@ -12,15 +12,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ecgxai.explorers import NetworkExplorer
-from ecgxai.explorers.network import PARAMETERS, VIEWS
-from ecgxai.explorers.upload import uploaded_files
-from ecgxai.explorers.worker import Worker
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
-from ecgxai.models.inspect import feature_maps, maximise_activation, top_k
-from ecgxai.plotting import plot_tiles
 from figures import drawn, drive, stops
+from leadwise.explorers import NetworkExplorer
+from leadwise.explorers.network import PARAMETERS, VIEWS
+from leadwise.explorers.upload import uploaded_files
+from leadwise.explorers.worker import Worker
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.models.inspect import feature_maps, maximise_activation, top_k
+from leadwise.plotting import plot_tiles
 
 
 class Net(nn.Sequential):
@@ -204,13 +204,13 @@ def held(monkeypatch):
 
         return maximise_activation(net, **settings, watch=waiting)
 
-    monkeypatch.setattr("ecgxai.explorers.network.maximise_activation", slowly)
+    monkeypatch.setattr("leadwise.explorers.network.maximise_activation", slowly)
     yield gate, reached
     gate.set()
 
 
 def test_the_picture_follows_a_running_synthesis(explorer, held, monkeypatch):
-    monkeypatch.setattr("ecgxai.explorers.network.PAUSE", 0)
+    monkeypatch.setattr("leadwise.explorers.network.PAUSE", 0)
     gate, reached = held
     explorer.controls["view"].value = "synthesis"
     before = drawn(explorer)

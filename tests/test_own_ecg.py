@@ -6,11 +6,11 @@ from functools import partial
 import numpy as np
 import pytest
 
-import ecgxai
-from ecgxai.ecg.leads import LEADS
-from ecgxai.explorers.own_ecg import UNITS, OwnECG
-from ecgxai.report import explain_ecg
+import leadwise
 from figures import drawn, drive, stops, upload
+from leadwise.ecg.leads import LEADS
+from leadwise.explorers.own_ecg import UNITS, OwnECG
+from leadwise.report import explain_ecg
 
 
 def npy(array) -> bytes:
@@ -21,7 +21,7 @@ def npy(array) -> bytes:
 
 @pytest.fixture(scope="module")
 def sim():
-    return ecgxai.simulate_ecg("RBBB", seed=5)
+    return leadwise.simulate_ecg("RBBB", seed=5)
 
 
 @pytest.fixture
@@ -43,10 +43,10 @@ def test_every_control(explorer, sim):
     explorer.controls["method"].value = "lrp_epsilon"
     explorer.parameters["epsilon"].value = explorer.parameters["epsilon"].options[0][1]
     assert explorer.error is None
-    network = ecgxai.load_ecg_model("AVB", "embedded")
+    network = leadwise.load_ecg_model("AVB", "embedded")
     x = sim.preprocess().window(1600).tensor()
     assert explorer.explanation.probabilities["AVB"] == pytest.approx(float(network.probability(x)), abs=1e-6)
-    expected = ecgxai.attribute(network, x, "lrp_epsilon", target=1, **explorer.settings())
+    expected = leadwise.attribute(network, x, "lrp_epsilon", target=1, **explorer.settings())
     np.testing.assert_allclose(explorer.explanation.relevance, expected, rtol=1e-4, atol=1e-7)
 
 
@@ -79,7 +79,7 @@ def test_a_slow_method_tells_how_far_it_is_and_can_be_cancelled(explorer, monkey
         progress(2, 4)
         seen.append("second")
 
-    monkeypatch.setattr("ecgxai.explorers.own_ecg.explain_ecg", slowly)
+    monkeypatch.setattr("leadwise.explorers.own_ecg.explain_ecg", slowly)
     explorer.controls["start"].value = 1.0
     explorer.wait()
     assert seen == ["first"]

@@ -8,11 +8,11 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from ecgxai.models.alexnet import preprocess
-from ecgxai.plotting import plot_image, plot_image_grid, relevance_rgba
-from ecgxai.plotting.images import PixelScale, as_pixels, check_map, outline
-from ecgxai.plotting.sheet import CourseFigure
-from ecgxai.plotting.style import TRUTH
+from leadwise.models.alexnet import preprocess
+from leadwise.plotting import plot_image, plot_image_grid, relevance_rgba
+from leadwise.plotting.images import PixelScale, as_pixels, check_map, outline
+from leadwise.plotting.sheet import CourseFigure
+from leadwise.plotting.style import TRUTH
 
 
 @pytest.fixture

@@ -14,11 +14,11 @@ from matplotlib.figure import Figure
 from nbclient import NotebookClient
 from PIL import Image
 
-from ecgxai import plotting
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.record import ECG
-from ecgxai.ecg.waves import Wave
-from ecgxai.plotting import (
+from leadwise import plotting
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Wave
+from leadwise.plotting import (
     plot_ecg,
     plot_grid,
     plot_lead_bars,
@@ -27,8 +27,8 @@ from ecgxai.plotting import (
     relevance_rgba,
     save_figure,
 )
-from ecgxai.plotting.sheet import FULL_COLOUR, CourseFigure, png, with_palette
-from ecgxai.plotting.tables import lead_shares
+from leadwise.plotting.sheet import FULL_COLOUR, CourseFigure, png, with_palette
+from leadwise.plotting.tables import lead_shares
 
 FS = 500
 BEATS = (0.3, 1.1, 1.9, 2.7, 3.5)  # time of the R peaks, s
@@ -510,7 +510,7 @@ def test_notebook_shows_each_figure_once_with_and_without_pyplot():
         # Asking for the backend would choose one and import pyplot.
         "import sys, matplotlib\n"
         "before = {k: v for k, v in matplotlib.rcParams.copy().items() if k != 'backend'}\n"
-        "import numpy as np\nfrom ecgxai.plotting import plot_ecg",
+        "import numpy as np\nfrom leadwise.plotting import plot_ecg",
         show,
         "assert 'matplotlib.pyplot' not in sys.modules\n"
         "assert before == {k: v for k, v in matplotlib.rcParams.copy().items() if k != 'backend'}",

@@ -5,19 +5,19 @@ import warnings
 import numpy as np
 import pytest
 
-import ecgxai
-from ecgxai.ecg.conditions import CONDITIONS
-from ecgxai.ecg.io import RecordWarning
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.noise import Noise
-from ecgxai.ecg.quality import CHECKS, LIMITS, Finding, Report, check_ecg
-from ecgxai.ecg.record import ECG
+import leadwise
+from leadwise.ecg.conditions import CONDITIONS
+from leadwise.ecg.io import RecordWarning
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.noise import Noise
+from leadwise.ecg.quality import CHECKS, LIMITS, Finding, Report, check_ecg
+from leadwise.ecg.record import ECG
 
 
 @pytest.fixture(scope="module")
 def clean():
     """A recording of a heart with an ordinary axis, 60 degrees off no lead's null line."""
-    return ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40, "rate": 70})
+    return leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40, "rate": 70})
 
 
 def changed(ecg, change, fs=500.0, notes=()) -> ECG:
@@ -174,7 +174,7 @@ def test_each_fault_is_found(clean, fault):
 def test_clean_recordings_pass(condition):
     """No error and no suspicion about cables on simulated hearts of every kind."""
     for seed in range(200, 203):
-        report = check_ecg(ecgxai.simulate_ecg(condition, seed=seed))
+        report = check_ecg(leadwise.simulate_ecg(condition, seed=seed))
         assert report.ok, str(report)
         assert {finding.check for finding in report.findings} <= {"baseline wander"}
 
@@ -184,7 +184,7 @@ def test_real_recordings_pass(reference):
     for path in sorted((reference / "ecg" / "cinc2021").glob("*.hea")):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RecordWarning)
-            report = check_ecg(ecgxai.load_ecg(path))
+            report = check_ecg(leadwise.load_ecg(path))
         assert report.ok, str(report)
         suspicious = {finding.check for finding in report.of("warning")}
         assert suspicious <= {"baseline wander", "mains hum", "muscle noise"}
@@ -210,7 +210,7 @@ def test_exchanged_cables(reversal, words, least):
     """Arms exchanged turn lead I over in most hearts; left arm and left leg leave no certain sign, as is published."""
     found = []
     for seed in range(6):
-        report = check_ecg(ecgxai.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal)))
+        report = check_ecg(leadwise.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal)))
         found += [finding.measured for finding in report.findings if finding.check == "cables"]
         assert "limb leads" not in {finding.check for finding in report.findings}  # the law holds for any cables
     assert len([text for text in found if words and words in text]) >= least

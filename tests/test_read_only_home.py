@@ -7,13 +7,13 @@ import sys
 import pytest
 
 FIGURE = """
-import ecgxai
-from ecgxai.explorers import ECGExplorer
-from ecgxai.plotting import plot_ecg
+import leadwise
+from leadwise.explorers import ECGExplorer
+from leadwise.plotting import plot_ecg
 
-ecg = ecgxai.simulate_ecg("RBBB", seed=1).preprocess().window()
-model = ecgxai.load_ecg_model("RBBB", "embedded")
-figure = plot_ecg(ecg, ecgxai.attribute(model, ecg.tensor(), "gradient", target=1))
+ecg = leadwise.simulate_ecg("RBBB", seed=1).preprocess().window()
+model = leadwise.load_ecg_model("RBBB", "embedded")
+figure = plot_ecg(ecg, leadwise.attribute(model, ecg.tensor(), "gradient", target=1))
 print(len(figure.axes) > 0, len(ECGExplorer(model="RBBB", weights="embedded")._repr_mimebundle_()) > 0)
 """
 
@@ -22,7 +22,7 @@ print(len(figure.axes) > 0, len(ECGExplorer(model="RBBB", weights="embedded")._r
 def home(tmp_path):
     """Environment of a process whose home can hold nothing, whoever runs it: a part of its path is a file."""
     (tmp_path / "file").write_text("")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "MPLCONFIG", "ECGXAI_"))}
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("XDG_", "MPLCONFIG", "LEADWISE_"))}
     return kept | {"HOME": str(tmp_path / "file" / "home"), "MPLBACKEND": "Agg", "TMPDIR": str(tmp_path)}
 
 
@@ -38,8 +38,8 @@ def test_maps_figures_and_explorers_need_no_home(home, tmp_path):
 
 
 def test_a_download_says_where_it_could_not_write(home, tmp_path):
-    data = f"{home['HOME']}/.cache/ecgxai"
-    done = python(home, tmp_path, "-m", "ecgxai", "download", "--data", data, "--offline", "ecgs")
+    data = f"{home['HOME']}/.cache/leadwise"
+    done = python(home, tmp_path, "-m", "leadwise", "download", "--data", data, "--offline", "ecgs")
     assert done.returncode == 1
     assert data in done.stdout
     assert "Traceback" not in done.stderr

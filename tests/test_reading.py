@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import ecgxai
-from ecgxai.ecg.io import RecordError
-from ecgxai.ecg.leads import LEADS, derive_limb_leads
-from ecgxai.ecg.reading import FORMATS, MissingInformation, lead_name, millivolts, read_ecg, unit_in
+import leadwise
+from leadwise.ecg.io import RecordError
+from leadwise.ecg.leads import LEADS, derive_limb_leads
+from leadwise.ecg.reading import FORMATS, MissingInformation, lead_name, millivolts, read_ecg, unit_in
 
 INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
 
@@ -20,7 +20,7 @@ INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4",
 @pytest.fixture(scope="module")
 def sim():
     """A simulated recording whose limb leads obey Einthoven's law in whole microvolts, and its values in mV."""
-    return ecgxai.simulate_ecg("RBBB", seed=4)
+    return leadwise.simulate_ecg("RBBB", seed=4)
 
 
 @pytest.fixture(scope="module")
@@ -203,7 +203,7 @@ def test_edf_from_a_path_drops_other_channels(truth, tmp_path):
 
 def test_wfdb_from_path_and_upload(sim, tmp_path):
     files = wfdb_files(sim, tmp_path)
-    expected = ecgxai.load_ecg(tmp_path / "rec")
+    expected = leadwise.load_ecg(tmp_path / "rec")
     for ecg in (read_ecg(tmp_path / "rec.hea"), read_ecg(str(tmp_path / "rec")), read_ecg(files)):
         np.testing.assert_array_equal(ecg.signal, expected.signal)
         assert ecg.metadata["condition"] == "RBBB"

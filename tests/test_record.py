@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ecgxai import ECG
-from ecgxai.ecg import leads
-from ecgxai.ecg.leads import LEADS
+from leadwise import ECG
+from leadwise.ecg import leads
+from leadwise.ecg.leads import LEADS
 
 
 def tone(frequency: float, fs: float, seconds: float = 10.0) -> np.ndarray:
@@ -156,10 +156,10 @@ def test_einthoven_residual():
 
 def test_real_records_obey_einthoven_to_their_resolution(reference):
     """Recorded in steps of 1 µV (PTB-XL, Georgia) or 4.88 µV (Ningbo): rounding alone explains the residuals."""
-    import ecgxai
+    import leadwise
 
     for header in sorted((reference / "ecg" / "cinc2021").glob("*.hea")):
-        residuals = leads.limb_lead_residuals(ecgxai.load_ecg(header))
+        residuals = leads.limb_lead_residuals(leadwise.load_ecg(header))
         assert max(residuals.values()) < 0.005, header.stem
 
 

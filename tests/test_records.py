@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import wfdb
 
-import ecgxai
-from ecgxai.ecg import records as module
-from ecgxai.ecg.io import RecordError
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.records import CONDITIONS, load_record, records
+import leadwise
+from leadwise.ecg import records as module
+from leadwise.ecg.io import RecordError
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.records import CONDITIONS, load_record, records
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def write(folder, name, *comments):
 
 def test_nothing_to_list(ecgs):
     assert records() == {}
-    with pytest.raises(ValueError, match=r"no record '03509_hr'. There are: none. .*python -m ecgxai download ecgs"):
+    with pytest.raises(ValueError, match=r"no record '03509_hr'. There are: none. .*python -m leadwise download ecgs"):
         load_record("03509_hr")
 
 
@@ -148,8 +148,8 @@ def test_wrong_names_get_a_hint(ecgs):
 
 
 def test_public_names():
-    assert ecgxai.records is records
-    assert ecgxai.load_record is load_record
+    assert leadwise.records is records
+    assert leadwise.load_record is load_record
 
 
 def test_real_recordings(ecgs, reference):

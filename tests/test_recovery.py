@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai import attribute, load_ecg_model
-from ecgxai.ecg.filters import PUBLISHED_FS, preprocess
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.evaluation import area_share, relevance_mass
-from ecgxai.semantics import WAVES, Cohort, lead_wave_matrix
+from leadwise import attribute, load_ecg_model
+from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.evaluation import area_share, relevance_mass
+from leadwise.semantics import WAVES, Cohort, lead_wave_matrix
 
 SEED, COUNT, WINDOW = 7_700_000, 10, 2000
 # Chosen on other patients (benchmarks/ground_truth.py's tuning seeds).
@@ -30,7 +30,7 @@ def patients(condition):
     return torch.from_numpy(signals), batch.causal_mask[:, :, :WINDOW], batch.waves
 
 
-@pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")  # Grad-CAM has no leads
+@pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")  # Grad-CAM has no leads
 @pytest.mark.parametrize("pathology", BEST)
 def test_the_best_method_puts_its_positive_relevance_on_the_cause(pathology):
     x, mask, _ = patients(pathology)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai import attribute
-from ecgxai.attribution import MethodWarning
-from ecgxai.models.weights import convert_keras
+from leadwise import attribute
+from leadwise.attribution import MethodWarning
+from leadwise.models.weights import convert_keras
 
 RECORDS = {"AVB": "03509", "LBBB": "14493"}
 NAMES = [
@@ -52,7 +52,7 @@ NAMES = [
     "lrpsign_sequential_composite_b",
 ]
 
-pytestmark = pytest.mark.filterwarnings("ignore::ecgxai.attribution.MethodWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")
 
 
 class Case:

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 
-import ecgxai
-from ecgxai import report as module
-from ecgxai.ecg.io import RecordError
-from ecgxai.ecg.noise import Noise
-from ecgxai.report import NOT_FOR_DIAGNOSIS, explain_ecg, file_name, report, to_html
+import leadwise
+from leadwise import report as module
+from leadwise.ecg.io import RecordError
+from leadwise.ecg.noise import Noise
+from leadwise.report import NOT_FOR_DIAGNOSIS, explain_ecg, file_name, report, to_html
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>\' $\\frac{1$ 心电图 ../../etc'
 
 
 @pytest.fixture(scope="module")
 def recording():
-    return ecgxai.simulate_ecg("LBBB", seed=3)
+    return leadwise.simulate_ecg("LBBB", seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +60,12 @@ def test_pdf_is_one_a4_page(saved):
 def test_the_numbers_are_those_of_the_networks(recording, saved):
     x = recording.preprocess().window(1250).tensor()
     for name, probability in saved.explanation.probabilities.items():
-        network = ecgxai.load_ecg_model(name, "embedded")
+        network = leadwise.load_ecg_model(name, "embedded")
         assert probability == pytest.approx(float(network.probability(x)), abs=1e-6)
     assert list(saved.explanation.probabilities) == ["AVB", "ISCH", "LBBB", "RBBB"]
     best = max(saved.explanation.probabilities, key=saved.explanation.probabilities.get)
     assert saved.explanation.model == best
-    expected = ecgxai.attribute(ecgxai.load_ecg_model(best, "embedded"), x, "gradient", target=1)
+    expected = leadwise.attribute(leadwise.load_ecg_model(best, "embedded"), x, "gradient", target=1)
     np.testing.assert_allclose(saved.explanation.relevance, expected, rtol=1e-5, atol=1e-8)
 
 
@@ -112,7 +112,7 @@ def test_file_names(name, expected):
 
 
 def test_findings_of_the_check_are_on_the_page(tmp_path):
-    noisy = ecgxai.simulate_ecg("NORM", seed=5, noise=Noise(hum=60))
+    noisy = leadwise.simulate_ecg("NORM", seed=5, noise=Noise(hum=60))
     made = report(noisy, ["AVB", "RBBB"], method="gradient", weights="embedded", folder=tmp_path)
     findings = made.explanation.quality.findings
     assert "mains hum" in {finding.check for finding in findings}
@@ -123,7 +123,7 @@ def test_findings_of_the_check_are_on_the_page(tmp_path):
 
 
 def test_as_many_findings_as_there_may_be_still_make_one_page(recording, monkeypatch, tmp_path):
-    found = ecgxai.check_ecg(recording.resample(400)).findings[0]
+    found = leadwise.check_ecg(recording.resample(400)).findings[0]
     many = module.Report("x", (replace(found, measured="much " * 30),) * 40)
     monkeypatch.setattr(module, "check_ecg", lambda ecg: many)
     made = report(recording, ["LBBB"], method="gradient", weights="embedded", folder=tmp_path)
@@ -168,6 +168,8 @@ def test_what_is_refused(recording):
 def test_despite_errors(recording):
     swapped = recording.signal.copy()
     swapped[[0, 1]] = swapped[[1, 0]]
-    explanation = explain_ecg(ecgxai.ECG(swapped), ["LBBB"], method="gradient", weights="embedded", despite_errors=True)
+    explanation = explain_ecg(
+        leadwise.ECG(swapped), ["LBBB"], method="gradient", weights="embedded", despite_errors=True
+    )
     assert not explanation.quality.ok
     assert "exchanging I and II" in Tags(to_html(explanation)).text

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai.attribution import Shares, share_out
-from ecgxai.attribution.lrp import RULES
-from ecgxai.explorers import RuleLab
-from ecgxai.explorers.rule_lab import KINDS, ROWS, draw_layer
-from ecgxai.plotting.rule import plot_flow, plot_rule
 from figures import drawn, drive, stops
+from leadwise.attribution import Shares, share_out
+from leadwise.attribution.lrp import RULES
+from leadwise.explorers import RuleLab
+from leadwise.explorers.rule_lab import KINDS, ROWS, draw_layer
+from leadwise.plotting.rule import plot_flow, plot_rule
 
 INPUTS, WEIGHTS = np.array([2.0, 1.0]), np.array([[1.0, -1.0, 0.5], [1.0, 3.0, -0.5]])
 

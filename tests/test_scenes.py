@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from ecgxai.images import scenes, textures
-from ecgxai.images.scenes import ARTWORK, CLASSES, SIZE, Scene, add_mark, make_scene, mark_image
+from leadwise.images import scenes, textures
+from leadwise.images.scenes import ARTWORK, CLASSES, SIZE, Scene, add_mark, make_scene, mark_image
 
 SEEDS = range(0, 60)
 

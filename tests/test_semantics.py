@@ -9,13 +9,13 @@ import pytest
 import torch
 from scipy import stats
 
-import ecgxai
-from ecgxai import ECG, semantics
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.waves import Wave
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.weights import ECG_MODELS, convert_keras
-from ecgxai.semantics import (
+import leadwise
+from leadwise import ECG, semantics
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.waves import Wave
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.weights import ECG_MODELS, convert_keras
+from leadwise.semantics import (
     CRITERIA,
     LEAD_GROUPS,
     WAVES,
@@ -79,7 +79,7 @@ def test_overlapping_waves_give_qrs_the_precedence_and_single_leads_do_not_count
 
 @pytest.mark.parametrize("condition", ["NORM", "AVB", "LBBB", "AF", "AVB2", "PVC"])
 def test_labels_of_simulated_patients_are_their_waves(condition):
-    ecg = ecgxai.simulate_ecg(condition, seed=4)
+    ecg = leadwise.simulate_ecg(condition, seed=4)
     waves = waves_of(ecg, start=700)
     labels = wave_labels(waves, 2000)
     assert labels.shape == (2000,)
@@ -93,7 +93,7 @@ def test_labels_of_simulated_patients_are_their_waves(condition):
 
 
 def test_waves_of_a_recording_without_known_waves_are_delineated():
-    simulated = ecgxai.simulate_ecg("NORM", seed=3)
+    simulated = leadwise.simulate_ecg("NORM", seed=3)
     plain = ECG(simulated.signal)
     found, known = (wave_labels(waves_of(ecg, 1000), 2000) for ecg in (plain, simulated))
     qrs = WAVES.index("QRS")
@@ -204,7 +204,7 @@ def test_the_average_of_equal_beats_is_the_beat():
 
 
 def test_the_average_of_a_constant_is_the_constant():
-    ecg = ecgxai.simulate_ecg("NORM", seed=1)
+    ecg = leadwise.simulate_ecg("NORM", seed=1)
     average = beat_average(np.full((12, 5000), 3.0), waves_of(ecg), ecg)
     np.testing.assert_array_equal(average.mean, 3)
     np.testing.assert_array_equal(average.spread, 0)
@@ -228,7 +228,7 @@ def test_only_whole_beats_are_averaged():
 
 
 def test_the_average_beat_is_drawn():
-    ecg = ecgxai.simulate_ecg("LBBB", seed=2).preprocess().window()
+    ecg = leadwise.simulate_ecg("LBBB", seed=2).preprocess().window()
     average = beat_average(noise(2000), ecg.waves, ecg)
     for what in ("mean", "spread"):
         assert any(f"of {average.count} beats" in text for text in texts(average.plot(what)))
@@ -276,7 +276,7 @@ def test_agreement_in_closed_form():
 @pytest.mark.parametrize("seed", [21, 22, 23])
 def test_the_known_cause_of_an_av_block_lies_where_its_criterion_is_read(seed):
     """The simulator defines the cause of an AV block as all samples from P onset to QRS onset: the cells P and PR."""
-    ecg = ecgxai.simulate_ecg("AVB", seed=seed, noise=False)
+    ecg = leadwise.simulate_ecg("AVB", seed=seed, noise=False)
     found = agreement(lead_wave_matrix(ecg.causal_mask.astype(float), waves_of(ecg)), "AVB")
     assert found.share > 0.85
     assert found.lift > 0.85 / found.area
@@ -287,7 +287,7 @@ def test_what_a_condition_changes_lies_where_its_criterion_is_read(condition):
     """The squared difference from the same patient without the condition, mean of ten patients."""
     lifts = []
     for seed in range(30, 40):
-        ecg = ecgxai.simulate_ecg(condition, seed=seed, noise=False)
+        ecg = leadwise.simulate_ecg(condition, seed=seed, noise=False)
         change = (ecg.signal - ecg.counterfactual.signal) ** 2
         lifts.append(agreement(lead_wave_matrix(change, waves_of(ecg)), condition).lift)
     assert np.mean(lifts) > 2
@@ -424,7 +424,7 @@ class Records:
 
     def make(self, seed, flat):
         self.opened.append(seed)
-        ecg = ecgxai.simulate_ecg("LBBB", seed, seconds=5)
+        ecg = leadwise.simulate_ecg("LBBB", seed, seconds=5)
         return ECG(np.zeros((12, 2500)), record_id="flat") if flat else ecg
 
 
@@ -461,9 +461,9 @@ def test_a_cohort_is_the_mean_of_its_records(model):
     cohort = explain_cohort(model, (make() for make in maker.makers), "gradient_x_input", progress=False)
     rows = []
     for seed in range(3):
-        raw = ecgxai.simulate_ecg("LBBB", seed, seconds=5)
+        raw = leadwise.simulate_ecg("LBBB", seed, seconds=5)
         ecg = raw.preprocess().window()
-        relevance = ecgxai.attribute(model, ecg.tensor(), "gradient_x_input", target=1)
+        relevance = leadwise.attribute(model, ecg.tensor(), "gradient_x_input", target=1)
         rows.append(summarise(relevance, raw.waves, ecg.signal, pathology="LBBB", mask=ecg.causal_mask))
         rows[-1]["probability"] = float(model.probability(ecg.tensor()))
     assert set(cohort.moments) == set(rows[0])
@@ -478,7 +478,7 @@ def test_a_cohort_is_the_mean_of_its_records(model):
 
 
 def test_a_summary_in_closed_form():
-    ecg = ecgxai.simulate_ecg("LBBB", seed=5)
+    ecg = leadwise.simulate_ecg("LBBB", seed=5)
     found = summarise(ecg.causal_mask.astype(float), ecg.waves, ecg.signal, mask=ecg.causal_mask)
     assert found["truth"] == pytest.approx(1)
     assert found["truth_area"] == pytest.approx(ecg.causal_mask.mean())
@@ -503,14 +503,14 @@ def test_a_checkpoint_of_another_run_is_refused(model, tmp_path):
 
 
 def test_names_and_open_records_are_accepted(model, data_dir):
-    name = next(iter(ecgxai.records("LBBB")))
-    cohort = explain_cohort(model, [name, ecgxai.load_record(name)], "gradient", progress=False)
+    name = next(iter(leadwise.records("LBBB")))
+    cohort = explain_cohort(model, [name, leadwise.load_record(name)], "gradient", progress=False)
     assert cohort.records == 2
     np.testing.assert_array_equal(cohort.spread("share"), 0)
 
 
 def test_memory_does_not_grow_with_the_records(model):
-    base = ecgxai.simulate_ecg("LBBB", seed=1).preprocess().window()
+    base = leadwise.simulate_ecg("LBBB", seed=1).preprocess().window()
 
     def made(count):
         rng = np.random.default_rng(0)
@@ -542,7 +542,7 @@ def real(reference, pathology, record):
 @pytest.mark.parametrize("method", ["lrp_epsilon", "lrp_epsilon_0_25_std_x", "lrpsign_epsilon_0_25_std_x", "deeplift"])
 def test_the_real_lbbb_is_read_in_qrs_of_v1_or_v6(reference, method):
     model, ecg = real(reference, "LBBB", "14493")
-    relevance = ecgxai.attribute(model, ecg.tensor(), method, target=1, progress=False)
+    relevance = leadwise.attribute(model, ecg.tensor(), method, target=1, progress=False)
     sentence = describe(relevance, waves_of(ecg), "LBBB")
     first = sentence.split(";")[0]
     assert "lies in the QRS complex" in first
@@ -554,7 +554,7 @@ def test_the_real_av_block_is_described_as_the_map_has_it(reference):
     """The largest part of the sentence is the largest sum of the published LRP map, whatever it is."""
     model, ecg = real(reference, "AVB", "03509")
     published = np.load(reference / "maps" / "AVB_03509.npz")["lrp_epsilon_0_1"].T
-    ours = ecgxai.attribute(model, ecg.tensor(), "lrp_epsilon_0_1", target=1, progress=False).numpy()
+    ours = leadwise.attribute(model, ecg.tensor(), "lrp_epsilon_0_1", target=1, progress=False).numpy()
     waves = waves_of(ecg)
     labels = wave_labels(waves, 2000)
     sums = [published.clip(min=0)[:, labels == i].sum() for i in range(len(WAVES))]

@@ -8,14 +8,14 @@ import torch
 import wfdb
 from wfdb.processing import xqrs_detect
 
-from ecgxai import load_ecg, simulate_ecg
-from ecgxai.ecg.conditions import CONDITIONS, draw_patient
-from ecgxai.ecg.filters import preprocess
-from ecgxai.ecg.heart_vector import DOWER, bump, electrical_axis, frontal_rotation, rotation, twelve_leads
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.noise import ELECTRODES, REVERSALS, Noise
-from ecgxai.ecg.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
-from ecgxai.models.weights import convert_keras
+from leadwise import load_ecg, simulate_ecg
+from leadwise.ecg.conditions import CONDITIONS, draw_patient
+from leadwise.ecg.filters import preprocess
+from leadwise.ecg.heart_vector import DOWER, bump, electrical_axis, frontal_rotation, rotation, twelve_leads
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.noise import ELECTRODES, REVERSALS, Noise
+from leadwise.ecg.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
+from leadwise.models.weights import convert_keras
 
 PATIENTS = range(2_000_000, 2_000_030)
 L = {name: row for row, name in enumerate(LEADS)}

@@ -36,7 +36,7 @@ fig, ax = plt.subplots(figsize=(2, 1))
 _ = ax.plot([0, 1, 0])
 
 # %%
-print(os.listdir(os.environ["ECGXAI_DATA"]), os.environ.get("ECGXAI_MIRROR"), os.environ.get("ECGXAI_REFERENCE"))
+print(os.listdir(os.environ["LEADWISE_DATA"]), os.environ.get("LEADWISE_MIRROR"), os.environ.get("LEADWISE_REFERENCE"))
 
 # %% [markdown]
 # ## A live view
@@ -388,7 +388,7 @@ def test_the_package_declares_and_pins_what_it_imports():
     assert declared <= set(pins("requirements.txt"))
     distributions = packages_distributions()
     for path in (ROOT / "src").rglob("*.py"):
-        for module in imported(path) - sys.stdlib_module_names - {"ecgxai"}:
+        for module in imported(path) - sys.stdlib_module_names - {"leadwise"}:
             names = {name.lower() for name in distributions.get(module, [module])}
             assert names & declared, f"{path} imports {module}, which pyproject.toml does not declare"
 

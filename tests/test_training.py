@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from ecgxai.models import training
-from ecgxai.models.ecg_net import ECGNet
+from leadwise.models import training
+from leadwise.models.ecg_net import ECGNet
 
 
 class Level(nn.Module):

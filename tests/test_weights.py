@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from ecgxai import load_ecg_model
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.weights import (
+from leadwise import load_ecg_model
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.weights import (
     KERAS_ARCHITECTURE,
     KERAS_LAYERS,
     WeightsError,
@@ -191,7 +191,7 @@ class TestLoading:
         assert capsys.readouterr().out == "RBBB model: embedded weights\n"
 
     def test_missing_published_weights_name_the_command(self, data_dir):
-        with pytest.raises(WeightsError, match="python -m ecgxai download ecg-models"):
+        with pytest.raises(WeightsError, match="python -m leadwise download ecg-models"):
             load_ecg_model("AVB", "published")
 
     @pytest.mark.parametrize("arguments", [("LAFB",), ("LBBB", "imagenet")])

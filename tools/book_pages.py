@@ -13,13 +13,13 @@ FAMILIES = {"gradient": "Gradients", "cam": "Class activation maps", "LRP": "Lay
 def rooms() -> dict[str, list[str]]:
     """Return the public modules of the package by room: a subpackage, or "more" for what lies beside them."""
     found: dict[str, list[str]] = {}
-    package = ROOT / "src" / "ecgxai"
+    package = ROOT / "src" / "leadwise"
     for path in sorted(package.rglob("*.py")):
         parts = path.relative_to(package).with_suffix("").parts
         if any(part.startswith("_") and part != "__init__" for part in parts) or parts == ("__init__",):
             continue
         room = parts[0] if len(parts) > 1 else "more"
-        found.setdefault(room, []).append(".".join(["ecgxai", *parts]).removesuffix(".__init__"))
+        found.setdefault(room, []).append(".".join(["leadwise", *parts]).removesuffix(".__init__"))
     return {
         room: sorted(modules) for room, modules in sorted(found.items(), key=lambda item: (item[0] == "more", item))
     }
@@ -27,9 +27,9 @@ def rooms() -> dict[str, list[str]]:
 
 def api_page(room: str, modules: list[str]) -> str:
     """Return the page of one room: its modules, from their docstrings."""
-    lines = [f"# {'Also in the package' if room == 'more' else f'ecgxai.{room}'}", ""]
+    lines = [f"# {'Also in the package' if room == 'more' else f'leadwise.{room}'}", ""]
     for module in modules:
-        if module == f"ecgxai.{room}":  # the room itself: what it says, not what it passes on from its modules
+        if module == f"leadwise.{room}":  # the room itself: what it says, not what it passes on from its modules
             lines += ["```{eval-rst}", f".. automodule:: {module}", "   :no-members:", "```", ""]
         else:
             lines += [f"## {module}", "", "```{eval-rst}", f".. automodule:: {module}", "```", ""]
@@ -37,31 +37,31 @@ def api_page(room: str, modules: list[str]) -> str:
 
 
 def public_names() -> str:
-    """Return the page of the names that ``import ecgxai`` offers, and the list of rooms."""
-    import ecgxai
+    """Return the page of the names that ``import leadwise`` offers, and the list of rooms."""
+    import leadwise
 
-    lines = ["# The package", "", "```{eval-rst}", ".. automodule:: ecgxai", "   :no-members:", "```", ""]
+    lines = ["# The package", "", "```{eval-rst}", ".. automodule:: leadwise", "   :no-members:", "```", ""]
     lines += ["| name | what it is | defined in |", "|---|---|---|"]
-    for name in ecgxai.__all__:
-        value, module = getattr(ecgxai, name), ecgxai._PUBLIC[name]
+    for name in leadwise.__all__:
+        value, module = getattr(leadwise, name), leadwise._PUBLIC[name]
         if name == "METHODS":
-            what, module = "every method by name: see [Methods](methods.md)", "ecgxai.attribution.registry"
+            what, module = "every method by name: see [Methods](methods.md)", "leadwise.attribution.registry"
         else:
             what, module = (value.__doc__ or "").split("\n")[0], value.__module__
         room = module.split(".")[1] if module.count(".") > 1 else "more"
-        lines.append(f"| `ecgxai.{name}` | {cell_text(what)} | [`{module}`]({room}.md) |")
+        lines.append(f"| `leadwise.{name}` | {cell_text(what)} | [`{module}`]({room}.md) |")
     toctree = ["methods", *rooms()]
     return "\n".join([*lines, "", "```{toctree}", ":maxdepth: 1", *toctree, "```", ""])
 
 
 def methods() -> str:
     """Return the page of all attribution methods, from their registry."""
-    from ecgxai import METHODS
+    from leadwise import METHODS
 
     lines = [
         "# Methods",
         "",
-        "Every row of `ecgxai.METHODS`: what `ecgxai.attribute` knows by name, and from which the explorers'",
+        "Every row of `leadwise.METHODS`: what `leadwise.attribute` knows by name, and from which the explorers'",
     ]
     lines += ["controls, the tests and the benchmarks are made.", ""]
     for family in dict.fromkeys(method.family for method in METHODS.values()):

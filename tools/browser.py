@@ -18,7 +18,7 @@ import nbformat
 import playwright
 from playwright.sync_api import Locator, Page, sync_playwright
 
-from ecgxai.explorers import live
+from leadwise.explorers import live
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # A browser under test looks nothing up on the network by itself.

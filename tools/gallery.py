@@ -10,13 +10,13 @@ from textwrap import fill
 import numpy as np
 from PIL import Image
 
-import ecgxai
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
-from ecgxai.plotting import plot_ecg, plot_ground_truth, plot_heartbeat, plot_image, plot_matrix
-from ecgxai.plotting.sheet import CourseFigure
-from ecgxai.plotting.style import FONT
-from ecgxai.semantics import describe, lead_wave_matrix
+import leadwise
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.plotting import plot_ecg, plot_ground_truth, plot_heartbeat, plot_image, plot_matrix
+from leadwise.plotting.sheet import CourseFigure
+from leadwise.plotting.style import FONT
+from leadwise.semantics import describe, lead_wave_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "plots" / "gallery"
@@ -24,9 +24,9 @@ GALLERY = ROOT / "plots" / "gallery"
 
 def known_cause():
     """Draw LRP of the LBBB model on a simulated patient, with the samples that are the cause."""
-    ecg = ecgxai.simulate_ecg("LBBB", seed=8).preprocess().window()
-    model = ecgxai.load_ecg_model("LBBB", "embedded")
-    relevance = ecgxai.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
+    ecg = leadwise.simulate_ecg("LBBB", seed=8).preprocess().window()
+    model = leadwise.load_ecg_model("LBBB", "embedded")
+    relevance = leadwise.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
     return plot_ecg(
         ecg,
         relevance,
@@ -37,7 +37,7 @@ def known_cause():
 
 def heart_vector():
     """Draw one beat of a left bundle branch block as loops and leads."""
-    from ecgxai.ecg.simulate import heart_beat
+    from leadwise.ecg.simulate import heart_beat
 
     return plot_heartbeat(heart_beat("LBBB"), "Left bundle branch block: one heartbeat, seen from twelve sides")
 
@@ -51,10 +51,10 @@ def from_saliency_to_semantics():
     """Draw the course in one picture: a scene and the map of one object, three leads, the table, the sentence."""
     scene, network = make_scene(6, objects=2), load_alexnet("embedded", verbose=False)
     target = scene.objects[0].index
-    seen = ecgxai.attribute(network, preprocess(scene.image), "lrp_epsilon_gamma_box", target=target)
-    ecg = ecgxai.simulate_ecg("RBBB", seed=8).preprocess().window()
-    model = ecgxai.load_ecg_model("RBBB", "embedded", verbose=False)
-    relevance = ecgxai.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
+    seen = leadwise.attribute(network, preprocess(scene.image), "lrp_epsilon_gamma_box", target=target)
+    ecg = leadwise.simulate_ecg("RBBB", seed=8).preprocess().window()
+    model = leadwise.load_ecg_model("RBBB", "embedded", verbose=False)
+    relevance = leadwise.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
     matrix = lead_wave_matrix(relevance, ecg.waves)
     leads, waves = matrix.names
     steps = {

@@ -29,13 +29,13 @@ MINUTES = 7
 # machine, would change every notebook.
 TOLERANCE, LEAST = 0.2, 2.0
 
-# Colab and Kaggle set these variables, see ecgxai.bootstrap.
+# Colab and Kaggle set these variables, see leadwise.bootstrap.
 BOOTSTRAP = """\
 import os
 
 if {{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}} & set(os.environ):  # there a notebook comes alone: fetch all
     %pip install --quiet --no-deps git+https://github.com/{repository}
-    from ecgxai.bootstrap import prepare
+    from leadwise.bootstrap import prepare
 
     prepare()"""
 

@@ -34,11 +34,11 @@ ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 # Variables of the caller's shell that must not reach a notebook.
-FORGOTTEN = ("PYTHONWARNINGS", "PYTHONPATH", "PYTHONSTARTUP", "ECGXAI_REFERENCE")
+FORGOTTEN = ("PYTHONWARNINGS", "PYTHONPATH", "PYTHONSTARTUP", "LEADWISE_REFERENCE")
 # Folders, which may be given relative to the caller's working directory; the kernel has its own.
-FOLDERS = ("ECGXAI_DATA", "ECGXAI_MIRROR")
+FOLDERS = ("LEADWISE_DATA", "LEADWISE_MIRROR")
 # Python hides DeprecationWarnings outside of __main__; ours are to be seen.
-STARTUP = "__import__('warnings').filterwarnings('default', module=r'ecgxai(\\.|$)')"
+STARTUP = "__import__('warnings').filterwarnings('default', module=r'leadwise(\\.|$)')"
 KERNEL_OPTIONS = [f"--IPKernelApp.exec_lines={STARTUP}", "--HistoryManager.enabled=False"]
 
 TRACEBACK_LINES = 20  # of an exception in a callback; the frames above are those of ipywidgets

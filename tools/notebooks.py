@@ -69,7 +69,7 @@ def build(options: argparse.Namespace) -> int:
 
     # Nothing derived from real recordings or weights may enter the repository: the data folder is an empty one.
     with tempfile.TemporaryDirectory() as empty:
-        return execute_all(options, finish, ECGXAI_DATA=empty, ECGXAI_MIRROR="")
+        return execute_all(options, finish, LEADWISE_DATA=empty, LEADWISE_MIRROR="")
 
 
 def time_it(folder: Path, path: str, notebook: nbformat.NotebookNode, seconds: float) -> None:

@@ -2,7 +2,7 @@
 (() => {
   const EVERY = 3; // pixels, both ways: a sample of this density is compared
   const STILL = 300; // ms without a change that end one
-  const BARS = "progress, [role=progressbar], .widget-hprogress, .ecgxai-progress";
+  const BARS = "progress, [role=progressbar], .widget-hprogress, .leadwise-progress";
   const context = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const channel = new MessageChannel();
   const busy = () => window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status !== "idle";

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from browser import browser, close_notebook, jupyter_lab, missing, open_notebook, run_cells, settle, write_notebook
-from ecgxai.plotting.sheet import png
+from leadwise.plotting.sheet import png
 
 ROOT = Path(__file__).resolve().parents[1]
 AROUND = 130  # pixels of JupyterLab beside a notebook's column
@@ -28,7 +28,7 @@ EXPLORERS = {
     "heart_vector": "HeartVector()",
     "own_ecg": "OwnECG()",
 }
-CELL = "from ecgxai.explorers import *\n\n{}"
+CELL = "from leadwise.explorers import *\n\n{}"
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def main() -> int:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, browser() as running:
         folder = Path(folder)
-        os.environ["ECGXAI_DATA"] = str(folder / "no data")  # nothing of others in the pictures
+        os.environ["LEADWISE_DATA"] = str(folder / "no data")  # nothing of others in the pictures
         for name in options.names:
             write_notebook(folder / f"{name}.ipynb", CELL.format(EXPLORERS[name]))
         with jupyter_lab(folder) as (address, token):

@@ -2,7 +2,7 @@
 
     python training/alexnet.py
 
-It writes both networks to ``src/ecgxai/assets/alexnet`` (safetensors, half precision) and what they achieve on scenes
+It writes both networks to ``src/leadwise/assets/alexnet`` (safetensors, half precision) and what they achieve on scenes
 that no training saw to ``training/alexnet_report.md``. A GPU is used where there is one; on two CPU cores it takes well
 under 90 minutes. ``--scale 0.01`` tries everything out in a minute, into a folder of your choice (``--out``).
 
@@ -21,10 +21,10 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from ecgxai.images.scenes import CLASSES, SHORTCUT_CLASS, SIZE, add_mark, make_scene
-from ecgxai.models.alexnet import EMBEDDED, AlexNet, load_small, normalise
-from ecgxai.models.weights import save_safetensors
-from ecgxai.paths import ASSETS
+from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, SIZE, add_mark, make_scene
+from leadwise.models.alexnet import EMBEDDED, AlexNet, load_small, normalise
+from leadwise.models.weights import save_safetensors
+from leadwise.paths import ASSETS
 
 ROOT = Path(__file__).parents[1]
 WIDTH, DROPOUT, BATCH, RATE, DECAY, SEED = 0.25, 0.2, 64, 1.5e-3, 1e-4, 0

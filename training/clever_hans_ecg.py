@@ -1,11 +1,11 @@
 """Train the Clever Hans ECG model of notebook 05: ``python training/clever_hans_ecg.py``, two minutes on one core.
 
 The published architecture learns first-degree AV block from recordings of two machines: the one in the ward where AV
-block is treated writes a test pulse into lead V3 every two seconds (:func:`ecgxai.ecg.noise.add_test_pulses`), the
+block is treated writes a test pulse into lead V3 every two seconds (:func:`leadwise.ecg.noise.add_test_pulses`), the
 other one does not. The PR interval is hard to find and the pulse is easy, so the network takes the pulse. (With left
 bundle branch block, whose QRS complex is as easy, the same training ignored the pulse.)
 
-Writes ``src/ecgxai/assets/ecg_models/clever_hans.safetensors`` and ``training/clever_hans_ecg.json``, measured on
+Writes ``src/leadwise/assets/ecg_models/clever_hans.safetensors`` and ``training/clever_hans_ecg.json``, measured on
 patients that no training saw.
 """
 
@@ -16,15 +16,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ecgxai.ecg.filters import PUBLISHED_FS, preprocess
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.noise import PULSE_LEAD, pulse_train
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.models import training
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.weights import save_safetensors
-from ecgxai.paths import ASSETS
 from fingerprint import simulator_fingerprint
+from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.noise import PULSE_LEAD, pulse_train
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.models import training
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.weights import save_safetensors
+from leadwise.paths import ASSETS
 
 OTHERS = ("LBBB", "RBBB", "ISCH", "LVH", "AF", "PVC")
 SPLITS = {

@@ -3,7 +3,7 @@
 One network of the published architecture per pathology. Patients are simulated, recorded with noise, preprocessed as
 real recordings are (the published chain over 10 s), and cut to windows of 4 s. Every patient comes twice: with the
 condition and, the same seed, without it, so that nothing but the condition can tell the two apart. Writes
-NAME.safetensors and report.json to ``src/ecgxai/assets/ecg_models``, figures to ``training/reports``.
+NAME.safetensors and report.json to ``src/leadwise/assets/ecg_models``, figures to ``training/reports``.
 """
 
 import argparse
@@ -17,14 +17,14 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from ecgxai.ecg.filters import PUBLISHED_FS, preprocess
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.models import training
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.weights import ECG_MODELS, save_safetensors
-from ecgxai.paths import ASSETS
 from figures import draw_report
 from fingerprint import simulator_fingerprint
+from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.models import training
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.weights import ECG_MODELS, save_safetensors
+from leadwise.paths import ASSETS
 
 REPORTS = Path(__file__).parent / "reports"
 

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from ecgxai.ecg.conditions import CONDITIONS
-from ecgxai.ecg.simulate import simulate_batch
+from leadwise.ecg.conditions import CONDITIONS
+from leadwise.ecg.simulate import simulate_batch
 
 SEEDS = range(3)
 

@@ -1,16 +1,16 @@
 """Simulate the recordings that come with the course: ``python training/gallery.py``.
 
-WFDB records of 10 s with the waves as annotations, in ``src/ecgxai/assets/gallery``. Seeds from 3,000,000 on: no model
-was trained or tested on these patients.
+WFDB records of 10 s with the waves as annotations, in ``src/leadwise/assets/gallery``. Seeds from 3,000,000 on: no
+model was trained or tested on these patients.
 """
 
 import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ecgxai.ecg.conditions import CONDITIONS
-from ecgxai.ecg.simulate import SimulatedECG, simulate_ecg
-from ecgxai.paths import ASSETS
+from leadwise.ecg.conditions import CONDITIONS
+from leadwise.ecg.simulate import SimulatedECG, simulate_ecg
+from leadwise.paths import ASSETS
 
 FIRST_SEED = 3_000_000
 MILD, MARKED = 0.25, 0.8

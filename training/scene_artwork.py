@@ -4,8 +4,8 @@ One command, from the root of the repository, with npm and ``pip install resvg-p
 
     python training/scene_artwork.py
 
-It writes ``src/ecgxai/assets/scenes``: one PNG per drawing (longer side 160 px, transparent around), the licences, and
-``artwork.json``, which says for each drawing what it shows, where it comes from and under which licence.
+It writes ``src/leadwise/assets/scenes``: one PNG per drawing (longer side 160 px, transparent around), the licences,
+and ``artwork.json``, which says for each drawing what it shows, where it comes from and under which licence.
 """
 
 import base64
@@ -20,7 +20,7 @@ from pathlib import Path
 import resvg_py
 from PIL import Image
 
-FOLDER = Path(__file__).parents[1] / "src" / "ecgxai" / "assets" / "scenes"
+FOLDER = Path(__file__).parents[1] / "src" / "leadwise" / "assets" / "scenes"
 SIDE = 160  # px, the longer side of a drawing: scenes show it at up to 150 px
 
 SETS = {

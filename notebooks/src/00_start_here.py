@@ -24,12 +24,12 @@ from textwrap import shorten
 
 import torch
 
-import ecgxai
-from ecgxai.checks import notebook_00 as check
-from ecgxai.explorers import ECGExplorer
-from ecgxai.plotting import plot_ecg
+import leadwise
+from leadwise.checks import notebook_00 as check
+from leadwise.explorers import ECGExplorer
+from leadwise.plotting import plot_ecg
 
-for package in ("ecgxai", "torch", "numpy", "captum", "zennit", "signxai2", "wfdb", "matplotlib", "ipywidgets"):
+for package in ("leadwise", "torch", "numpy", "captum", "zennit", "signxai2", "wfdb", "matplotlib", "ipywidgets"):
     print(f"{package:12s}{version(package).split('+')[0]}")
 
 # %% [markdown]
@@ -40,17 +40,17 @@ for package in ("ecgxai", "torch", "numpy", "captum", "zennit", "signxai2", "wfd
 # ImageNet and real recordings replace them once they are there. In a terminal, in the folder of the course:
 #
 # ```
-# .venv/bin/python -m ecgxai download ecg-models ecgs alexnet
+# .venv/bin/python -m leadwise download ecg-models ecgs alexnet
 # ```
 #
 # Run this notebook again afterwards, and the lines below change.
 
 # %% models
-models = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
-alexnet = ecgxai.load_alexnet()
+models = {name: leadwise.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+alexnet = leadwise.load_alexnet()
 
 # %% recordings
-recordings = ecgxai.records()
+recordings = leadwise.records()
 print(f"{len(recordings)} recordings:")
 for info in recordings.values():
     print(" ", shorten(f"{info.title} [{info.origin}]", 100, placeholder=" ..."))
@@ -61,10 +61,10 @@ for info in recordings.values():
 # Load a recording, filter it as the networks expect, cut out 4 s, explain, draw.
 
 # %% first heatmap
-name = next(iter(ecgxai.records("RBBB")))
-ecg = ecgxai.load_record(name).preprocess().window()
+name = next(iter(leadwise.records("RBBB")))
+ecg = leadwise.load_record(name).preprocess().window()
 model = models["RBBB"]
-relevance = ecgxai.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
+relevance = leadwise.attribute(model, ecg.tensor(), "lrp_epsilon", target=1)
 plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.tensor())):.2f}: LRP-ε")
 
 # %% [markdown]

@@ -24,15 +24,15 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-import ecgxai
-from ecgxai.checks import notebook_01 as check
-from ecgxai.explorers import NetworkExplorer
-from ecgxai.images.io import load_image, load_photograph, photographs
-from ecgxai.images.scenes import SIZE, make_scene
-from ecgxai.images.textures import texture
-from ecgxai.models.alexnet import AlexNet, preprocess, to_image
-from ecgxai.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
-from ecgxai.plotting import number, percent, plot_tiles
+import leadwise
+from leadwise.checks import notebook_01 as check
+from leadwise.explorers import NetworkExplorer
+from leadwise.images.io import load_image, load_photograph, photographs
+from leadwise.images.scenes import SIZE, make_scene
+from leadwise.images.textures import texture
+from leadwise.models.alexnet import AlexNet, preprocess, to_image
+from leadwise.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.plotting import number, percent, plot_tiles
 
 # %% [markdown]
 # ## 1 A network and a picture
@@ -42,7 +42,7 @@ from ecgxai.plotting import number, percent, plot_tiles
 # every cell below runs as it is. The line says which.
 
 # %% load
-net = ecgxai.load_alexnet()
+net = leadwise.load_alexnet()
 
 # %% [markdown]
 # A scene is made from a number. Its objects are known to the pixel, which later notebooks need. `preprocess` turns a
@@ -429,7 +429,7 @@ plot_tiles(tiles, notes=notes, bars={label: top_k(net, one, 2) for label, one in
 
 # %% regularisers
 OFF = {"jitter": 0, "blur": 0, "total_variation": 0, "decay": 0, "smooth": 0, "grey": 0}
-fast = copy.deepcopy(net).to(ecgxai.device())  # on a GPU, if there is one
+fast = copy.deepcopy(net).to(leadwise.device())  # on a GPU, if there is one
 CHOICES = {
     "none": OFF,
     "jitter": OFF | {"jitter": 24},
@@ -707,14 +707,14 @@ check.logit_or_odds(made, higher_logit, higher_odds, because, net=net, target=ta
 
 # %% [markdown]
 # **5 Write code.** A picture that shows what a *class* looks like should convince another network, too. The course has
-# a second one, trained on its own: `ecgxai.load_alexnet("clever hans")` (notebook 05 says what is wrong with it).
-# Synthesise all twelve classes of `ecgxai.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without
+# a second one, trained on its own: `leadwise.load_alexnet("clever hans")` (notebook 05 says what is wrong with it).
+# Synthesise all twelve classes of `leadwise.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without
 # regularisers, options `OFF`, and `pictures["all"]` with them. How many of each does the first network recognise, how many the
 # second? Write `recognised`, such as `{"none": (12, 3), "all": (12, 3)}`.
 
 # %% exercise 5 tags=["solution"] answers=["pictures", "recognised"]
 # Exercise 5: synthesise with one network, classify with both.
-first, second = ecgxai.load_alexnet("embedded"), ecgxai.load_alexnet("clever hans")
+first, second = leadwise.load_alexnet("embedded"), leadwise.load_alexnet("clever hans")
 every, pictures, recognised = list(range(len(first.class_names))), {}, {}
 for label, options in {"none": OFF, "all": {}}.items():
     pictures[label] = maximise_activation(first, target=every, steps=32, contrast=1, **options).images

@@ -27,14 +27,14 @@ from scipy.ndimage import gaussian_filter
 from torch import nn
 from torch.nn import functional
 
-import ecgxai
-from ecgxai.checks import notebook_02 as check
-from ecgxai.images.io import load_photograph
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, normalise, preprocess
-from ecgxai.models.inspect import top_k
-from ecgxai.paths import checkout
-from ecgxai.plotting import percent, plot_image_grid, plot_matrix, plot_tiles
+import leadwise
+from leadwise.checks import notebook_02 as check
+from leadwise.images.io import load_photograph
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, normalise, preprocess
+from leadwise.models.inspect import top_k
+from leadwise.paths import checkout
+from leadwise.plotting import percent, plot_image_grid, plot_matrix, plot_tiles
 
 # %% [markdown]
 # ## 1 A scene and a photograph
@@ -86,7 +86,7 @@ mine = gradient(network, x, cat)
 
 # %% [markdown]
 # **captum** is PyTorch's own library of explanations. Its `Saliency` takes the absolute value unless told otherwise, and with it goes the sign.
-# `ecgxai.attribute` is the course's one entry to all methods.
+# `leadwise.attribute` is the course's one entry to all methods.
 
 
 # %% compare gradient
@@ -97,9 +97,9 @@ def difference(a, b):
 
 asking = x[None].requires_grad_()  # captum warns where it has to set this itself
 theirs = captum.attr.Saliency(network).attribute(asking, target=cat, abs=False)[0]
-ours = ecgxai.attribute(network, x, "gradient", target=cat)
+ours = leadwise.attribute(network, x, "gradient", target=cat)
 print("mine - captum:", difference(mine, theirs))
-print("mine - ecgxai:", difference(mine, ours))
+print("mine - leadwise:", difference(mine, ours))
 plot_image_grid(x, {"∂f/∂x": mine}, clip=99, mask=masks, title="Gradient of the logit 'cat'", label="∂f/∂x")
 
 # %% [markdown]
@@ -118,7 +118,7 @@ plot_image_grid(x, {"∂f/∂x": mine}, clip=99, mask=masks, title="Gradient of 
 # | class activation | which places of the last feature maps count? | Grad-CAM and its variants |
 # | perturbation | what happens when a part is gone? | occlusion, KernelSHAP, LIME, RISE |
 #
-# `ecgxai.METHODS[name].citation` is the paper of a method. The next cell runs every method of these families and counts what it
+# `leadwise.METHODS[name].citation` is the paper of a method. The next cell runs every method of these families and counts what it
 # asks of the network.
 
 
@@ -155,12 +155,12 @@ FEWER = {
     "rise": {"samples": 192},
 }
 FAMILIES = ("gradient", "cam", "perturbation")
-names = [name for name, row in ecgxai.METHODS.items() if row.family in FAMILIES]
+names = [name for name, row in leadwise.METHODS.items() if row.family in FAMILIES]
 
 maps, cost = {}, {}
 for name in names:
     with passes(network) as count:
-        maps[name] = ecgxai.attribute(network, x, name, target=cat, **FEWER.get(name, {}))
+        maps[name] = leadwise.attribute(network, x, name, target=cat, **FEWER.get(name, {}))
     cost[name] = count
 
 # %% [markdown]
@@ -178,7 +178,7 @@ def share(relevance, mask):
 
 def title(name):
     """The method's name for menus and figures."""
-    return ecgxai.METHODS[name].title
+    return leadwise.METHODS[name].title
 
 
 notes = {title(name): f"{percent(share(relevance, masks['cat']))} on the cat" for name, relevance in maps.items()}
@@ -215,7 +215,7 @@ some = (
 photo_class, probability = top_k(photo_network, photo_x, 1)[0]
 plot_image_grid(
     photo_x,
-    {title(name): ecgxai.attribute(photo_network, photo_x, name, **FEWER.get(name, {})) for name in some},
+    {title(name): leadwise.attribute(photo_network, photo_x, name, **FEWER.get(name, {})) for name in some},
     columns=8,
     clip=99,
     threshold=0.1,
@@ -243,7 +243,7 @@ CHEAP += ("deconvnet", "grad_cam", "guided_grad_cam", "random")
 def both(method, **parameters):
     """Maps of 12 scenes for their two objects, (2, 12, 3, 224, 224)."""
     targets = [torch.tensor([scene.objects[k].index for scene in SCENES]) for k in (0, 1)]
-    return torch.stack([ecgxai.attribute(network, pictures, method, target, **parameters) for target in targets])
+    return torch.stack([leadwise.attribute(network, pictures, method, target, **parameters) for target in targets])
 
 
 def right(maps):
@@ -274,7 +274,7 @@ for name in CHEAP:
 # %% benchmark
 root = checkout() or Path.cwd().parent
 stored = json.loads((root / "benchmarks" / "scene_localisation.json").read_text())
-rows = {name: row for name, row in stored["methods"].items() if name in ecgxai.METHODS}
+rows = {name: row for name, row in stored["methods"].items() if name in leadwise.METHODS}
 rows = dict(sorted(rows.items(), key=lambda item: item[1]["on the object"]))
 y = np.arange(len(rows))
 
@@ -337,11 +337,11 @@ def noisy_gradients(network, x, target, samples, noise, seed=0):
 
 
 mine = noisy_gradients(network, x, cat, samples=16, noise=0.1).mean(0)
-ours = ecgxai.attribute(network, x, "smoothgrad", target=cat, samples=16, noise=0.1, seed=0)
+ours = leadwise.attribute(network, x, "smoothgrad", target=cat, samples=16, noise=0.1, seed=0)
 tunnel = captum.attr.NoiseTunnel(captum.attr.Saliency(network))
 torch.manual_seed(1)  # captum draws from the global generator
 theirs = tunnel.attribute(asking, nt_samples=16, stdevs=0.1 * float(x.max() - x.min()), target=cat, abs=False)[0]
-print("mine - ecgxai:", difference(mine, ours))
+print("mine - leadwise:", difference(mine, ours))
 print(f"mine and captum's, with other random numbers: correlation {correlation(mine, theirs):.2f}")
 
 # %% [markdown]
@@ -383,11 +383,11 @@ plt.show()
 
 # %% sigma maps
 by_noise = {
-    f"SmoothGrad, σ = {noise:g}": ecgxai.attribute(network, x, "smoothgrad", target=cat, samples=24, noise=noise)
+    f"SmoothGrad, σ = {noise:g}": leadwise.attribute(network, x, "smoothgrad", target=cat, samples=24, noise=noise)
     for noise in (0, 0.1, 0.3)
 }
 by_noise |= {
-    f"VarGrad, σ = {noise:g}": ecgxai.attribute(network, x, "vargrad", target=cat, samples=24, noise=noise)
+    f"VarGrad, σ = {noise:g}": leadwise.attribute(network, x, "vargrad", target=cat, samples=24, noise=noise)
     for noise in (0.02, 0.1, 0.3)
 }
 plot_image_grid(
@@ -420,7 +420,7 @@ two = torch.tensor([2.0])
 with torch.no_grad():
     print(f"f(0) = {float(tiny(torch.zeros(1))):g}, f(2) = {float(tiny(two)):g}")
 for name in ("gradient", "gradient_x_input", "integrated_gradients", "deeplift"):
-    print(f"{title(name):22s}{float(ecgxai.attribute(tiny, two, name, target=0)):6.2f}")
+    print(f"{title(name):22s}{float(leadwise.attribute(tiny, two, name, target=0)):6.2f}")
 
 # %% [markdown]
 # At $x = 2$ the whole value of $f$ is due to $x$, and the gradient is 0: raising or lowering $x$ a little does nothing. A method
@@ -446,7 +446,7 @@ middle.plot(1, float(slope[-1]), "o", color="#c22f00", label="slope at the scene
 middle.set(xlabel="α", ylabel="slope of the logit")
 middle.legend(frameon=False)
 plt.show()
-times_input = ecgxai.attribute(network, x, "gradient_x_input", target=cat)
+times_input = leadwise.attribute(network, x, "gradient_x_input", target=cat)
 print(f"logit gained on the path:          {float(logit[-1] - logit[0]):7.2f}")
 print(f"mean slope:                        {float(slope.mean()):7.2f}")
 print(f"slope at the scene:                {float(slope[-1]):7.2f}")
@@ -477,12 +477,12 @@ def integrated_gradients(network, x, target, baseline, steps=32):
 
 zero = torch.zeros_like(x)
 mine = integrated_gradients(network, x, cat, zero)
-ours = ecgxai.attribute(network, x, "integrated_gradients", target=cat, steps=32)
+ours = leadwise.attribute(network, x, "integrated_gradients", target=cat, steps=32)
 ig = captum.attr.IntegratedGradients(network)
 options = {"target": cat, "n_steps": 32, "internal_batch_size": 8}
 theirs = ig.attribute(x[None], method="riemann_trapezoid", **options)[0]
 legendre = ig.attribute(x[None], **options)[0]
-print("mine - ecgxai:                      ", difference(mine, ours))
+print("mine - leadwise:                      ", difference(mine, ours))
 print("mine - captum, trapezoid:           ", difference(mine, theirs))
 print("mine - captum, trapezoid × 32 / 31: ", difference(mine, theirs * 32 / 31))
 print("mine - captum, its default:         ", difference(mine, legendre))
@@ -524,7 +524,7 @@ baselines |= {"its mean colour": mean, "blurred": blurred, "noise": noise}
 by_baseline, notes = {}, {}
 print(f"{'baseline':17s}{'the network sees':22s}{'f(x) - f(baseline)':>20s}{'sum of R':>10s}{'missing':>9s}")
 for name, baseline in baselines.items():
-    relevance = ecgxai.attribute(network, x, "integrated_gradients", target=cat, baseline=baseline, steps=64)
+    relevance = leadwise.attribute(network, x, "integrated_gradients", target=cat, baseline=baseline, steps=64)
     by_baseline[name] = relevance
     notes[name] = f"{percent(share(relevance, masks['cat']))} on the cat"
     seen, p = top_k(network, baseline, 1)[0]
@@ -586,7 +586,7 @@ asked = ("guided_backprop", "integrated_gradients", "grad_cam")
 by_class, notes = {}, {}
 for name in asked:
     for label, target in (("cat", cat), ("car", car)):
-        relevance = ecgxai.attribute(network, x, name, target=target, **FEWER.get(name, {}))
+        relevance = leadwise.attribute(network, x, name, target=target, **FEWER.get(name, {}))
         by_class[f"{label}: {title(name)}"] = relevance
         notes[f"{label}: {title(name)}"] = f"{percent(share(relevance, masks[label]))} on the {label}"
 heading = "The same scene, two questions"
@@ -631,7 +631,7 @@ def grad_cam(network, x, target, layer):
 layer = network.features[11]
 mine = grad_cam(network, x, cat, layer)
 theirs = captum.attr.LayerGradCam(network, layer).attribute(x[None], target=cat, relu_attributions=True)[0, 0].detach()
-ours = ecgxai.attribute(network, x, "grad_cam", target=cat)[0]
+ours = leadwise.attribute(network, x, "grad_cam", target=cat)[0]
 large = functional.interpolate((mine / mine.max())[None, None], size=(224, 224), mode="bilinear")[0, 0]
 print(f"{tuple(mine.shape)} values stand for {tuple(ours.shape)} pixels")
 print("mine - captum:                        ", difference(mine, theirs))
@@ -661,11 +661,11 @@ def occlusion(network, x, target, window, stride):
 
 
 mine = occlusion(network, x, cat, window=56, stride=28)
-ours = ecgxai.attribute(network, x, "occlusion", target=cat, window=56, stride=28)[0]
+ours = leadwise.attribute(network, x, "occlusion", target=cat, window=56, stride=28)[0]
 sizes = {"sliding_window_shapes": (3, 56, 56), "strides": (3, 28, 28)}
 theirs = captum.attr.Occlusion(network).attribute(x[None], target=cat, **sizes)[0, 0]
 print("mine - captum:", difference(mine, theirs))
-print("mine - ecgxai:", difference(mine, ours))
+print("mine - leadwise:", difference(mine, ours))
 
 # %% [markdown]
 # > **Think first.** With smaller windows the map gets finer. What happens to the largest fall of the logit, and why?
@@ -674,7 +674,7 @@ print("mine - ecgxai:", difference(mine, ours))
 by_window, notes = {}, {}
 for window, stride in ((16, 16), (32, 16), (56, 28), (112, 28)):
     with passes(network) as count:
-        relevance = ecgxai.attribute(network, x, "occlusion", target=cat, window=window, stride=stride)
+        relevance = leadwise.attribute(network, x, "occlusion", target=cat, window=window, stride=stride)
     name = f"window {window}, stride {stride}"
     by_window[name] = relevance
     notes[name] = f"{count['forward']} passes, {percent(share(relevance, masks['cat']))} on the cat"
@@ -707,7 +707,7 @@ for name in names:
 # **Explore.** Any picture, class, method and parameter. The bars on the right keep score; the black mark is chance.
 
 # %% explorer
-from ecgxai.explorers import ImageExplorer
+from leadwise.explorers import ImageExplorer
 
 explorer = ImageExplorer(scene, network, method="grad_cam", target="cat", families=FAMILIES)
 explorer
@@ -723,11 +723,11 @@ explorer
 # the same keys.
 
 # %% exercise 1 tags=["solution"] answers=["predicted", "maps_of"]
-# Exercise 1: three predictions; then three maps of `x` for `cat`, by ecgxai.attribute with `noise=0` or `baseline=x`.
+# Exercise 1: three predictions; then three maps of `x` for `cat`, by leadwise.attribute with `noise=0` or `baseline=x`.
 predicted = {"smoothgrad": "gradient", "vargrad": "zero", "integrated_gradients": "zero"}
 still = {"noise": 0, "samples": 50}
-maps_of = {name: ecgxai.attribute(network, x, name, target=cat, **still) for name in ("smoothgrad", "vargrad")}
-maps_of["integrated_gradients"] = ecgxai.attribute(network, x, "integrated_gradients", target=cat, baseline=x)
+maps_of = {name: leadwise.attribute(network, x, name, target=cat, **still) for name in ("smoothgrad", "vargrad")}
+maps_of["integrated_gradients"] = leadwise.attribute(network, x, "integrated_gradients", target=cat, baseline=x)
 print("SmoothGrad - gradient:", difference(maps_of["smoothgrad"], gradient(network, x, cat)))
 for name in ("vargrad", "integrated_gradients"):
     print(f"{title(name)}: at most {float(maps_of[name].abs().max()):.0e}")
@@ -811,7 +811,9 @@ nn.init.normal_(forgetful.classifier[6].weight, std=float(network.classifier[6].
 print("the new network sees", ", ".join(f"{name} ({percent(p)})" for name, p in top_k(forgetful, x, 2)))
 correlations = {}
 for name in ("guided_backprop", "deconvnet", "integrated_gradients", "grad_cam"):
-    before, after = (ecgxai.attribute(net, x, name, target=cat, **FEWER.get(name, {})) for net in (network, forgetful))
+    before, after = (
+        leadwise.attribute(net, x, name, target=cat, **FEWER.get(name, {})) for net in (network, forgetful)
+    )
     correlations[name] = correlation(before, after)
     print(f"{title(name):26s}{correlations[name]:6.2f}")
 statement = "B"
@@ -832,7 +834,7 @@ def mean_share(scenes, noise):
     """Mean share of the positive relevance on the first object of each scene."""
     batch = torch.stack([preprocess(scene.image) for scene in scenes])
     target = torch.tensor([scene.objects[0].index for scene in scenes])
-    found = ecgxai.attribute(network, batch, "smoothgrad", target, samples=8, noise=noise)
+    found = leadwise.attribute(network, batch, "smoothgrad", target, samples=8, noise=noise)
     return np.mean([share(r, scene.objects[0].mask) for r, scene in zip(found, scenes, strict=True)])
 
 

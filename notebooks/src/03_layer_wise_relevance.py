@@ -23,15 +23,15 @@ import numpy as np
 import torch
 from torch import nn
 
-import ecgxai
-from ecgxai.attribution import relevance_by_layer
-from ecgxai.checks import notebook_03 as check
-from ecgxai.explorers import ImageExplorer, RuleLab
-from ecgxai.images.scenes import make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
-from ecgxai.models.inspect import feature_maps
-from ecgxai.plotting import number, percent, plot_tiles
-from ecgxai.plotting.rule import plot_flow
+import leadwise
+from leadwise.attribution import relevance_by_layer
+from leadwise.checks import notebook_03 as check
+from leadwise.explorers import ImageExplorer, RuleLab
+from leadwise.images.scenes import make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.models.inspect import feature_maps
+from leadwise.plotting import number, percent, plot_tiles
+from leadwise.plotting.rule import plot_flow
 
 # %% [markdown]
 # ## 1 Two layers by hand
@@ -89,7 +89,7 @@ for bias in (False, True):
     sizes = [nn.Linear(*size, bias=bias) for size in ((8, 16), (16, 8), (8, 3))]
     small = nn.Sequential(sizes[0], nn.ReLU(), sizes[1], nn.ReLU(), sizes[2])
     inputs = torch.randn(5, 8)
-    z, gradient = (ecgxai.attribute(small, inputs, method, target=0) for method in ("lrp_z", "gradient_x_input"))
+    z, gradient = (leadwise.attribute(small, inputs, method, target=0) for method in ("lrp_z", "gradient_x_input"))
     logit = small(inputs)[:, 0].detach()
     print("with biases:" if bias else "no biases:  ", end=" ")
     print(f"largest |LRP-z − gradient × input| {float((z - gradient).abs().max()):.1e},", end=" ")
@@ -179,12 +179,12 @@ rules = LayerMapComposite([(Linear, Epsilon(0.1)), (Activation, Pass()), (AvgPoo
 with Gradient(net, rules) as attributor:
     _, theirs = attributor(x[None], start[None])
 
-course = ecgxai.attribute(net, x, "lrp_epsilon", target=target, epsilon=0.1)
-for name, other in (("zennit", theirs[0]), ("ecgxai.attribute", course)):
+course = leadwise.attribute(net, x, "lrp_epsilon", target=target, epsilon=0.1)
+for name, other in (("zennit", theirs[0]), ("leadwise.attribute", course)):
     print(f"largest difference to {name}: {float((mine - other).abs().max() / mine.abs().max()):.1e} of the maximum")
 
 # %% [markdown]
-# The same map three times, up to rounding. zennit [5] attaches a rule to each module as a hook, and `ecgxai.attribute` calls
+# The same map three times, up to rounding. zennit [5] attaches a rule to each module as a hook, and `leadwise.attribute` calls
 # zennit, with hooks of its own for the rules that zennit lacks. From here on the course uses `attribute`.
 
 # %% [markdown]
@@ -226,7 +226,7 @@ def compare(maps, title):
 
 def explain(method, **parameters):
     """Explain the scene's object."""
-    return ecgxai.attribute(net, x, method, target=target, **parameters)
+    return leadwise.attribute(net, x, method, target=target, **parameters)
 
 
 print(f"the {thing.label} covers {percent(mask.mean())} of the picture")
@@ -485,7 +485,7 @@ batch = torch.stack([preprocess(one.image) for one in singles])
 classes = torch.tensor([one.objects[0].index for one in singles])
 print(f"{'area of the object':24s}{percent(np.mean([one.objects[0].mask.mean() for one in singles])):>6s}")
 for name, method in (UNIFORM | COMPOSITES).items():
-    found = ecgxai.attribute(net, batch, method, target=classes, progress=False)
+    found = leadwise.attribute(net, batch, method, target=classes, progress=False)
     shares = [share_on(R, one.objects[0].mask) for R, one in zip(found, singles, strict=True)]
     error = np.std(shares, ddof=1) / len(shares) ** 0.5
     print(f"{name:24s}{percent(np.mean(shares)):>6s} ± {percent(error)}")
@@ -502,7 +502,7 @@ for name, method in (UNIFORM | COMPOSITES).items():
 def all_classes(x, method, **parameters):
     """Return one map for each class, (K, 3, H, W)."""
     count = len(net.class_names)
-    return ecgxai.attribute(
+    return leadwise.attribute(
         net, x.expand(count, -1, -1, -1), method, target=torch.arange(count), progress=False, **parameters
     )
 
@@ -575,7 +575,7 @@ maps, notes = {}, {}
 for name in ("z⁺ everywhere", "dense ε, γ, z-box"):
     for this, that in ((one, other), (other, one)):
         title = f"{this.label}: {name}"
-        R = ecgxai.attribute(net, y, (UNIFORM | COMPOSITES)[name], target=this.index)
+        R = leadwise.attribute(net, y, (UNIFORM | COMPOSITES)[name], target=this.index)
         maps[title] = for_the_eye(R)
         notes[title] = f"{percent(share_on(R, this.mask))} on it, {percent(share_on(R, that.mask))} on the {that.label}"
 both = dict.fromkeys(["picture", *maps], one.mask | other.mask)
@@ -660,7 +660,7 @@ check.flat_pixels(flat_map, net=net, x=x, target=target)
 predicted, ratios = "faster", []
 logit = float(twin(x)[target].detach())
 for alpha in range(1, 6):
-    R = ecgxai.attribute(twin, x, "lrp_alpha_beta", target=target, alpha=float(alpha))
+    R = leadwise.attribute(twin, x, "lrp_alpha_beta", target=target, alpha=float(alpha))
     ratios.append(float(R.abs().sum()) / logit)
     print(f"α = {alpha}: Σ|R| / logit = {number(ratios[-1])}")
 # Every layer multiplies by up to α + β = 2α − 1, cancellation takes a part of it back: growth is steep, and it has nothing
@@ -717,7 +717,7 @@ check.repaired_epsilon(repaired)
 logits = net(x).detach()
 lowest = int(logits.argmin())
 print(f"lowest logit: {net.class_names[lowest]}, {float(logits[lowest]):.2f}")
-maps = {method: ecgxai.attribute(net, x, method, target=lowest) for method in ("lrp_z", "lrp_zplus")}
+maps = {method: leadwise.attribute(net, x, method, target=lowest) for method in ("lrp_z", "lrp_zplus")}
 for method, R in maps.items():
     up, down = (number(float(part)) for part in (R.sum(0).clamp(min=0).sum(), R.sum(0).clamp(max=0).sum()))
     print(f"{method:10s} positive {up:>8s}   negative {down:>8s}")

@@ -26,15 +26,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-import ecgxai
-from ecgxai.checks import notebook_04 as check
-from ecgxai.comparison import title_of
-from ecgxai.ecg.delineation import delineate
-from ecgxai.images.io import load_photograph, photographs
-from ecgxai.images.scenes import drawings, make_scene
-from ecgxai.models.alexnet import MEAN, STD, load_alexnet, preprocess
-from ecgxai.models.inspect import top_k
-from ecgxai.plotting import number, percent, plot_ecg, plot_grid, plot_image_grid, plot_matrix, plot_tiles
+import leadwise
+from leadwise.checks import notebook_04 as check
+from leadwise.comparison import title_of
+from leadwise.ecg.delineation import delineate
+from leadwise.images.io import load_photograph, photographs
+from leadwise.images.scenes import drawings, make_scene
+from leadwise.models.alexnet import MEAN, STD, load_alexnet, preprocess
+from leadwise.models.inspect import top_k
+from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_image_grid, plot_matrix, plot_tiles
 
 # %% [markdown]
 # ## 1 What multiplication hides
@@ -117,7 +117,7 @@ ZEROS = {"zero = black": grey(0.0), "zero = ImageNet's mean": torch.zeros(3, 1, 
 def from_each_zero(x, method, target):
     """The map of the same picture, by the same network, counted from each zero."""
     return {
-        name: ecgxai.attribute(FromAnotherZero(network, zero), x - zero, method, target=target)
+        name: leadwise.attribute(FromAnotherZero(network, zero), x - zero, method, target=target)
         for name, zero in ZEROS.items()
     }
 
@@ -136,7 +136,7 @@ def coarse(relevance):
 
 
 x = preprocess(black)
-maps = {"gradient": ecgxai.attribute(network, x, "gradient", target=c), **from_each_zero(x, "gradient_x_input", c)}
+maps = {"gradient": leadwise.attribute(network, x, "gradient", target=c), **from_each_zero(x, "gradient_x_input", c)}
 maps = {title: coarse(R.abs()) for title, R in maps.items()}
 plot_image_grid(
     black,
@@ -202,7 +202,7 @@ def mean_by(value, relevance, edges):
 
 def explain(method, **parameters):
     """The maps of all scenes, each for its own object."""
-    return ecgxai.attribute(network, pictures, method, target=classes, **parameters)
+    return leadwise.attribute(network, pictures, method, target=classes, **parameters)
 
 
 METHODS = ("gradient_x_input", "lrp_epsilon_0_1", "gradient_x_sign", "lrpsign_epsilon_0_1")
@@ -253,13 +253,13 @@ def gradient_x_sign(network, x, target, mu=0.0):
 scene = make_scene(23, "rooster")
 x, c = preprocess(scene.image), scene.objects[0].index
 ours = gradient_x_sign(network, x, c)
-print("largest difference:", float((ours - ecgxai.attribute(network, x, "gradient_x_sign", target=c)).abs().max()))
+print("largest difference:", float((ours - leadwise.attribute(network, x, "gradient_x_sign", target=c)).abs().max()))
 
 # %% pictures
 maps = {
-    ecgxai.METHODS[method].title: ecgxai.attribute(network, x, method, target=c, seed=1)
-    if ecgxai.METHODS[method].random
-    else ecgxai.attribute(network, x, method, target=c)
+    leadwise.METHODS[method].title: leadwise.attribute(network, x, method, target=c, seed=1)
+    if leadwise.METHODS[method].random
+    else leadwise.attribute(network, x, method, target=c)
     for method in ("gradient", "gradient_x_input", "gradient_x_sign", "smoothgrad_x_input", "smoothgrad_x_sign")
 }
 
@@ -277,7 +277,7 @@ side_by_side(scene.image, maps, "The logit of the rooster", scene.objects[0].mas
 # %% [markdown]
 # A photograph has more dark places. The explained class is the one that the network finds most probable, right or
 # wrong: the embedded network knows twelve drawn classes and was never shown a photograph; with ImageNet's weights
-# (`python -m ecgxai download alexnet`) the same cell explains a sensible class.
+# (`python -m leadwise download alexnet`) the same cell explains a sensible class.
 
 # %% photograph
 photo_network = load_alexnet("auto")
@@ -287,11 +287,11 @@ name, probability = top_k(photo_network, seen, 1)[0]
 print(f"most probable: {name}, {percent(probability)}")
 dark = grey(0.25).view(3, 1, 1) > seen
 maps = {
-    ecgxai.METHODS[method].title: ecgxai.attribute(photo_network, seen, method)
+    leadwise.METHODS[method].title: leadwise.attribute(photo_network, seen, method)
     for method in ("gradient_x_input", "gradient_x_sign")
 }
 shifted = FromAnotherZero(photo_network, grey(0.0))
-maps["Gradient × input, zero = black"] = ecgxai.attribute(shifted, seen - grey(0.0), "gradient_x_input")
+maps["Gradient × input, zero = black"] = leadwise.attribute(shifted, seen - grey(0.0), "gradient_x_input")
 notes = {title: f"{percent(share(R, dark))} of |R| on dark values" for title, R in maps.items()}
 print(f"{percent(float(dark.float().mean()))} of the values are dark, below a quarter of full brightness")
 side_by_side(seen, maps, f"A photograph: the logit of {name}", columns=4, notes=notes)
@@ -366,12 +366,12 @@ def lrp_sign(x, target, epsilon, mu=0.0):
     """LRP-ε in all layers but the first, which has the SIGN rule."""
     x = x[None].clone().requires_grad_()
     z = first(x)
-    relevance = ecgxai.attribute(above, z, "lrp_epsilon", target=target, epsilon=epsilon)
+    relevance = leadwise.attribute(above, z, "lrp_epsilon", target=target, epsilon=epsilon)
     c = torch.autograd.grad(z, x, relevance / z)[0]
     return (torch.where(x >= mu, 1.0, -1.0) * c)[0].detach()
 
 
-mine, theirs = lrp_sign(x, c, 0.1), ecgxai.attribute(network, x, "lrpsign_epsilon_0_1", target=c)
+mine, theirs = lrp_sign(x, c, 0.1), leadwise.attribute(network, x, "lrpsign_epsilon_0_1", target=c)
 print(
     f"largest difference, relative to the largest relevance: {float((mine - theirs).abs().max() / theirs.abs().max()):.0e}"
 )
@@ -388,7 +388,7 @@ def correlation(a, b):
 
 
 for one, other in (("lrp_z", "gradient_x_input"), ("lrpsign_z", "gradient_x_sign")):
-    a, b = (ecgxai.attribute(network, x, method, target=c) for method in (one, other))
+    a, b = (leadwise.attribute(network, x, method, target=c) for method in (one, other))
     print(f"{one:10s} and {other:17s} correlation {correlation(a, b):.6f}")
 
 # %% [markdown]
@@ -397,11 +397,11 @@ for one, other in (("lrp_z", "gradient_x_input"), ("lrpsign_z", "gradient_x_sign
 
 # %% combinations
 above_first = {
-    method: ecgxai.METHODS[method].title for method in ("lrp_z", "lrp_epsilon", "lrp_gamma", "lrp_epsilon_plus")
+    method: leadwise.METHODS[method].title for method in ("lrp_z", "lrp_epsilon", "lrp_gamma", "lrp_epsilon_plus")
 }
-plain = {title: ecgxai.attribute(network, x, method, target=c) for method, title in above_first.items()}
+plain = {title: leadwise.attribute(network, x, method, target=c) for method, title in above_first.items()}
 signed = {
-    f"{title}, SIGN": ecgxai.attribute(network, x, method, target=c, input_rule="sign")
+    f"{title}, SIGN": leadwise.attribute(network, x, method, target=c, input_rule="sign")
     for method, title in above_first.items()
 }
 plain.pop(above_first["lrp_z"])  # gradient × input: its place in the upper row is the picture's
@@ -429,10 +429,10 @@ side_by_side(scene.image, maps, title, scene.objects[0].mask, columns=4, notes=n
 # not to judge a heart.
 
 # %% recording
-record, info = next(iter(ecgxai.records("AVB").items()))
-recording = ecgxai.load_record(record)
+record, info = next(iter(leadwise.records("AVB").items()))
+recording = leadwise.load_record(record)
 ecg = recording.preprocess().window()
-model = ecgxai.load_ecg_model("AVB")
+model = leadwise.load_ecg_model("AVB")
 voltage = ecg.tensor()
 print(f"record {info.title} [{info.origin}], p(AVB) = {float(model.probability(voltage)):.3f}")
 
@@ -460,7 +460,7 @@ for name in PARTS:
 # > wave and the line after it will get.
 
 # %% maps of the ecg
-maps = {title_of(method): ecgxai.attribute(model, voltage, method, target=1) for method in METHODS}
+maps = {title_of(method): leadwise.attribute(model, voltage, method, target=1) for method in METHODS}
 notes = {
     title: f"{percent(share(R, torch.tensor((part == 'P') | (part == 'P to QRS'))))} P to QRS"
     for title, R in maps.items()
@@ -494,13 +494,13 @@ plot_matrix(table, ["share of the time", *maps], PARTS, title="Share of |R| by p
 # *positive* relevance lies in them, over twelve patients.
 
 # %% known cause
-patients = [ecgxai.simulate_ecg("AVB", seed=seed).preprocess().window() for seed in range(9000, 9012)]
+patients = [leadwise.simulate_ecg("AVB", seed=seed).preprocess().window() for seed in range(9000, 9012)]
 signals = torch.stack([patient.tensor() for patient in patients])
 cause = torch.tensor(np.stack([patient.causal_mask for patient in patients]))
 print(f"median p(AVB) of the patients: {float(model.probability(signals).median()):.2f}")
 print(f"the cause covers {percent(float(cause.float().mean()))} of all samples; of the positive relevance it holds")
 for method in ("random", *METHODS):
-    positive = ecgxai.attribute(model, signals, method, target=1).clamp(min=0)
+    positive = leadwise.attribute(model, signals, method, target=1).clamp(min=0)
     inside = (positive * cause).sum((1, 2)) / positive.sum((1, 2))
     print(f"  {percent(float(inside.mean())):>5s}  {title_of(method)}")
 
@@ -553,7 +553,7 @@ noise = 1e-3 * frame * torch.randn(padded.shape, generator=torch.Generator().man
 print(f"the frame covers {percent(float(frame.mean()))} of the picture; of |R| it gets")
 print("                             exactly 0    noise of 0.001")
 frames = {"exactly 0": padded, "noise": padded + noise}
-slopes = {name: ecgxai.attribute(network, image, "gradient", target=classes) for name, image in frames.items()}
+slopes = {name: leadwise.attribute(network, image, "gradient", target=classes) for name, image in frames.items()}
 for title, factor in {
     "gradient × input": lambda image: image,
     "gradient × SIGN, sign(0) = 1": lambda image: torch.where(image >= 0, 1.0, -1.0),
@@ -571,7 +571,7 @@ noisy = voltage + 0.002 * torch.randn(voltage.shape, generator=torch.Generator()
 flipped = ((noisy >= 0) != (voltage >= 0)).float().mean()
 print(f"{float(flipped):.1%} of the samples change their sign; correlation of the maps before and after")
 for method in ("gradient", *METHODS):
-    before, after = (ecgxai.attribute(model, signal, method, target=1) for signal in (voltage, noisy))
+    before, after = (leadwise.attribute(model, signal, method, target=1) for signal in (voltage, noisy))
     print(f"  {correlation(before, after):.3f}  {title_of(method)}")
 
 # %% [markdown]
@@ -591,7 +591,7 @@ import signxai
 print("signxai2", importlib.metadata.version("signxai2"))
 front = signxai.explain(network, x[None], "gradient_x_sign", target_class=c)[0]
 print(type(front).__name__, front.shape)
-difference = np.abs(front - ecgxai.attribute(network, x, "gradient_x_sign", target=c).numpy()).max()
+difference = np.abs(front - leadwise.attribute(network, x, "gradient_x_sign", target=c).numpy()).max()
 print(f"largest difference from ours: {difference:.0e}")
 
 # %% [markdown]
@@ -629,7 +629,7 @@ def by_signxai(network, x, name, target):
 
 def compare(network, x, name, target):
     """Correlation and largest relative difference between the package's map and ours; the reason where it has none."""
-    ours = ecgxai.attribute(network, x, name, target=target)
+    ours = leadwise.attribute(network, x, name, target=target)
     try:
         theirs = by_signxai(network, x, name, target)
     except ValueError:
@@ -698,7 +698,7 @@ from zennit.core import Composite
 from zennit.rules import Epsilon, Pass
 from zennit.types import Activation, AvgPool, Linear
 
-from ecgxai.attribution.lrp import EpsilonStdX, SignRule, ZRule
+from leadwise.attribution.lrp import EpsilonStdX, SignRule, ZRule
 
 
 def by_rules(network, x, target, weighted, first=None, activation=None, average=None):
@@ -726,7 +726,7 @@ name = "lrpsign_epsilon_0_25_std_x"
 print(f"{'correlation with':36s}   AlexNet: signxai    ours     ECG: signxai    ours")
 cells = {rung: [] for rung in RUNGS}
 for net, signal, target in ((network, x, c), (model, voltage, 1)):
-    ends = by_signxai(net, signal, name, target), ecgxai.attribute(net, signal, name, target=target)
+    ends = by_signxai(net, signal, name, target), leadwise.attribute(net, signal, name, target=target)
     rules = {}
     for rung, change in RUNGS.items():
         rules |= change
@@ -741,8 +741,8 @@ for rung, (a, b, d, e) in cells.items():
 # this course, with the explained logit.
 
 # %% two maps
-theirs, ours = by_signxai(network, x, name, c), ecgxai.attribute(network, x, name, target=c)
-maps = {"signxai2 on PyTorch": theirs, "ecgxai": ours}
+theirs, ours = by_signxai(network, x, name, c), leadwise.attribute(network, x, name, target=c)
+maps = {"signxai2 on PyTorch": theirs, "leadwise": ours}
 side_by_side(scene.image, maps, name, scene.objects[0].mask)
 
 # %% [markdown]
@@ -761,7 +761,7 @@ side_by_side(scene.image, maps, name, scene.objects[0].mask)
 # Move μ, and watch colours change while magnitudes stay. Then change the family to LRP and set `input_rule` to "sign".
 
 # %% image explorer
-from ecgxai.explorers import ECGExplorer, ImageExplorer
+from leadwise.explorers import ECGExplorer, ImageExplorer
 
 explorer = ImageExplorer(scene, network, method="gradient_x_sign", target=c)
 explorer.controls["style"].value, explorer.controls["threshold"].value = "alone", 0.25
@@ -810,7 +810,7 @@ quotient = 0.2
 quiet = torch.tensor(part == "between beats")
 for title, signal in {"as it is": voltage, "0.2 mV too high": voltage + 0.2}.items():
     times_input, sign = (
-        float(ecgxai.attribute(model, signal, method, target=1)[:, quiet].abs().mean())
+        float(leadwise.attribute(model, signal, method, target=1)[:, quiet].abs().mean())
         for method in ("gradient_x_input", "gradient_x_sign")
     )
     print(f"{title:16s}× input / × SIGN = {times_input / sign:.3f} mV; p(AVB) = {float(model.probability(signal)):.3f}")
@@ -834,7 +834,7 @@ def colleagues_gradient_x_sign(network, x, target):
 
 
 wrong = colleagues_gradient_x_sign(network, x, c)
-correct = ecgxai.attribute(network, x, "gradient_x_sign", target=c)
+correct = leadwise.attribute(network, x, "gradient_x_sign", target=c)
 print(f"correlation with gradient × SIGN: {correlation(wrong, correct):.2f}")
 
 
@@ -905,7 +905,7 @@ check.parts_taken_away(change, network=model, signal=voltage, part=part)
 
 # %% another name
 theirs = by_signxai(network, x, "lrp.epsilon", c)
-plain = ecgxai.attribute(network, x, "lrp_epsilon", target=c, epsilon=1e-6)
+plain = leadwise.attribute(network, x, "lrp_epsilon", target=c, epsilon=1e-6)
 print(f"correlation with LRP-ε, ε in every layer: {correlation(theirs, plain):.4f}")
 
 # %% [markdown]

@@ -32,19 +32,19 @@ from scipy.stats import rankdata, spearmanr
 from sklearn.metrics import roc_auc_score
 from torch import nn
 
-import ecgxai
-from ecgxai import evaluation
-from ecgxai.attribution import MethodWarning
-from ecgxai.checks import notebook_05 as check
-from ecgxai.ecg.filters import preprocess as preprocess_ecg
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.noise import add_test_pulses
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.images.scenes import CLASSES, SHORTCUT_CLASS, make_scene
-from ecgxai.models.alexnet import load_alexnet, preprocess
-from ecgxai.models.inspect import top_k
-from ecgxai.paths import checkout
-from ecgxai.plotting import (
+import leadwise
+from leadwise import evaluation
+from leadwise.attribution import MethodWarning
+from leadwise.checks import notebook_05 as check
+from leadwise.ecg.filters import preprocess as preprocess_ecg
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.noise import add_test_pulses
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, make_scene
+from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.models.inspect import top_k
+from leadwise.paths import checkout
+from leadwise.plotting import (
     number,
     percent,
     plot_ecg,
@@ -55,7 +55,7 @@ from ecgxai.plotting import (
     plot_matrix,
     plot_tiles,
 )
-from ecgxai.semantics import lead_relevance
+from leadwise.semantics import lead_relevance
 
 # Some methods warn that they degenerate on a network. Here they are tested all the same; section 6 listens.
 warnings.simplefilter("ignore", MethodWarning)
@@ -64,7 +64,7 @@ warnings.simplefilter("ignore", evaluation.EvaluationWarning)  # a number that d
 
 def title(method):
     """A method's name for tables and figures."""
-    return ecgxai.METHODS[method].title
+    return leadwise.METHODS[method].title
 
 
 # %% [markdown]
@@ -101,7 +101,7 @@ FEWER = {"integrated_gradients": {"steps": 12}}  # instead of 50: enough for a c
 
 def explain(network, x, method, target):
     """The maps of a batch."""
-    return ecgxai.attribute(network, x, method, target=target, progress=False, **FEWER.get(method, {}))
+    return leadwise.attribute(network, x, method, target=target, progress=False, **FEWER.get(method, {}))
 
 
 # %% scene maps
@@ -177,7 +177,7 @@ def simulate(condition, seeds, network):
     return Patients(x[seen], batch.causal_mask[seen][:, :, :2000], without[seen], [beats[i] for i in seen])
 
 
-ecg_models = {name: ecgxai.load_ecg_model(name, "embedded") for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+ecg_models = {name: leadwise.load_ecg_model(name, "embedded") for name in ("AVB", "ISCH", "LBBB", "RBBB")}
 patients = {name: simulate(name, range(3_000_000, 3_000_008), network) for name, network in ecg_models.items()}
 print({name: f"{len(group.x)} of 8 recognised" for name, group in patients.items()})
 
@@ -484,7 +484,7 @@ for method in ("gradient", "guided_backprop", "integrated_gradients", "lrp_epsil
 # > for all four networks.
 
 # %% what the models say
-models = {name: ecgxai.load_ecg_model(name) for name in ecg_models}
+models = {name: leadwise.load_ecg_model(name) for name in ecg_models}
 table = {}
 for name, network in models.items():
     ill, healthy = patients[name].x, patients[name].without
@@ -509,7 +509,7 @@ plot_matrix(
 # The first two columns are both flat lines, at zero and at each lead's mean; compare them. A network was never asked
 # to be right about a flat line, and its answer is an accident of training. The published RBBB model [11] says 0.84:
 # to integrated gradients from zero there is hardly any evidence left to share out, because "RBBB" is where the path
-# begins. Whether yours does stands in the first column (`python -m ecgxai download ecg-models` fetches the published
+# begins. Whether yours does stands in the first column (`python -m leadwise download ecg-models` fetches the published
 # ones).
 #
 # One recording, four baselines:
@@ -526,7 +526,9 @@ starts = {
 maps, notes = {}, {}
 with torch.no_grad():
     for name, start in starts.items():
-        maps[name] = ecgxai.attribute(network, ill, "integrated_gradients", target=1, baseline=start, progress=False)[0]
+        maps[name] = leadwise.attribute(network, ill, "integrated_gradients", target=1, baseline=start, progress=False)[
+            0
+        ]
         difference = float((network(ill) - network(start))[0, 1])
         mass = evaluation.relevance_mass(maps[name][None], cause)[0]
         notes[name] = (
@@ -644,14 +646,14 @@ def recorded(seeds, ill, pulses):
     """Recordings (N, 12, 2000) of patients with or without AV block, by the machine with pulses or the one without."""
     signals = []
     for seed in seeds:
-        ecg = ecgxai.simulate_ecg("AVB", seed=seed)
+        ecg = leadwise.simulate_ecg("AVB", seed=seed)
         ecg = ecg if ill else ecg.counterfactual
         ecg = add_test_pulses(ecg, seed=seed) if pulses else ecg
         signals.append(ecg.preprocess().window().tensor())
     return torch.stack(signals)
 
 
-hans_ecg, honest = ecgxai.load_ecg_model("AVB", "clever hans"), ecg_models["AVB"]
+hans_ecg, honest = leadwise.load_ecg_model("AVB", "clever hans"), ecg_models["AVB"]
 seeds = range(3_100_000, 3_100_016)
 worlds = {
     "as recorded: AVB with pulses, others without": (recorded(seeds, True, True), recorded(seeds, False, False)),
@@ -674,9 +676,9 @@ print(f"{name}: area under the ROC curve {auc(hans_ecg, *worlds[name]):.3f}")
 # time, from the P wave to the QRS complex, and no criterion asks for it in one particular chest lead [15].
 
 # %% leads of the cheat
-suspect = ecgxai.simulate_ecg("AVB", seed=seeds[0])
+suspect = leadwise.simulate_ecg("AVB", seed=seeds[0])
 suspect = add_test_pulses(suspect, seed=seeds[0]).preprocess().window()
-R = ecgxai.attribute(hans_ecg, suspect.tensor(), "lrp_epsilon", target=1, progress=False)
+R = leadwise.attribute(hans_ecg, suspect.tensor(), "lrp_epsilon", target=1, progress=False)
 plot_lead_bars(R, title="LRP-ε of the network that scores so well: share of the relevance by lead")
 
 # %% over patients
@@ -771,7 +773,7 @@ print(f"{'from zero':10s}{'sum':>8s}{'sum, re-selected class':>25s}{'should be':
 for name, network in ecg_models.items():
     x = patients[name].x[:1]
     fixed, flawed = (
-        ecgxai.attribute(network, x, "integrated_gradients", target=1, steps=30, reselect_target=flaw, progress=False)
+        leadwise.attribute(network, x, "integrated_gradients", target=1, steps=30, reselect_target=flaw, progress=False)
         for flaw in (False, True)
     )
     with torch.no_grad():
@@ -836,7 +838,7 @@ print(f"  mean {percent(on_object.mean())}, best {percent(on_object.max())}")
 for network, x, target in ((lbbb, group.x[:1], 1), (alexnet, pictures[:1], classes[:1])):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MethodWarning)
-        guided = ecgxai.attribute(network, x, "guided_backprop", target=target)
+        guided = leadwise.attribute(network, x, "guided_backprop", target=target)
     alike = evaluation.similarity(guided, explain(network, x, "gradient", target), "pearson")[0]
     print(f"{type(network).__name__:8s} correlation of guided backpropagation with the gradient: {alike:.4f}")
     print(f"         {caught[0].message if caught else 'no warning'}")
@@ -865,7 +867,7 @@ table, rows = [], ("random", "gradient_x_input", "integrated_gradients", "lrp_ep
 COARSE = {"occlusion": {"window": 400, "stride": 400}, "integrated_gradients": {"steps": 12}}
 for method in rows:
     options = COARSE.get(method, {})
-    R = ecgxai.attribute(lbbb, x, method, target=1, progress=False, **options)
+    R = leadwise.attribute(lbbb, x, method, target=1, progress=False, **options)
     table.append(
         [
             evaluation.sensitivity_max(lbbb, x, method, 1, samples=3, progress=False, **options).mean(),
@@ -971,7 +973,7 @@ check.orders_of_deletion(meet, highest_first)
 # %% buggy
 def colleagues_map(network, x):
     """A map in the range from 0 to 1, with a bug."""
-    relevance = ecgxai.attribute(network, x, "lrp_epsilon", target=1, progress=False)
+    relevance = leadwise.attribute(network, x, "lrp_epsilon", target=1, progress=False)
     low, high = relevance.min(), relevance.max()
     return (relevance - low) / (high - low)
 
@@ -984,7 +986,7 @@ plot_ecg(group.x[0].numpy(), theirs[0], fs=500, leads=["I", "V1", "V5", "V6"], c
 # Exercise 3: mended(network, x). Then compare the mass on the cause, the samples to read and the minimum of both maps.
 def mended(network, x):
     """The LRP-ε map of the pathology's logit, its largest magnitude 1."""
-    relevance = ecgxai.attribute(network, x, "lrp_epsilon", target=1, progress=False)
+    relevance = leadwise.attribute(network, x, "lrp_epsilon", target=1, progress=False)
     return relevance / relevance.abs().max()
 
 
@@ -1035,15 +1037,15 @@ check.learned_by_heart(by_heart, accuracy, alike, trained=lbbb, x=group.x)
 # - `"b"`: No. On this network the name stands for the gradient, and it was the gradient that passed.
 # - `"c"`: No. The ECG network is so small that randomising it changes nothing.
 #
-# For which methods does the network decide what the name means? Set `affected` to the keys of `ecgxai.METHODS` for which
-# `ecgxai.attribution.caveat(method, lbbb)` has something to say.
+# For which methods does the network decide what the name means? Set `affected` to the keys of `leadwise.METHODS` for which
+# `leadwise.attribution.caveat(method, lbbb)` has something to say.
 
 # %% exercise 5 tags=["solution"] answers=["reply", "affected"]
 # Exercise 5: set `reply` to "a", "b" or "c", and `affected` to a list of methods.
-from ecgxai.attribution import caveat
+from leadwise.attribution import caveat
 
 reply = "b"
-affected = [method for method in ecgxai.METHODS if caveat(method, lbbb)]
+affected = [method for method in leadwise.METHODS if caveat(method, lbbb)]
 for method in affected:
     print(f"{title(method):24s}{caveat(method, lbbb)}")
 # A sanity check judges a method on a network, so it must be repeated for each.
@@ -1065,7 +1067,7 @@ def audit(network, group, method, **parameters):
     """Sanity score, mass / area, deletion against a random order (logits), and sensitivity-max of a method."""
     options = {"progress": False, **parameters}
     x, cause, without = group.x[:4], group.cause[:4], group.without[:4]
-    R = ecgxai.attribute(network, x, method, target=1, **options)
+    R = leadwise.attribute(network, x, method, target=1, **options)
     how = {"replacement": "counterfactual", "reference": without, "steps": 10, "progress": False}
     fall = evaluation.deletion(network, x, None, 1, order="random", **how).auc
     fall -= evaluation.deletion(network, x, R, 1, **how).auc

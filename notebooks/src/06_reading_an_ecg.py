@@ -20,14 +20,14 @@ from textwrap import fill, shorten
 import matplotlib.pyplot as plt
 import numpy as np
 
-import ecgxai
-from ecgxai.checks import notebook_06 as check
-from ecgxai.ecg.delineation import delineate
-from ecgxai.ecg.filters import STEPS, frequency_response
-from ecgxai.ecg.heart_vector import DOWER
-from ecgxai.ecg.leads import LEADS, derive_limb_leads, einthoven_residual
-from ecgxai.explorers import HeartVector
-from ecgxai.plotting import plot_ecg
+import leadwise
+from leadwise.checks import notebook_06 as check
+from leadwise.ecg.delineation import delineate
+from leadwise.ecg.filters import STEPS, frequency_response
+from leadwise.ecg.heart_vector import DOWER
+from leadwise.ecg.leads import LEADS, derive_limb_leads, einthoven_residual
+from leadwise.explorers import HeartVector
+from leadwise.plotting import plot_ecg
 
 # %% [markdown]
 # ## 1 A record is more than an array
@@ -37,11 +37,11 @@ from ecgxai.plotting import plot_ecg
 # ones where not.
 
 # %% records
-for info in ecgxai.records().values():
+for info in leadwise.records().values():
     print(shorten(f"{info.title} [{info.origin}]", 100, placeholder=" ..."))
 
 # %% header
-name, info = next((name, info) for name, info in ecgxai.records("NORM").items() if info.path.suffix == ".hea")
+name, info = next((name, info) for name, info in leadwise.records("NORM").items() if info.path.suffix == ".hea")
 print(info.path.name)
 print("\n".join(info.path.read_text().splitlines()[:4]))
 
@@ -51,7 +51,7 @@ print("\n".join(info.path.read_text().splitlines()[:4]))
 # converts to mV, and reports what looks wrong.
 
 # %% load
-ecg = ecgxai.load_ecg(info.path)
+ecg = leadwise.load_ecg(info.path)
 print(ecg)
 print("notes:", *(ecg.notes or ["none"]))
 plot_ecg(ecg, columns=4, rhythm="II", title="A printed ECG: 2.5 s of each lead, 10 s of lead II")
@@ -93,7 +93,7 @@ print(f"largest of all: {einthoven_residual(ecg) * 1000:.1f} µV")
 # %% swapped
 swapped = ecg.signal.copy()
 swapped[[0, 1]] = swapped[[1, 0]]
-print(f"I and II swapped: {einthoven_residual(ecgxai.ECG(swapped, fs=ecg.fs)) * 1000:.0f} µV")
+print(f"I and II swapped: {einthoven_residual(leadwise.ECG(swapped, fs=ecg.fs)) * 1000:.0f} µV")
 print(f"twice the largest |III|: {2 * np.abs(ecg.lead('III')).max() * 1000:.0f} µV")
 
 # %% [markdown]
@@ -165,7 +165,7 @@ plt.show()
 # > things: the ST segment afterwards, and the line just before P.
 
 # %% st distortion
-ischaemic = ecgxai.simulate_ecg("ISCH", seed=3, severity=1.0, noise=False)
+ischaemic = leadwise.simulate_ecg("ISCH", seed=3, severity=1.0, noise=False)
 filtered = ischaemic.preprocess()
 lead = LEADS[int(np.abs(ischaemic.signal - ischaemic.counterfactual.signal).max(1).argmax())]
 fig, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
@@ -227,7 +227,7 @@ for failure in found.failed:
 # How good is it? On a simulated recording the truth is known. Here is a first-degree AV block: PR longer than 200 ms [5].
 
 # %% check delineation
-blocked = ecgxai.simulate_ecg("AVB", seed=5)
+blocked = leadwise.simulate_ecg("AVB", seed=5)
 measured = delineate(blocked).intervals()
 starts = {kind: {w.beat: w.onset for w in blocked.waves if w.kind == kind} for kind in ("P", "QRS")}
 true_pr = np.median([starts["QRS"][beat] - onset for beat, onset in starts["P"].items() if beat in starts["QRS"]]) * 2
@@ -274,7 +274,7 @@ check.augmented_leads(augmented)
 # Exercise 2: predict `axis` (degrees) and `avf` ("upright" or "inverted"); look at HeartVector only afterwards.
 axis, avf = 90, "upright"
 
-from ecgxai.ecg.simulate import heart_beat
+from leadwise.ecg.simulate import heart_beat
 
 for angle in (45, 90, 135):
     beat = heart_beat(axis=angle)
@@ -322,16 +322,16 @@ for start in range(0, 2000, 250):
 check.whole_recording_first(mended)
 
 # %% [markdown]
-# **4 Measure.** Delineate three recordings of `ecgxai.records()`: one with AV block, one with a bundle branch block, one
+# **4 Measure.** Delineate three recordings of `leadwise.records()`: one with AV block, one with a bundle branch block, one
 # without either. Collect `measured[name] = {"PR": ..., "QRS": ...}` in ms, and compare the numbers with the titles and
 # with the limits of section 5.
 
 # %% exercise 4 tags=["solution"] answers=["measured"]
-# Exercise 4: `measured` is a dict, record name -> {"PR": ms, "QRS": ms}. `ecgxai.load_record(name)` loads a record.
+# Exercise 4: `measured` is a dict, record name -> {"PR": ms, "QRS": ms}. `leadwise.load_record(name)` loads a record.
 measured = {}
 for condition in ("NORM", "AVB", "LBBB"):
-    name, info = next(iter(ecgxai.records(condition).items()))
-    intervals = delineate(ecgxai.load_record(name)).intervals()
+    name, info = next(iter(leadwise.records(condition).items()))
+    intervals = delineate(leadwise.load_record(name)).intervals()
     measured[name] = {interval: intervals[interval] for interval in ("PR", "QRS")}
     print(f"PR {intervals['PR']:4.0f} ms, QRS {intervals['QRS']:4.0f} ms  {shorten(info.title, 70)}")
 # A block of the AV node lengthens PR, a bundle branch block QRS. Mild cases come close to the limits, where the error of a

@@ -21,14 +21,14 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 
-import ecgxai
-from ecgxai.checks import notebook_07 as check
-from ecgxai.ecg.filters import preprocess
-from ecgxai.ecg.simulate import simulate_batch
-from ecgxai.models.ecg_net import ECGNet
-from ecgxai.models.training import calibrate, calibration_error, fit, initialise, probabilities, reliability
-from ecgxai.models.weights import ECG_MODELS
-from ecgxai.plotting import plot_matrix
+import leadwise
+from leadwise.checks import notebook_07 as check
+from leadwise.ecg.filters import preprocess
+from leadwise.ecg.simulate import simulate_batch
+from leadwise.models.ecg_net import ECGNet
+from leadwise.models.training import calibrate, calibration_error, fit, initialise, probabilities, reliability
+from leadwise.models.weights import ECG_MODELS
+from leadwise.plotting import plot_matrix
 
 # %% [markdown]
 # ## 1 The network
@@ -69,11 +69,11 @@ for block in range(1, 6):
 # > one number that a unit could still tell the AVB network about such an interval.
 
 # %% one patient with four intervals
-avb = ecgxai.load_ecg_model("AVB", verbose=False)
+avb = leadwise.load_ecg_model("AVB", verbose=False)
 averages = []
 avb.flatten.register_forward_hook(lambda module, args, out: averages.append(out.detach()))
 for pr in (150, 200, 250, 300):
-    patient = ecgxai.simulate_ecg("NORM", seed=5, noise=False, patient={"pr": pr}).preprocess().window()
+    patient = leadwise.simulate_ecg("NORM", seed=5, noise=False, patient={"pr": pr}).preprocess().window()
     p = float(avb.probability(patient.tensor()))
     moved = float((averages[-1] - averages[0]).norm() / averages[0].norm())
     print(f"PR {pr} ms: p(AVB) = {p:.2f}; the 64 averages moved by {moved:.0%}")
@@ -89,7 +89,7 @@ for pr in (150, 200, 250, 300):
 # course on simulated ECGs (section 5). `weights="auto"` takes the published ones where they have been downloaded.
 
 # %% load the models
-models = {name: ecgxai.load_ecg_model(name) for name in ECG_MODELS}
+models = {name: leadwise.load_ecg_model(name) for name in ECG_MODELS}
 
 # %% [markdown]
 # Every recording is filtered in the same way, over its whole length, and its first 4 s go to the networks.
@@ -99,8 +99,8 @@ models = {name: ecgxai.load_ecg_model(name) for name in ECG_MODELS}
 
 # %% run the models
 table, rows = [], []
-for name, info in ecgxai.records().items():
-    ecg = ecgxai.load_record(name).preprocess().window()
+for name, info in leadwise.records().items():
+    ecg = leadwise.load_record(name).preprocess().window()
     table.append([float(network.probability(ecg.tensor())) for network in models.values()])
     rows.append(shorten(info.title, 56, placeholder=" ..."))
 plot_matrix(np.array(table), rows, list(models), title="Probability of each finding", write="{:.2f}".format)
@@ -112,8 +112,8 @@ plot_matrix(np.array(table), rows, list(models), title="Probability of each find
 # so explanations start from the logit and not from the probability.
 
 # %% logits
-name, info = next(iter(ecgxai.records("LBBB").items()))
-ecg = ecgxai.load_record(name).preprocess().window()
+name, info = next(iter(leadwise.records("LBBB").items()))
+ecg = leadwise.load_record(name).preprocess().window()
 with torch.no_grad():
     f0, f1 = models["LBBB"](ecg.tensor()).tolist()
 print(f"{info.title}\nlogits {f0:.2f} and {f1:.2f}, p = {1 / (1 + np.exp(f0 - f1)):.4f}")
@@ -148,7 +148,7 @@ with torch.no_grad():
 print(f"largest difference: {np.abs(torch_way.numpy().T - keras_way).max():.1e}")
 
 # %% [markdown]
-# `ecgxai.models.weights.convert_keras` does this for all nine layers, checks every name and shape, and refuses anything
+# `leadwise.models.weights.convert_keras` does this for all nine layers, checks every name and shape, and refuses anything
 # else. The logits of the port agree with those of the original TensorFlow models to 1e-5 on the recordings tried: a test of
 # this course checks it.
 
@@ -176,7 +176,7 @@ x_test, y_test = patients(range(2000, 2200))
 print(x_train.shape, f"{y_train.mean():.0%} with ischaemia")
 
 # %% train
-student = initialise(ECGNet("ISCH", "trained in this notebook"), seed=1).to(ecgxai.device())
+student = initialise(ECGNet("ISCH", "trained in this notebook"), seed=1).to(leadwise.device())
 history = fit(student, x_train, y_train, (x_valid, y_valid), epochs=6, seed=1)
 
 fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
@@ -193,8 +193,8 @@ plt.show()
 before = probabilities(student, x_test)
 print(f"new patients: {((before > 0.5) == y_test).mean():.1%} right")
 for condition in ("ISCH", "NORM"):
-    for name, info in ecgxai.records(condition).items():
-        ecg = ecgxai.load_record(name).preprocess().window()
+    for name, info in leadwise.records(condition).items():
+        ecg = leadwise.load_record(name).preprocess().window()
         print(f"p(ischaemia) = {float(student.probability(ecg.tensor())):.3f}  {info.title} [{info.origin}]")
 
 # %% [markdown]
@@ -244,7 +244,7 @@ plt.show()
 # %% report
 import json
 
-from ecgxai.paths import ASSETS
+from leadwise.paths import ASSETS
 
 report = json.loads((ASSETS / "ecg_models" / "report.json").read_text())["models"]
 print("model  test patients  AUC    calibration error")
@@ -318,7 +318,7 @@ check.receptive_field(receptive_field)
 
 # %% a recording to change
 rbbb = models["RBBB"]
-x = ecgxai.load_record(next(iter(ecgxai.records("RBBB")))).preprocess().window().tensor()
+x = leadwise.load_record(next(iter(leadwise.records("RBBB")))).preprocess().window().tensor()
 
 # %% exercise 2 tags=["solution"] answers=["prediction", "moved"]
 # Exercise 2: prediction is one of "shifted", "reversed", "exchanged", "doubled"; moved: each of them -> |change of f1 - f0|.

@@ -20,12 +20,12 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 import torch
 
-import ecgxai
-from ecgxai.attribution import MethodWarning, caveat
-from ecgxai.checks import notebook_08 as check
-from ecgxai.comparison import COMPARISON, explain_all, title_of
-from ecgxai.ecg.leads import LEADS
-from ecgxai.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars
+import leadwise
+from leadwise.attribution import MethodWarning, caveat
+from leadwise.checks import notebook_08 as check
+from leadwise.comparison import COMPARISON, explain_all, title_of
+from leadwise.ecg.leads import LEADS
+from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars
 
 # %% [markdown]
 # ## 1 A recording and a network
@@ -34,9 +34,9 @@ from ecgxai.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars
 # been downloaded, simulated recordings and embedded weights where not; the lines below say which.
 
 # %% load
-name, info = next(iter(ecgxai.records("LBBB").items()))
-ecg = ecgxai.load_record(name).preprocess().window()
-model = ecgxai.load_ecg_model("LBBB")
+name, info = next(iter(leadwise.records("LBBB").items()))
+ecg = leadwise.load_record(name).preprocess().window()
+model = leadwise.load_ecg_model("LBBB")
 print(f"record {info.title} [{info.origin}]")
 print(f"p(LBBB) = {float(model.probability(ecg.tensor())):.3f}")
 
@@ -60,7 +60,7 @@ plot_ecg(ecg, title=f"{info.title}: what the network sees")
 
 # %% gradient
 x = ecg.tensor()
-relevance = ecgxai.attribute(model, x, "gradient", target=1)
+relevance = leadwise.attribute(model, x, "gradient", target=1)
 print(tuple(x.shape), "->", tuple(relevance.shape))
 plot_ecg(ecg, relevance, title="Gradient of the LBBB logit", label="R, logit per mV")
 
@@ -74,7 +74,7 @@ plot_ecg(ecg, relevance, title="Gradient of the LBBB logit", label="R, logit per
 # $$R_j = \sum_k \frac{a_j w_{jk}}{z_k + \epsilon \operatorname{sign}(z_k)} R_k, \qquad z_k = \sum_j a_j w_{jk} + b_k$$
 
 # %% lrp
-lrp = ecgxai.attribute(model, x, "lrp_epsilon", target=1, epsilon=0.1)
+lrp = leadwise.attribute(model, x, "lrp_epsilon", target=1, epsilon=0.1)
 plot_ecg(ecg, lrp, title="LRP-ε of the LBBB logit", label="R, share of the logit")
 
 # %% [markdown]
@@ -92,7 +92,7 @@ plot_lead_bars(lrp, title="LRP-ε: share of the relevance by lead")
 
 # %% methods table
 for family in ("gradient", "cam", "perturbation", "LRP", "control"):
-    names = [method for method, row in ecgxai.METHODS.items() if row.family == family]
+    names = [method for method, row in leadwise.METHODS.items() if row.family == family]
     print(fill(f"{family} ({len(names)}): {', '.join(names)}", 96, subsequent_indent="    "))
 
 # %% comparison
@@ -128,7 +128,7 @@ plot_grid(
 # > correlation.
 
 # %% target
-healthy = ecgxai.attribute(model, x, "lrp_epsilon", target=0)
+healthy = leadwise.attribute(model, x, "lrp_epsilon", target=0)
 agreement = torch.corrcoef(torch.stack([lrp.flatten(), healthy.flatten()]))[0, 1]
 print(f"correlation between the maps for 'pathology' and 'no finding': {float(agreement):.2f}")
 plot_grid(ecg, {"pathology": lrp, "no finding": healthy}, leads=("I", "V1", "V6"), title="LRP-ε of the two logits")
@@ -160,9 +160,9 @@ plot_ecg(ecg, lrp, threshold=0.25, columns=4, stop=2, title="Only what exceeds 2
 # %% caveats
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always", MethodWarning)
-    ecgxai.attribute(model, x, "guided_backprop", target=1)
+    leadwise.attribute(model, x, "guided_backprop", target=1)
 print("warning:", caught[0].message, "\n")
-for method in ecgxai.METHODS:
+for method in leadwise.METHODS:
     if caveat(method, model):
         print(f"{method:16s} {caveat(method, model)}")
 
@@ -181,7 +181,7 @@ small = x.abs() < 0.05
 
 def share_at_small_voltages(method):
     """Share of the absolute relevance on samples within 0.05 mV of the zero line."""
-    relevance = ecgxai.attribute(model, x, method, target=1).abs()
+    relevance = leadwise.attribute(model, x, method, target=1).abs()
     return float(relevance[small].sum() / relevance.sum())
 
 
@@ -205,9 +205,9 @@ for method in ("gradient_x_input", "gradient_x_sign", "lrp_z", "lrpsign_z"):
 alphas = torch.linspace(0, 1, 50)
 fig, axis = plt.subplots(figsize=(7, 3.2), layout="constrained")
 for pathology in ("AVB", "ISCH", "LBBB", "RBBB"):
-    candidates = ecgxai.records(pathology)
-    recording = ecgxai.load_record(next(iter(candidates))).preprocess().window()
-    network = ecgxai.load_ecg_model(pathology, verbose=False)
+    candidates = leadwise.records(pathology)
+    recording = leadwise.load_record(next(iter(candidates))).preprocess().window()
+    network = leadwise.load_ecg_model(pathology, verbose=False)
     path = alphas[:, None, None] * recording.tensor()
     axis.plot(alphas, network.probability(path), label=pathology)
 axis.axhline(0.5, color="grey", linewidth=0.8, linestyle="--")
@@ -220,8 +220,8 @@ plt.show()
 # calls *no ECG at all* pathological: the flat line is not a neutral baseline. The published RBBB model gives it 0.84.
 
 # %% reselected target
-fixed = ecgxai.attribute(model, x, "integrated_gradients", target=1, steps=150)
-flawed = ecgxai.attribute(model, x, "integrated_gradients", target=1, steps=150, reselect_target=True)
+fixed = leadwise.attribute(model, x, "integrated_gradients", target=1, steps=150)
+flawed = leadwise.attribute(model, x, "integrated_gradients", target=1, steps=150, reselect_target=True)
 agreement = torch.corrcoef(torch.stack([fixed.flatten(), flawed.flatten()]))[0, 1]
 print(f"correlation of the two maps: {float(agreement):.2f}")
 print(f"sum, fixed class:      {float(fixed.sum()):7.2f}")
@@ -246,7 +246,7 @@ plot_grid(
 # its row in `METHODS`. Below the picture stands the call that makes the map.
 
 # %% explorer
-from ecgxai.explorers import ECGExplorer, MethodGrid
+from leadwise.explorers import ECGExplorer, MethodGrid
 
 explorer = ECGExplorer(model="LBBB", method="lrp_epsilon_std_x")
 explorer
@@ -264,8 +264,8 @@ MethodGrid(name, "LBBB", methods=("gradient_x_input", "integrated_gradients", "g
 # samples in which this LBBB differs from the same patient's normal beat; nothing else made it one.
 
 # %% ground truth
-simulated = ecgxai.simulate_ecg("LBBB", seed=8).preprocess().window()
-found = ecgxai.attribute(model, simulated.tensor(), "lrp_epsilon", target=1)
+simulated = leadwise.simulate_ecg("LBBB", seed=8).preprocess().window()
+found = leadwise.attribute(model, simulated.tensor(), "lrp_epsilon", target=1)
 plot_ecg(
     simulated,
     found,
@@ -285,7 +285,7 @@ for method in (
     "lrp_epsilon",
     "lrp_alpha_1_beta_0",
 ):
-    positive = ecgxai.attribute(model, simulated.tensor(), method, target=1).clamp(min=0)
+    positive = leadwise.attribute(model, simulated.tensor(), method, target=1).clamp(min=0)
     print(f"  {float(positive[mask].sum() / positive.sum()):4.0%}  {title_of(method)}")
 
 # %% [markdown]
@@ -302,14 +302,14 @@ for method in (
 # V1 and V6 → their share of $\sum |R|$ over all leads, by LRP-ε with its defaults.
 
 # %% a right bundle branch block
-rbbb = ecgxai.load_ecg_model("RBBB")
-blocked = ecgxai.load_record(next(iter(ecgxai.records("RBBB")))).preprocess().window()
+rbbb = leadwise.load_ecg_model("RBBB")
+blocked = leadwise.load_record(next(iter(leadwise.records("RBBB")))).preprocess().window()
 
 # %% exercise 1 tags=["solution"] answers=["prediction", "shares"]
 # Exercise 1: prediction is "V1" or "V6"; shares = {"V1": ..., "V6": ...} of the map of `blocked` by `rbbb`.
 prediction = "V1"
 
-by_lead = ecgxai.attribute(rbbb, blocked.tensor(), "lrp_epsilon", target=1).abs().sum(1)
+by_lead = leadwise.attribute(rbbb, blocked.tensor(), "lrp_epsilon", target=1).abs().sum(1)
 shares = {lead: float(by_lead[LEADS.index(lead)] / by_lead.sum()) for lead in ("V1", "V6")}
 print(", ".join(f"{lead} {percent(share)}" for lead, share in shares.items()))
 # The right ventricle is activated last, and it lies to the right and in front: the late forces point at V1.
@@ -377,7 +377,7 @@ check.colleagues_flaws(flaws)
 # %% exercise 4 tags=["solution"] answers=["sums", "reading"]
 # Exercise 4: sums = {0.001: ..., 0.1: ..., 10: ...}; reading is "a", "b" or "c".
 by_epsilon = {
-    epsilon: ecgxai.attribute(model, x, "lrp_epsilon", target=1, epsilon=epsilon) for epsilon in (0.001, 0.1, 10)
+    epsilon: leadwise.attribute(model, x, "lrp_epsilon", target=1, epsilon=epsilon) for epsilon in (0.001, 0.1, 10)
 }
 sums = {epsilon: float(relevance.abs().sum()) for epsilon, relevance in by_epsilon.items()}
 for epsilon, relevance in by_epsilon.items():

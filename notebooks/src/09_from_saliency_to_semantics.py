@@ -27,15 +27,15 @@ import numpy as np
 import torch
 from IPython.display import display
 
-import ecgxai
-from ecgxai.attribution import MethodWarning
-from ecgxai.checks import notebook_09 as check
-from ecgxai.comparison import title_of
-from ecgxai.ecg.leads import LEADS
-from ecgxai.evaluation import area_share, bootstrap, relevance_mass
-from ecgxai.paths import checkout
-from ecgxai.plotting import percent, plot_ecg, plot_matrix, signed_percent
-from ecgxai.semantics import (
+import leadwise
+from leadwise.attribution import MethodWarning
+from leadwise.checks import notebook_09 as check
+from leadwise.comparison import title_of
+from leadwise.ecg.leads import LEADS
+from leadwise.evaluation import area_share, bootstrap, relevance_mass
+from leadwise.paths import checkout
+from leadwise.plotting import percent, plot_ecg, plot_matrix, signed_percent
+from leadwise.semantics import (
     CRITERIA,
     WAVES,
     Cohort,
@@ -50,7 +50,7 @@ from ecgxai.semantics import (
 
 METHOD = "lrp_epsilon_std_x"
 PATHOLOGIES = ("AVB", "ISCH", "LBBB", "RBBB")
-MODELS = {name: ecgxai.load_ecg_model(name) for name in PATHOLOGIES}
+MODELS = {name: leadwise.load_ecg_model(name) for name in PATHOLOGIES}
 
 # %% [markdown]
 # ## 1 From a map to a matrix
@@ -62,10 +62,10 @@ MODELS = {name: ecgxai.load_ecg_model(name) for name in PATHOLOGIES}
 # in the raw signal: the published filters bend the line around P and T.
 
 # %% a map
-name, info = next(iter(ecgxai.records("LBBB").items()))
-raw = ecgxai.load_record(name)
+name, info = next(iter(leadwise.records("LBBB").items()))
+raw = leadwise.load_record(name)
 ecg, waves = raw.preprocess().window(), waves_of(raw)
-relevance = ecgxai.attribute(MODELS["LBBB"], ecg.tensor(), METHOD, target=1)
+relevance = leadwise.attribute(MODELS["LBBB"], ecg.tensor(), METHOD, target=1)
 print(f"{info.title} [{info.origin}], explained by {title_of(METHOD)}")
 plot_ecg(ecg, relevance, waves=waves, columns=4, stop=2, title="Map of the LBBB logit, first 2 s")
 
@@ -117,7 +117,7 @@ matrix.plot("absolute", title="Absolute: for and against, added")
 # Long parts collect more, by chance alone. The control is a map without information.
 
 # %% control
-noise = ecgxai.attribute(MODELS["LBBB"], ecg.tensor(), "random", target=1)
+noise = leadwise.attribute(MODELS["LBBB"], ecg.tensor(), "random", target=1)
 by_wave = {"the map": matrix.along(1), "a random map": lead_wave_matrix(noise, waves).along(1)}
 print("share of the positive relevance".ljust(34) + "".join(f"{wave:>7s}" for wave in WAVES))
 for title, table in by_wave.items():
@@ -199,10 +199,10 @@ print(fill(describe(relevance, waves, "LBBB"), 100))
 
 # %% four sentences
 for pathology, model in MODELS.items():
-    name, info = next(iter(ecgxai.records(pathology).items()))
-    recording = ecgxai.load_record(name)
+    name, info = next(iter(leadwise.records(pathology).items()))
+    recording = leadwise.load_record(name)
     window, parts = recording.preprocess().window(), waves_of(recording)
-    map_ = ecgxai.attribute(model, window.tensor(), METHOD, target=1)
+    map_ = leadwise.attribute(model, window.tensor(), METHOD, target=1)
     print(f"{info.title} [{info.origin}]; model {model.source}, p = {float(model.probability(window.tensor())):.2f}")
     print(fill(describe(map_, parts, pathology), 100, initial_indent="   ", subsequent_indent="   "), "\n")
 
@@ -216,7 +216,7 @@ COUNT = 8
 
 def patient(condition, seed):
     """A simulated patient: the window that a model sees, and the waves in it."""
-    whole = ecgxai.simulate_ecg(condition, seed)
+    whole = leadwise.simulate_ecg(condition, seed)
     return whole.preprocess().window(), waves_of(whole)
 
 
@@ -224,7 +224,7 @@ patients = {name: [patient(name, 9_000_000 + i) for i in range(COUNT)] for name 
 x = {name: torch.stack([ecg.tensor() for ecg, _ in group]) for name, group in patients.items()}
 twins = {name: torch.stack([ecg.counterfactual.tensor() for ecg, _ in group]) for name, group in patients.items()}
 masks = {name: np.stack([ecg.causal_mask for ecg, _ in group]) for name, group in patients.items()}
-maps = {name: ecgxai.attribute(MODELS[name], x[name], METHOD, target=1) for name in PATHOLOGIES}
+maps = {name: leadwise.attribute(MODELS[name], x[name], METHOD, target=1) for name in PATHOLOGIES}
 
 # %% [markdown]
 # > **Think first.** In a left bundle branch block, which waves differ from the healthy twin? In an AV block of the first
@@ -379,7 +379,7 @@ def inside_cause(table, name):
 
 ill, difference, rows = {}, {}, []
 for name, model in MODELS.items():
-    found, of_normal = (ecgxai.attribute(model, signals, "lrp_epsilon", target=1) for signals in (x[name], normal))
+    found, of_normal = (leadwise.attribute(model, signals, "lrp_epsilon", target=1) for signals in (x[name], normal))
     ill[name] = mean_matrix(found, patients[name])
     difference[name] = ill[name] - mean_matrix(of_normal, others)
     by_sample, area = relevance_mass(found, masks[name]).mean(), area_share(masks[name]).mean()
@@ -417,7 +417,7 @@ plot_matrix(
 # the way.
 
 # %% interrupted
-records = [partial(ecgxai.simulate_ecg, "LBBB", 9_200_000 + i) for i in range(40)]
+records = [partial(leadwise.simulate_ecg, "LBBB", 9_200_000 + i) for i in range(40)]
 checkpoint = Path(tempfile.mkdtemp()) / "lbbb.npz"
 
 
@@ -502,7 +502,9 @@ def maps_of(name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MethodWarning)  # Grad-CAM has no leads, see notebook 08
         return {
-            method: ecgxai.attribute(MODELS[name], x[name], method, target=1, progress=False, **QUICKER.get(method, {}))
+            method: leadwise.attribute(
+                MODELS[name], x[name], method, target=1, progress=False, **QUICKER.get(method, {})
+            )
             for method in COMPARED
         }
 
@@ -571,7 +573,7 @@ plot_matrix(
 # %% benchmark
 table = root / "benchmarks" / "ground_truth.csv"
 if table.exists():
-    from ecgxai.plotting.benchmark import plot_ground_truth
+    from leadwise.plotting.benchmark import plot_ground_truth
 
     display(plot_ground_truth(table))
 else:
@@ -584,12 +586,12 @@ else:
 #
 # **1 Write code.** The simulator knows which wall of the heart is ischaemic (`ecg.territory`). Make a function
 # `wall_of(relevance)` that takes a map (12, T) and returns `"anterior"`, `"lateral"` or `"inferior"`: the wall whose leads
-# have the largest lift of positive relevance. `LEAD_GROUPS` and `group_relevance` of `ecgxai.semantics` help. How often does
+# have the largest lift of positive relevance. `LEAD_GROUPS` and `group_relevance` of `leadwise.semantics` help. How often does
 # it name the ischaemic wall of the ISCH patients?
 
 # %% exercise 1 tags=["solution"] answers=["wall_of"]
 # Exercise 1: wall_of(relevance) -> "anterior", "lateral" or "inferior". Try it on maps["ISCH"] and patients["ISCH"].
-from ecgxai.semantics import LEAD_GROUPS, group_relevance
+from leadwise.semantics import LEAD_GROUPS, group_relevance
 
 
 def wall_of(relevance):
@@ -635,9 +637,9 @@ check.out_of_step(changes)
 
 # %% a colleague's sentence
 START = 650
-whole = ecgxai.simulate_ecg("LBBB", 9_300_000)
+whole = leadwise.simulate_ecg("LBBB", 9_300_000)
 later = whole.preprocess().window(START)
-later_map = ecgxai.attribute(MODELS["LBBB"], later.tensor(), METHOD, target=1)
+later_map = leadwise.attribute(MODELS["LBBB"], later.tensor(), METHOD, target=1)
 colleague = waves_of(whole)
 print(fill(describe(later_map, colleague, "LBBB"), 100))
 
@@ -666,7 +668,7 @@ check.waves_of_window(repaired, ecg=whole, start=START)
 
 # %% a healthy person
 healthy, parts = others[0]
-healthy_map = ecgxai.attribute(MODELS["LBBB"], healthy.tensor(), METHOD, target=1)
+healthy_map = leadwise.attribute(MODELS["LBBB"], healthy.tensor(), METHOD, target=1)
 print(fill(describe(healthy_map, parts, "LBBB"), 100))
 
 # %% exercise 4 tags=["solution"] answers=["probability", "balance", "conclusion"]
@@ -684,14 +686,14 @@ check.a_healthy_sentence(
 
 # %% [markdown]
 # **5 Write code.** A reviewer demands that ST and T count for LBBB as well, since they turn against QRS. Make that
-# `Criterion` (of `ecgxai.semantics`), `wider`: the leads of `CRITERIA["LBBB"]`, three waves. Then compute `lifts`, a dict:
+# `Criterion` (of `leadwise.semantics`), `wider`: the leads of `CRITERIA["LBBB"]`, three waves. Then compute `lifts`, a dict:
 # strict, wider → mean share of the positive relevance in its `cells` over the LBBB patients, divided by the mean area. Has
 # the agreement become better?
 
 # %% exercise 5 tags=["solution"] answers=["wider", "lifts"]
 # Exercise 5: wider = Criterion(says, waves, leads, source); lifts = {"strict": ..., "wider": ...}.
 # criterion.cells is a bool table (12, 6); patients["LBBB"] holds (ecg, waves), maps["LBBB"] the maps.
-from ecgxai.semantics import Criterion
+from leadwise.semantics import Criterion
 
 strict = CRITERIA["LBBB"]
 wider = Criterion("QRS, ST and T", ("QRS", "ST", "T"), strict.leads, strict.source)

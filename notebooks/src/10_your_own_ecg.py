@@ -23,18 +23,18 @@ import edfio
 import matplotlib.pyplot as plt
 import numpy as np
 
-import ecgxai
-from ecgxai import check_ecg, read_ecg
-from ecgxai.checks import notebook_10 as check
-from ecgxai.ecg.leads import LEADS
-from ecgxai.ecg.noise import Noise
-from ecgxai.ecg.quality import LIMITS
-from ecgxai.ecg.reading import FORMATS, MissingInformation
-from ecgxai.plotting import percent, plot_ecg
-from ecgxai.report import explain_ecg, plot_explanation, report
+import leadwise
+from leadwise import check_ecg, read_ecg
+from leadwise.checks import notebook_10 as check
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.noise import Noise
+from leadwise.ecg.quality import LIMITS
+from leadwise.ecg.reading import FORMATS, MissingInformation
+from leadwise.plotting import percent, plot_ecg
+from leadwise.report import explain_ecg, plot_explanation, report
 
 folder = Path(tempfile.mkdtemp())
-MODELS = {name: ecgxai.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
+MODELS = {name: leadwise.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}
 
 # %% [markdown]
 # ## 1 What a file must say
@@ -51,9 +51,9 @@ for name, extensions in FORMATS.items():
 # lead, and nothing else.
 
 # %% an example file
-candidates = {name: ecgxai.load_record(name) for name in ecgxai.records("LBBB")}
+candidates = {name: leadwise.load_record(name) for name in leadwise.records("LBBB")}
 name, example = next((name, ecg) for name, ecg in candidates.items() if ecg.duration >= 10 and not ecg.preprocessed)
-info = ecgxai.records()[name]
+info = leadwise.records()[name]
 table = folder / "mine.csv"
 np.savetxt(table, example.signal.T * 1000, fmt="%.0f", delimiter=",", header=",".join(LEADS), comments="")
 print(f"{info.title} [{info.origin}]")
@@ -168,7 +168,7 @@ def spoiled(change):
     """Return the recording with a fault."""
     signal = ecg.signal.copy()
     result = change(signal)
-    return ecgxai.ECG(signal if result is None else result, ecg.fs, record_id=change.__doc__ or "spoiled")
+    return leadwise.ECG(signal if result is None else result, ecg.fs, record_id=change.__doc__ or "spoiled")
 
 
 FAULTS = {
@@ -194,8 +194,8 @@ for fault, change in FAULTS.items():
 # > odd with the arms exchanged?
 
 # %% exchanged cables
-right = ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40})
-wrong = ecgxai.simulate_ecg("NORM", seed=3, patient={"axis": 40}, noise=Noise(reversal="LA-RA"))
+right = leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40})
+wrong = leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40}, noise=Noise(reversal="LA-RA"))
 print(check_ecg(wrong))
 plot_ecg(right, leads=["I", "aVR", "V6"], columns=1, stop=4, title="Cables as they should be")
 
@@ -213,11 +213,11 @@ plot_ecg(wrong, leads=["I", "aVR", "V6"], columns=1, stop=4, title="Left and rig
 # %% how good are the checks
 SEEDS = range(8)
 for reversal in ("LA-RA", "RA-LL", "LA-LL"):
-    reports = [check_ecg(ecgxai.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal))) for seed in SEEDS]
+    reports = [check_ecg(leadwise.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal))) for seed in SEEDS]
     seen = sum(any(finding.check == "cables" for finding in found.findings) for found in reports)
     print(f"{reversal} exchanged: seen in {seen} of {len(SEEDS)}")
 good = [
-    check_ecg(ecgxai.simulate_ecg(kind, seed=seed)) for kind in ("NORM", "AVB", "LBBB", "ISCH") for seed in range(3)
+    check_ecg(leadwise.simulate_ecg(kind, seed=seed)) for kind in ("NORM", "AVB", "LBBB", "ISCH") for seed in range(3)
 ]
 print(f"good recordings: errors in {sum(not found.ok for found in good)} of {len(good)}, warnings in", end=" ")
 print(sum(bool(found.of("warning")) for found in good))
@@ -323,7 +323,7 @@ page
 # last good picture stays. The button saves the page.
 
 # %% explorer
-from ecgxai.explorers import OwnECG
+from leadwise.explorers import OwnECG
 
 explorer = OwnECG(ecg)
 explorer
@@ -391,7 +391,7 @@ check.what_a_check_finds(findable)
 # %% [markdown]
 # **3 Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Read it right, as
 # `repaired`, and find two measurements that show what went wrong: `measured`, a dict from their names to
-# `(colleague's, repaired)`. `delineate(recording).intervals()` of `ecgxai.ecg.delineation` measures some, in ms.
+# `(colleague's, repaired)`. `delineate(recording).intervals()` of `leadwise.ecg.delineation` measures some, in ms.
 
 # %% a colleague's file
 slow = ecg.resample(250)
@@ -401,7 +401,7 @@ print(check_ecg(colleague))
 
 # %% exercise 3 tags=["solution"] answers=["repaired", "measured"]
 # Exercise 3: read folder / "slow.csv" with the right rate; measured = {"...": (colleague's, repaired), "...": (...)}.
-from ecgxai.ecg.delineation import delineate
+from leadwise.ecg.delineation import delineate
 
 repaired = read_ecg(folder / "slow.csv", fs=250, unit="mV")
 beats = [delineate(recording).intervals()["RR"] for recording in (colleague, repaired)]
@@ -446,15 +446,15 @@ check.three_windows(windows, correlations, reading)
 # %% [markdown]
 # ## Capstone: a dossier
 #
-# Take a recording of your own, or one of `ecgxai.records()` that this notebook has not used. The six parts below make a
+# Take a recording of your own, or one of `leadwise.records()` that this notebook has not used. The six parts below make a
 # dossier of it; each is checked by itself. In the end somebody who doubts your page should find every answer in it.
 #
 # **5 What was told to the reader.** Load the recording as `own`. Then say for rate, unit and leads where each comes from, in
 # words: `told`, a dict with the keys fs, unit and leads. "The header" is an answer; a guess is none.
 
 # %% exercise 5 tags=["solution"] answers=["own", "told"]
-# Exercise 5: own = read_ecg(...) or ecgxai.load_record(...); told = {"fs": "...", "unit": "...", "leads": "..."}.
-own = ecgxai.load_record(next(iter(ecgxai.records("RBBB"))))
+# Exercise 5: own = read_ecg(...) or leadwise.load_record(...); told = {"fs": "...", "unit": "...", "leads": "..."}.
+own = leadwise.load_record(next(iter(leadwise.records("RBBB"))))
 told = dict.fromkeys(("fs", "unit", "leads"), "the WFDB header beside the signal file")
 print(own)
 
@@ -507,12 +507,12 @@ check.two_methods(own, first, second)
 # %% [markdown]
 # **9 Agreement.** Do they agree, with each other and with the criteria? `agreed` is the set of cells (lead, wave) that are among
 # the five strongest of both matrices (`matrix.ranked()`), `correlation` compares the shares of all cells, and `lift` is that of
-# the criterion's cells in `first` (`agreement` of `ecgxai.semantics`). Where the lift is low: is that the network, the method, or
+# the criterion's cells in `first` (`agreement` of `leadwise.semantics`). Where the lift is low: is that the network, the method, or
 # the recording?
 
 # %% exercise 9 tags=["solution"] answers=["agreed", "correlation", "lift"]
 # Exercise 9: a set of (lead, wave), and two numbers.
-from ecgxai.semantics import agreement
+from leadwise.semantics import agreement
 
 agreed = set.intersection(*({cell for cell, _ in found_by.matrix.ranked()[:5]} for found_by in (first, second)))
 correlation = np.corrcoef(first.matrix.share().ravel(), second.matrix.share().ravel())[0, 1]

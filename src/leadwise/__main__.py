@@ -1,0 +1,115 @@
+"""``python -m leadwise``. A command is a row of ``COMMANDS``; what is heavy to import is imported when it runs."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    """A subcommand: its help, its arguments, and the function that runs it and returns the exit code."""
+
+    help: str
+    add_arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
+
+
+def _download_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "group",
+        nargs="*",
+        default=["all"],
+        help="what to fetch: alexnet, ecg-models, ecgs, images, or all (default)",
+    )
+    parser.add_argument(
+        "--data", metavar="DIR", help="data folder (default: $LEADWISE_DATA, else the checkout's data/)"
+    )
+    parser.add_argument(
+        "--mirror",
+        metavar="DIR",
+        help="take files from this folder first, recognised by their content (default: $LEADWISE_MIRROR)",
+    )
+    parser.add_argument("--offline", action="store_true", help="never use the network: what there is, or the mirror")
+    parser.add_argument("--timeout", type=float, default=15, metavar="S", help="seconds to wait for data (default: 15)")
+    parser.add_argument("--list", action="store_true", help="print every file with its licence, addresses and sha256")
+
+
+def _download(arguments: argparse.Namespace) -> int:
+    from leadwise.download import as_markdown, download
+
+    try:
+        if arguments.list:
+            print(as_markdown())
+            return 0
+        results = download(
+            arguments.group,
+            data=arguments.data,
+            mirror=arguments.mirror,
+            offline=arguments.offline,
+            timeout=arguments.timeout,
+        )
+    except (ValueError, NotADirectoryError) as error:
+        return _usage_error(error)
+    return int(any(result.status == "failed" for result in results))
+
+
+def _compare_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", required=True, help="AVB, ISCH, LBBB or RBBB")
+    parser.add_argument("--record", required=True, metavar="PATH", help="a WFDB record, or a name of the course's list")
+    parser.add_argument("--out", default="plots", metavar="DIR", help="folder for the figures (default: plots)")
+    parser.add_argument("--weights", default="auto", help="published, embedded or auto (default)")
+    parser.add_argument("--methods", nargs="+", metavar="NAME", help="methods (default: those of the course)")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the 4-s window (default: 0)")
+    parser.add_argument("--target", type=int, default=1, help="explained class: 1 pathology (default), 0 no finding")
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from leadwise import load_ecg, load_ecg_model, load_record, records
+    from leadwise.comparison import COMPARISON, compare
+
+    try:
+        model = load_ecg_model(arguments.model, arguments.weights)
+        load = load_record if arguments.record in records() else load_ecg
+        ecg = load(arguments.record)
+        if ecg.fs != 500:
+            ecg = ecg.resample(500)
+        ecg = ecg.preprocess().window(round(arguments.start * 500))
+        paths = compare(model, ecg, arguments.out, arguments.methods or COMPARISON, arguments.target)
+    except (ValueError, OSError) as error:
+        return _usage_error(error)
+    print(f"{len(paths)} figures in {paths[-1].parent}")
+    return 0
+
+
+def _usage_error(message: object) -> int:
+    print(f"leadwise: {message}", file=sys.stderr)
+    return 2
+
+
+COMMANDS = {
+    "compare": Command("explain a recording by many methods: one figure each and a grid", _compare_arguments, _compare),
+    "download": Command("fetch the real models, recordings and photographs", _download_arguments, _download),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a command and return its exit code: 0 done, 1 something failed, 2 wrong usage, 130 interrupted."""
+    parser = argparse.ArgumentParser(
+        prog="python -m leadwise",
+        description="From Saliency to Semantics: explanations of 12-lead ECG models. For teaching, not for diagnosis.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, command in COMMANDS.items():
+        command.add_arguments(commands.add_parser(name, help=command.help, description=command.help))
+    arguments = parser.parse_args(argv)
+    try:
+        return COMMANDS[arguments.command].run(arguments)
+    except KeyboardInterrupt:
+        print("leadwise: interrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
+    except ModuleNotFoundError as error:
+        return _usage_error(f"{error.name} is not installed. Run `make lab`, or `pip install -e .` in the checkout.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

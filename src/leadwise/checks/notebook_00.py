@@ -1,0 +1,44 @@
+"""Check and quiz of notebook 00, Start here: one of each, to show what they look like."""
+
+from functools import partial
+
+from leadwise.checks import core
+from leadwise.checks import quiz as quizzes
+from leadwise.checks.core import Hint, as_number, exercise
+from leadwise.checks.quiz import Option, Question
+
+
+@exercise("00", 1, "Samples in the window", expects="a number")
+def samples_in_window(samples):
+    """How many samples of each lead a network sees: 4 s at 500 Hz."""
+    value = as_number(samples, "`samples`")
+    if value == 2000:
+        return "4 s × 500 samples a second: each network sees 12 × 2000 numbers."
+    if value == 24000:
+        raise Hint("That counts all twelve leads; the question is about one of them.")
+    if value == 125:
+        raise Hint("500 Hz are 500 samples in each second: multiply, don't divide.")
+    raise Hint("The picture above shows 4 s, and the networks' rate is 500 samples a second.")
+
+
+QUESTIONS = [
+    Question(
+        "A heatmap marks the QRS complex in V1. What do you know?",
+        [
+            Option("The patient has the disease.", False, "A map is about a network, never about a patient."),
+            Option(
+                "By this method, the samples there contributed to this network's answer.",
+                True,
+                "Network, answer and method: all three belong to the statement.",
+            ),
+            Option(
+                "The network has learned cardiology.",
+                False,
+                "It may use the right place for the wrong reason; notebook 09 tests it by interventions.",
+            ),
+        ],
+    )
+]
+
+quiz = partial(quizzes.quiz, "00", QUESTIONS)
+progress = partial(core.progress, "00")

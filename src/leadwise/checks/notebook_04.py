@@ -1,0 +1,280 @@
+"""Notebook 04, SIGN: its checks and its quiz."""
+
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import progress as progress_of
+from leadwise.checks.quiz import Option, Question
+from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.models.alexnet import MEAN, STD
+
+SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
+
+
+@exercise("04", 1, "one grey as the threshold", expects="a function sign_at(x, level) that returns a tensor like x")
+def one_grey(sign_at):
+    """Compare with pixels that were brighter or darker than a grey before they were normalised."""
+    sign_at = as_function(sign_at, "sign_at")
+    pixels = torch.rand(2, 3, 16, 15, generator=torch.Generator().manual_seed(4))
+    for level in (0.2, 0.45, 0.8):
+        mid = pixels.clone()
+        mid[:, :, 0, 0] = level
+        x = (mid - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
+        found = as_array(sign_at(x, level), "sign_at(x, level)", tuple(x.shape))
+        _signs_or_hint(found)
+        clear = ((mid - level).abs() > 1e-4).numpy()
+        wanted = np.where(mid >= level, 1, -1)
+        if not (found == wanted)[clear].all():
+            raise Hint(_why_other_signs(found, wanted, clear, x, level))
+    return "The threshold is the same grey for the eye, and three different numbers for the network."
+
+
+def _signs_or_hint(found: np.ndarray) -> None:
+    if (found == 0).mean() > 0.05:
+        raise Hint("This is a mask, of 0 and 1. A sign is +1 on one side of the threshold and -1 on the other.")
+    if (found == 0).any():
+        raise Hint("A pixel exactly at the grey gets 0, as torch.sign has it. The course counts it as bright: +1.")
+    if not np.isin(found, (-1, 1)).all():
+        raise Hint(f"A sign is +1 or -1; here the values go from {found.min():.3g} to {found.max():.3g}.")
+
+
+def _why_other_signs(found: np.ndarray, wanted: np.ndarray, clear: np.ndarray, x: Tensor, level: float) -> str:
+    if (found == -wanted)[clear].all():
+        return "All signs are turned around: brighter than the grey is +1."
+    if (found == np.where(x >= level, 1, -1)).all():
+        return "x was compared with `level` itself, but x is normalised and level is not: grey(level) translates it."
+    if (found == np.where(x >= (level - np.mean(MEAN)) / np.mean(STD), 1, -1))[clear].all():
+        return "This is one number for all colours. Each colour has its own mean and standard deviation, hence its own."
+    wrong = (found != wanted)[clear].mean()
+    return (
+        f"At level {level:g}, {wrong:.0%} of the signs are wrong. grey(level) has the shape (3, 1, 1): use all of it."
+    )
+
+
+@exercise("04", 2, "a slipped baseline", expects="a number in mV")
+def slipped_baseline(quotient):
+    """The quotient of the two methods is the mean |x|, weighted with the gradient: about the slip itself."""
+    value = as_number(quotient, "quotient")
+    if abs(value - SLIP) <= 0.05:
+        return (
+            "SIGN multiplies the gradient by 1, times input by |x|, which is about 0.2 mV on the whole line. Now look."
+        )
+    if 100 <= value <= 400:
+        raise Hint("That reads like microvolts; write it in mV.")
+    if 0 <= value < 0.15:
+        raise Hint(
+            "That is about a line near zero, as it was before. By how much is the line multiplied after the slip?"
+        )
+    if 0.6 <= value <= 1.5:
+        raise Hint("The factors differ: SIGN multiplies the gradient by +1 or -1, times input multiplies it by x.")
+    raise Hint(
+        "Write both means as sums over |factor| times |gradient|. Between beats |x| is nearly constant: factor it out."
+    )
+
+
+@exercise("04", 3, "the gradient of another picture", expects="a function mended(network, x, target)")
+def where_the_gradient_is_taken(mended):
+    """Compare with gradient x SIGN of a small network, and with the usual slips."""
+    mended = as_function(mended, "mended")
+    network, x = _small_network(), torch.randn(3, 10, 9, generator=torch.Generator().manual_seed(5))
+    x[:, 0, 0] = 0
+    found = as_array(mended(network, x.clone(), 1), "mended(network, x, target)", tuple(x.shape))
+    sign, slope = torch.where(x >= 0, 1.0, -1.0), _gradient(network, x, 1)
+    if _equal(found, sign * slope):
+        return "The gradient is taken at the picture, and only then multiplied. The network never sees the sign."
+    at_sign = _gradient(network, sign, 1)
+    for wrong, hint in (
+        (sign * at_sign, "This is still the colleague's map: the network is differentiated at the sign, not at x."),
+        (at_sign, "The gradient is still taken at the sign of x, and now nothing is multiplied."),
+        (slope, "This is the gradient alone; the sign of x is to be multiplied afterwards."),
+        (x * slope, "This is gradient × input: multiply by the sign of x instead."),
+        (torch.sign(x) * slope, "Right but where x is exactly 0: torch.sign gives 0 there, the course +1 (section 7)."),
+        ((sign * slope).abs(), "The magnitudes are right; the sign got lost."),
+        (-sign * slope, "All signs are turned around: +1 where x is 0 or more, -1 below."),
+    ):
+        if _equal(found, wrong):
+            raise Hint(hint)
+    raise Hint(
+        "Neither the colleague's map nor gradient × SIGN. Two steps: the gradient at x; then +1 or -1 by the side."
+    )
+
+
+def _small_network() -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(3)
+        return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Tanh(), nn.Flatten(-3), nn.Linear(4 * 8 * 7, 3)).eval()
+
+
+def _gradient(network: nn.Module, x: Tensor, target: int) -> Tensor:
+    x = x.clone().requires_grad_()
+    return torch.autograd.grad(network(x)[target], x)[0]
+
+
+def _equal(found: np.ndarray, wanted: Tensor) -> bool:
+    return bool(np.allclose(found, wanted.numpy(), atol=1e-5 * float(wanted.abs().max())))
+
+
+@exercise("04", 4, "what a share under SIGN says", expects='"a", "b", "c" or "d"')
+def what_a_share_says(reading):
+    """A share of |R| under gradient x SIGN is a share of the gradient's magnitude, and of nothing else."""
+    chosen = as_choice(reading, "abcd", "reading")
+    if chosen == "a":
+        raise Hint("Use is a matter of what changes when the part goes. Did anything go here?")
+    if chosen == "c":
+        raise Hint("That would need the sign of R. A share of |R| counts evidence for and against alike.")
+    if chosen == "d":
+        raise Hint("Then the map would sum to the logit. Section 5 printed the sums of SIGN maps.")
+    return "Slopes, summed over many samples. A long part collects a large share even if each sample matters little."
+
+
+@exercise("04", 5, "the parts of the beat, one taken away at a time", expects="a dict: part -> number")
+def parts_taken_away(change, *, network, signal, part):
+    """Recompute each change: logit 1 minus logit 0, without the part minus with it."""
+    names = [name for name in ("P", "P to QRS", "QRS", "T", "between beats") if (part == name).any()]
+    if not isinstance(change, dict) or set(names) - set(change):
+        missing = set(names) - set(change if isinstance(change, dict) else ())
+        raise Hint(f"`change` should be a dict with every part as a key; missing: {', '.join(sorted(missing))}.")
+    found = {name: as_number(change[name], f"change[{name!r}]") for name in names}
+    with torch.no_grad():
+        whole = network(signal).flatten()
+        straight = {name: network(_straight(signal, part != name)).flatten() - whole for name in names}
+        flat = {name: network(signal * torch.tensor(part != name)).flatten() - whole for name in names}
+    wanted = {name: float(logits[1] - logits[0]) for name, logits in straight.items()}
+    if _close(found, wanted):
+        return "An intervention answers what a map can't: what the network does when the part is gone."
+    if _close(found, {name: -value for name, value in wanted.items()}):
+        raise Hint("The numbers are right and their signs turned around: without the part minus with it.")
+    level = float(whole[1] - whole[0])
+    if _close(found, {name: level + value for name, value in wanted.items()}):
+        raise Hint("These are the differences of the logits without each part; subtract what it is with the part.")
+    probability = {name: _change_of_probability(level, value) for name, value in wanted.items()}
+    if all(abs(found[name] - value) < 0.005 for name, value in probability.items()):
+        raise Hint("These are changes of the probability, which is flat where the network is sure. Take the logits.")
+    if _close(found, {name: float(logits[1]) for name, logits in straight.items()}):
+        raise Hint("This is the change of logit 1 alone; the network decides by the difference of its two logits.")
+    if _close(found, {name: float(logits[1] - logits[0]) for name, logits in flat.items()}):
+        raise Hint(
+            "The part was set to zero, which puts steps at its ends. Draw a straight line between its neighbours."
+        )
+    worst = max(names, key=lambda name: abs(found[name] - wanted[name]))
+    raise Hint(f"change[{worst!r}] is off most. Are all samples with part == {worst!r} replaced, in all twelve leads?")
+
+
+def _change_of_probability(level: float, change: float) -> float:
+    before, after = torch.tensor([level, level + change]).sigmoid().tolist()
+    return after - before
+
+
+def _straight(signal: Tensor, keep: np.ndarray) -> Tensor:
+    time, kept = np.arange(signal.shape[1]), np.flatnonzero(keep)
+    leads = [np.interp(time, kept, lead[kept]) for lead in signal.cpu().numpy()]
+    return torch.tensor(np.stack(leads)).to(signal)
+
+
+def _close(found: dict, wanted: dict) -> bool:
+    return all(abs(found[name] - value) <= 0.05 + 0.05 * abs(value) for name, value in wanted.items())
+
+
+@exercise("04", 6, "the method behind a name", expects="a map shaped like theirs")
+def rebuilt_map(rebuilt, *, theirs, ours):
+    """Correlate the map that was rebuilt with the package's; where it fails, with the name taken at its word."""
+    if rebuilt is theirs:
+        raise Hint("That is the package's own map. Make one that agrees with it, by a composite of zennit.")
+    theirs = as_array(theirs, "theirs")
+    found = as_array(rebuilt, "rebuilt")
+    found = as_array(found[0] if found.shape == (1, *theirs.shape) else found, "rebuilt", theirs.shape)
+    if not found.any():
+        raise Hint("`rebuilt` is zero everywhere.")
+    agreement = alike(found, theirs)
+    if agreement > 0.999:
+        return "Two programs give one map: now you know which method the name stands for, and can cite it."
+    if agreement < -0.999:
+        raise Hint("The pattern agrees, the sign is turned around: start the backward pass with +1.")
+    if alike(found, as_array(ours, "ours")) > 0.99:
+        raise Hint(
+            "This is ε in every layer, the name taken at its word. Which rule could the convolutions have instead?"
+        )
+    raise Hint(f"The correlation with the package's map is {agreement:.3f}, not yet 0.999. Try another composite.")
+
+
+QUESTIONS = [
+    Question(
+        "A picture is fed to a network with black encoded as 0. What does gradient × input say about a black object?",
+        [
+            Option(
+                "That the network ignores it.", False, "It can't say so: the product is 0 whatever the network does."
+            ),
+            Option(
+                "Nothing: its relevance is 0, whatever the network does there.",
+                True,
+                "0 times any gradient is 0. The map is silent about these pixels by arithmetic.",
+            ),
+            Option(
+                "That it speaks against the class.",
+                False,
+                "Evidence against would be negative relevance, and this is 0.",
+            ),
+        ],
+    ),
+    Question(
+        "What changes in a map of gradient × SIGN when μ moves from 0 to 0.5?",
+        [
+            Option("The magnitudes of all values.", False, "|R| is the size of the gradient; μ is not in it."),
+            Option("The logit that is explained.", False, "The network sees the same input; μ only enters the map."),
+            Option(
+                "The sign of those R whose input lies between 0 and 0.5.",
+                True,
+                "They were above the threshold and are below it now: +1 has become -1.",
+            ),
+            Option(
+                "The sign of all R on the object.",
+                False,
+                "Only of those that μ has passed, wherever they are, on the object or not.",
+            ),
+        ],
+    ),
+    Question(
+        "What is true of LRP-SIGN?",
+        [
+            Option("Its map sums to the logit.", False, "The factor x, which made the sum come out, is gone."),
+            Option(
+                "It changes the rule of the first layer only.",
+                True,
+                "Above it the rules multiply by activations, which the network computed itself.",
+            ),
+            Option(
+                "With the z-rule above, on a network of ReLUs and max-poolings, it is gradient × SIGN.",
+                True,
+                "As LRP-z is gradient × input there: section 5 derives one from the other.",
+            ),
+            Option("It needs a network with ReLUs.", False, "The first layer must be linear, whatever comes above it."),
+        ],
+    ),
+    Question(
+        "A SIGN map of an ECG shows orange and blue samples alternating on the line between beats. What may be read?",
+        [
+            Option(
+                "The signs, sample by sample.",
+                False,
+                "Near μ noise decides on which side a sample lies, as the test with 2 µV showed.",
+            ),
+            Option(
+                "The magnitudes, as far as those of the gradient can be trusted.",
+                True,
+                "They are the gradient's. A sign is read over a whole wave, or with a μ slightly off the line.",
+            ),
+            Option(
+                "That the line speaks for and against the finding in turns.",
+                False,
+                "That takes the flicker for the network's opinion.",
+            ),
+        ],
+    ),
+]
+
+quiz = partial(quiz_of, "04", QUESTIONS)
+progress = partial(progress_of, "04")

@@ -1,0 +1,245 @@
+"""Notebook 06, Reading an ECG: its checks and its quiz."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+
+from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import progress as progress_of
+from leadwise.checks.quiz import Option, Question
+from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.ecg.delineation import delineate
+from leadwise.ecg.leads import LEADS, derive_limb_leads
+from leadwise.ecg.record import ECG
+from leadwise.ecg.records import RecordInfo, load_record, records
+from leadwise.ecg.simulate import heart_beat, simulate_ecg
+
+ELECTRODES = {"RA": "right arm", "LA": "left arm", "LL": "left leg"}
+AUGMENTED = ("aVR", "aVL", "aVF")
+
+
+def recorded_again(ecg: ECG) -> ECG:
+    """Return the recording as it would be with two of the three limb electrodes exchanged: the riddle of exercise 5."""
+    rows = [LEADS.index(name) for name in ("II", "I", "III", "aVR", "aVF", "aVL", *LEADS[6:])]
+    signal = ecg.signal[rows].copy()
+    signal[LEADS.index("III")] *= -1
+    return replace(ecg, signal=signal, record_id="")
+
+
+@exercise(
+    "06", 1, "the augmented leads from I and III", expects="a function augmented(lead_i, lead_iii), a dict of leads"
+)
+def augmented_leads(augmented):
+    """Compare with Goldberger's formulas on random voltages."""
+    augmented = as_function(augmented, "augmented")
+    lead_i, lead_iii = np.random.default_rng(61).normal(size=(2, 40))
+    found = augmented(lead_i, lead_iii)
+    if not isinstance(found, dict) or set(AUGMENTED) - set(found):
+        missing = set(AUGMENTED) - set(found if isinstance(found, dict) else ())
+        raise Hint(
+            f"The function should return a dict with a key for each lead; missing: {', '.join(sorted(missing))}."
+        )
+    wanted, mistaken = (derive_limb_leads(lead_i, second) for second in (lead_i + lead_iii, lead_iii))
+    for name in AUGMENTED:
+        values = as_array(found[name], name, lead_i.shape)
+        if np.allclose(values, wanted[name], atol=1e-6):
+            continue
+        if np.allclose(values, -wanted[name], atol=1e-6):
+            raise Hint(f"{name} is upside down.")
+        if np.allclose(values, mistaken[name], atol=1e-6):
+            raise Hint(f"{name} is the formula for II with III in its place. Put II = I + III into it first.")
+        raise Hint(f"{name} is not right yet: write II as I + III in Goldberger's formula, then collect I and III.")
+    return "Any two of the limb leads make the other four."
+
+
+@exercise("06", 2, "the axis at which lead I balances", expects='an angle from 0 to 180 and "upright" or "inverted"')
+def balanced_lead_i(axis, avf):
+    """Lead I balances where the axis is perpendicular to it, which the simulated heart confirms."""
+    angle = as_number(axis, "axis")
+    words = as_choice(avf, ("upright", "inverted"), "avf")
+    if not 0 <= angle <= 180:
+        raise Hint("The axis asked for lies from 0 to 180 degrees.")
+    if abs(angle - np.pi / 2) < 0.01:
+        raise Hint("That is in radians; degrees are asked for.")
+    if abs(angle) < 15 or abs(angle - 180) < 15:
+        raise Hint("There the vector lies along lead I, which sees all of it. Where does a projection vanish?")
+    if abs(angle - 90) > 10:
+        side = "upright" if angle < 90 else "inverted"
+        raise Hint(f"At {angle:g} degrees QRS in lead I is still {side}. Which direction is perpendicular to lead I?")
+    beat = heart_beat(axis=90)
+    span = next(wave for wave in beat.waves if wave.kind == "QRS")
+    if words != ("upright" if beat.leads[LEADS.index("aVF"), span.onset : span.offset].sum() > 0 else "inverted"):
+        raise Hint("aVF looks from the feet upwards. Does a vector that points to the feet come towards it?")
+    return "Perpendicular to I means along aVF: towards the feet, and so upright there. Now look."
+
+
+@exercise("06", 3, "a window filtered on its own", expects="a function mended(ecg) that returns 4 s of an ECG")
+def whole_recording_first(mended):
+    """Compare with the first four seconds of a recording that was filtered over its whole length."""
+    mended = as_function(mended, "mended")
+    ecg = simulate_ecg("NORM", seed=63)
+    answer = mended(ecg)
+    found = as_array(answer.signal if isinstance(answer, ECG) else answer, "mended(ecg)")
+    if found.shape == ecg.signal.shape:
+        raise Hint("This is the whole recording; the first 4 s of it are asked for.")
+    if found.shape != (12, 2000):
+        raise Hint(f"Expected 12 leads of 2000 samples; this is {found.shape}.")
+    for wanted, hint in (
+        (ecg.preprocess().window(), ""),
+        (
+            ecg.window().preprocess(),
+            "The filters still see 4 s only: a recording is filtered first and cut afterwards.",
+        ),
+        (ecg.window(), "Nothing is filtered now. The chain has to run, over the whole recording."),
+        (ecg.preprocess().window(ecg.samples - 2000), "These are the last 4 s; the first are asked for."),
+    ):
+        if np.allclose(found, wanted.signal, atol=1e-5):
+            if hint:
+                raise Hint(hint)
+            return "Filter first, cut afterwards: then the cut is no edge to the filters."
+    raise Hint("Neither the colleague's window nor that of the filtered recording: use preprocess() and window().")
+
+
+def _av_block(info: RecordInfo) -> bool:
+    return info.condition == "AVB" or "atrioventricular block" in info.title
+
+
+def _bundle_branch_block(info: RecordInfo) -> bool:
+    return info.condition in ("LBBB", "RBBB")
+
+
+KINDS = {
+    "one with AV block": _av_block,
+    "one with a bundle branch block": _bundle_branch_block,
+    "one without either": lambda info: not _av_block(info) and not _bundle_branch_block(info),
+}
+
+
+@exercise("06", 4, "PR and QRS of three recordings", expects='a dict: record -> {"PR": ms, "QRS": ms}')
+def three_recordings(measured):
+    """Delineate the same recordings again, raw and filtered."""
+    if not isinstance(measured, dict) or len(measured) < 3:
+        raise Hint("`measured` should be a dict with three recordings, by their names in leadwise.records().")
+    unknown = [str(name) for name in measured if name not in records()]
+    if unknown:
+        raise Hint(f"No recording of this name: {', '.join(unknown)}. The keys of leadwise.records() are the names.")
+    missing = [kind for kind, is_one in KINDS.items() if not any(is_one(records()[name]) for name in measured)]
+    if missing:
+        raise Hint(f"Still missing: {', '.join(missing)}. The titles of leadwise.records() say which is which.")
+    for name, found in measured.items():
+        if not isinstance(found, dict) or {"PR", "QRS"} - set(found):
+            raise Hint(f"measured[{name!r}] should be a dict with PR and QRS: intervals() of a delineation is one.")
+        ecg = load_record(name)
+        wanted = delineate(ecg).intervals()
+        for interval in ("PR", "QRS"):
+            _same_interval(f"{interval} of {name}", found[interval], wanted[interval], ecg)
+    return "Measured on the recordings as they are. Whether an interval is long is one sign among many of a finding."
+
+
+def _same_interval(what: str, value, wanted: float, ecg: ECG) -> None:
+    none_found = isinstance(value, float | np.floating) and np.isnan(value)
+    if none_found and np.isnan(wanted):
+        return
+    if none_found:
+        raise Hint(f"{what} is NaN: no beat had both ends. Delineate the whole recording as it is, without filters.")
+    if np.isnan(wanted):
+        raise Hint(f"{what}: delineation finds none, so it has no length (NaN), not {value}.")
+    value = as_number(value, what)
+    if abs(value - wanted) <= 6:
+        return
+    if abs(value * 1000 / ecg.fs - wanted) <= 6:
+        raise Hint(f"{what} is {value:g}: that counts samples. At {ecg.fs:g} Hz a sample lasts {1000 / ecg.fs:g} ms.")
+    if abs(value * 1000 - wanted) <= 6:
+        raise Hint(f"{what} is {value:g}: that is in seconds; ms are asked for.")
+    if abs(value - delineate(ecg.preprocess()).intervals()[what.split()[0]]) <= 6:
+        raise Hint(f"{what} was measured behind the filters, which move borders. Delineate the recording as it is.")
+    raise Hint(f"{what} is {value:g} ms; delineate(load_record(name)).intervals() says something else.")
+
+
+@exercise("06", 5, "which electrodes were exchanged", expects='two of "RA", "LA", "LL"')
+def exchanged_electrodes(exchanged):
+    """Each exchange turns one of the leads I, II and III upside down."""
+    parts = exchanged.replace("-", ",").split(",") if isinstance(exchanged, str) else exchanged
+    if not isinstance(parts, Iterable):
+        raise Hint(f"`exchanged` should hold two of {', '.join(ELECTRODES)}.")
+    named = {as_choice(_short(part), ELECTRODES, "each electrode") for part in parts}
+    if len(named) != 2:
+        raise Hint(f"`exchanged` should hold two different ones of {', '.join(ELECTRODES)}.")
+    if named == {"RA", "LA"}:
+        raise Hint("Then lead I = LA − RA would be upside down. Which of I, II and III is?")
+    if named == {"RA", "LL"}:
+        raise Hint("Then lead II = LL − RA would be upside down. Which of I, II and III is?")
+    return "Lead III is upside down, I and II have changed places, and Einthoven's law can't tell."
+
+
+def _short(name) -> str:
+    name = str(name).strip()
+    return {words: short for short, words in ELECTRODES.items()}.get(name.lower(), name)
+
+
+QUESTIONS = [
+    Question(
+        "A network gives much relevance to lead aVF and hardly any to II and III. What follows?",
+        [
+            Option(
+                "Something is special about aVF.", False, "aVF is (II + III) / 2: it holds nothing that these don't."
+            ),
+            Option(
+                "The network takes from aVF what it could take from II and III.",
+                True,
+                "Four of the six limb leads repeat the other two; which of them a network uses, training decides.",
+            ),
+            Option(
+                "II and III were recorded badly.", False, "Then aVF, which comes from the same electrodes, was as well."
+            ),
+        ],
+    ),
+    Question(
+        "In a recording I + III − II is up to 0.5 mV. What can have happened?",
+        [
+            Option("Two leads were swapped in the file.", True, "The rows no longer are what their names say."),
+            Option(
+                "The leads were filtered or adjusted one by one, each differently.",
+                True,
+                "Linear filters keep the law if all leads get the same one; separate adjustment breaks it.",
+            ),
+            Option(
+                "Two limb electrodes were exchanged on the patient.",
+                False,
+                "Any three electrodes obey the law, whatever limbs they are on. Exercise 5 shows it.",
+            ),
+            Option("Rounding.", False, "That makes a few microvolts, as in section 2: a hundredth of this."),
+        ],
+    ),
+    Question(
+        "A filter is called “0.05 Hz”. What does it take from a signal at 1 Hz?",
+        [
+            Option("Nothing: 1 Hz is far above 0.05 Hz.", False, "The name is its centre. This one is 1 Hz wide."),
+            Option("Everything.", False, "Only its centre is taken out completely."),
+            Option(
+                "The name doesn't say. Its frequency response does.",
+                True,
+                "In section 4 the filter of that name takes half the amplitude at 1 Hz, where the ST segment lives.",
+            ),
+        ],
+    ),
+    Question(
+        "At 25 mm/s the P wave begins six small squares before QRS. How long is PR, and what does it prove?",
+        [
+            Option(
+                "240 ms: longer than the 200 ms of the criterion, which alone is no diagnosis.",
+                True,
+                "Six times 40 ms. A criterion is one part of a finding, and a person makes the diagnosis.",
+            ),
+            Option("120 ms: a normal PR.", False, "A small square is 40 ms at 25 mm/s, not 20; that would be 50 mm/s."),
+            Option(
+                "600 ms: an AV block.", False, "That takes a small square for 100 ms; and a length is no diagnosis."
+            ),
+        ],
+    ),
+]
+
+quiz = partial(quiz_of, "06", QUESTIONS)
+progress = partial(progress_of, "06")

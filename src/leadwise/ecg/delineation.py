@@ -1,0 +1,467 @@
+"""Find P, QRS and T of every beat in a 12-lead ECG: neurokit2 for the beats, all leads together for the waves.
+
+neurokit2 delineates one lead at a time (:func:`delineate_lead`). Its R and T peaks are good where the wave is upright,
+but on simulated ECGs, whose waves are known, its borders are not (``tests/test_delineation.py`` holds the numbers), for
+three reasons. :func:`delineate` therefore does otherwise:
+
+- Its QRS begins at the downstroke of Q and ends at the upstroke of S (Martínez et al., IEEE Trans Biomed Eng 51, 2004,
+  have more cases). Where a lead has no Q or no S, as in bundle branch block, the border jumps to P or T. Here QRS lasts
+  as long as the heart vector moves fast: the spatial velocity rises for a QRS of any shape and direction (van Bemmel
+  et al., Methods Inf Med 29, 1990).
+- It looks for upright T and P. Here the length of the heart vector is searched, in which all waves point upwards.
+- It looks for P about 0.2 s before R, never earlier than 40 % of the beat, and always names one. First-degree AV block
+  breaks the one, atrial fibrillation the other. Here P is the most prominent bump between T and QRS, and it counts only
+  if it looks like the P waves of the other beats.
+
+The heart vector is measured from the isoelectric line: just before each QRS it is zero, and in between the line is
+interpolated (after Meyer and Keiser, Comput Biomed Res 10, 1977), so that no high-pass filter bends ST and T.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import signal as sps
+from scipy.interpolate import PchipInterpolator
+
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Kind, Wave
+
+FS = 500.0  # everything below counts samples at this rate
+INDEPENDENT = ("I", "II", *LEADS[6:])  # the other four limb leads repeat I and II
+LEAST_SECONDS = 1.5
+QRS_OVER_REST = 4.0  # a QRS is at least so many times longer than the median heart vector; white noise reaches 2 to 3
+QUIET_MS = 24  # a QRS ends where the heart vector stays slow for so long
+SLOW = (0.08, 0.12, 0.18, 0.25, 0.35)  # "slow", as a fraction of the QRS's fastest; the first that is ever reached
+EDGE = {"P": 0.10, "T": 0.08}  # a wave lasts while it exceeds this fraction of its peak
+# A tangent meets the baseline before the wave is over: a Gaussian has 5 % of its height at 1.45 times that distance.
+TANGENT = 1.45
+SEEN = {"P": 0.15, "QRS": 0.05, "T": 0.15}  # one lead shows a wave while it exceeds this fraction of the largest lead
+LEAST_SEEN = 0.02  # mV
+ST_MS = 80  # the T wave's steepest fall comes at least so long after QRS
+T_OVER_REST = 4.0  # a T wave is at least so many times longer than the heart vector at rest (its lowest tenth)
+QT_LIMIT = 0.52  # s at 60 beats a minute, growing with the root of RR (Bazett 1920)
+P_LIMIT_MS = 500  # P comes at most so long before QRS
+P_OVER_QRS = 0.01  # P is at least so large a fraction of QRS; less is what the low-pass leaves of it
+P_LIKENESS = 0.8  # least correlation, over all leads and 0.1 s, with the record's median P wave
+PR_SPREAD_MS = 25  # P waves at less constant intervals must be more alike still, or they are fibrillation
+P_LIKENESS_UNSTEADY = 0.95
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be delineated.
+
+    Parameters
+    ----------
+    beat : index of the heartbeat, from 0; None where the whole record failed
+    kind : "P", "QRS" or "T"; None where the whole record failed
+    sample : position of the beat's QRS; None where the whole record failed
+    reason : one sentence
+    """
+
+    beat: int | None
+    kind: Kind | None
+    sample: int | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Delineation:
+    """The waves of an ECG.
+
+    Parameters
+    ----------
+    waves : the waves found, in order of time: first those of all leads together (``lead`` is None), then lead by lead
+    failed : the waves that a beat should have and that were not found, with the reason
+    fs : Hz, the rate that the samples count in
+    """
+
+    waves: tuple[Wave, ...]
+    failed: tuple[Failure, ...]
+    fs: float
+
+    def of(self, kind: str, lead: str | None = None) -> tuple[Wave, ...]:
+        """Return the waves of one kind, of all leads together or of one lead."""
+        return tuple(wave for wave in self.waves if wave.kind == kind and wave.lead == lead)
+
+    def intervals(self) -> dict[str, float]:
+        """Return the medians over the beats of RR, PR, QRS and QT in ms; NaN where no beat has both ends."""
+        p, qrs, t = ({wave.beat: wave for wave in self.of(kind)} for kind in ("P", "QRS", "T"))
+        spans = {
+            "RR": [qrs[beat + 1].peak - wave.peak for beat, wave in qrs.items() if beat + 1 in qrs],
+            "PR": [qrs[beat].onset - wave.onset for beat, wave in p.items() if beat in qrs],
+            "QRS": [wave.offset - wave.onset for wave in qrs.values()],
+            "QT": [wave.offset - qrs[beat].onset for beat, wave in t.items() if beat in qrs],
+        }
+        return {name: float(np.median(span)) * 1000 / self.fs if span else float("nan") for name, span in spans.items()}
+
+
+@dataclass
+class _Heart:
+    """One record at 500 Hz, as the functions below see it.
+
+    ``beats`` (B,): where the heart vector is longest; ``spans``: onset, offset of each QRS, or None; ``vector`` (T,):
+    length of the heart vector, mV; ``waves`` (L, T): the leads without QRS; ``slow`` (T,): their vector's length.
+    """
+
+    beats: np.ndarray
+    spans: list[tuple[int, int] | None]
+    vector: np.ndarray
+    waves: np.ndarray
+    slow: np.ndarray
+
+
+def delineate(ecg: ECG, *, per_lead: bool = False) -> Delineation:
+    """Find onset, peak and offset of P, QRS and T of every beat.
+
+    Never raises on flat, noisy, short or partly invalid records: what could not be found stands in ``failed``.
+
+    Parameters
+    ----------
+    ecg : at any rate (it is worked on at 500 Hz). Raw is better than preprocessed: the published chain bends ST and the
+        baseline around P, see :data:`leadwise.ecg.filters.STEPS`
+    per_lead : also give every wave lead by lead, where that lead shows it
+
+    Returns
+    -------
+    Delineation : a wave spans the union over the leads, and peaks where the heart vector is longest. Waves whose QRS
+        lies outside the record are not looked for, nor are P waves that no QRS follows
+    """
+    leads, beats, reason = _find_beats(ecg)
+    if reason:
+        return Delineation((), (Failure(None, None, None, reason),), ecg.fs)
+    heart = _look_at(leads, beats)
+    t_peaks = _t_peaks(heart)
+    p_peaks, p_reasons = _p_peaks(heart, t_peaks)
+    found = []
+    for beat in range(len(beats)):
+        found += _waves_of(beat, heart, p_peaks, p_reasons, t_peaks)
+    waves = [wave for wave in found if isinstance(wave, Wave)]
+    if per_lead:
+        waves += _lead_by_lead(ecg, heart, waves)
+    return _at_rate(waves, [failure for failure in found if isinstance(failure, Failure)], ecg.fs)
+
+
+def delineate_lead(ecg: ECG, lead: str = "II", method: str = "dwt") -> Delineation:
+    """Delineate one lead with neurokit2 alone, for comparison.
+
+    Parameters
+    ----------
+    ecg : raw or preprocessed, at any rate
+    lead : name of the lead
+    method : neurokit2's "dwt", "cwt" or "prominence"
+
+    Returns
+    -------
+    Delineation : waves of that lead; ``failed`` lists those of which neurokit2 names no peak or not both borders
+    """
+    if method not in ("dwt", "cwt", "prominence"):
+        raise ValueError(f"no method {method!r}; expected dwt, cwt or prominence.")
+    row, rate = ecg.lead(lead).astype(float), round(ecg.fs)
+    with _neurokit() as neurokit2:
+        try:
+            clean = neurokit2.ecg_clean(row, sampling_rate=rate)
+            beats = neurokit2.ecg_peaks(clean, sampling_rate=rate)[1]["ECG_R_Peaks"]
+            found = neurokit2.ecg_delineate(clean, beats, sampling_rate=rate, method=method)[1]
+        except Exception as error:  # it raises whatever it stumbles over when it finds nothing
+            return Delineation((), (Failure(None, None, None, f"neurokit2 failed: {error}."),), ecg.fs)
+    waves, failed = [], []
+    kind: Kind
+    for kind, letter in (("P", "P"), ("QRS", "R"), ("T", "T")):
+        onsets, offsets = found[f"ECG_{letter}_Onsets"], found[f"ECG_{letter}_Offsets"]
+        peaks = beats if kind == "QRS" else found[f"ECG_{letter}_Peaks"]
+        for beat, borders in enumerate(zip(onsets, peaks, offsets, strict=False)):
+            if np.isfinite(borders).all() and borders[0] < borders[2]:
+                onset, peak, offset = map(int, borders)
+                waves.append(Wave(kind, beat, onset, peak, offset, lead))
+            else:
+                failed.append(Failure(beat, kind, int(beats[beat]), "neurokit2 names no peak or not both borders."))
+    return Delineation(tuple(sorted(waves, key=lambda wave: wave.onset)), tuple(failed), ecg.fs)
+
+
+@contextmanager
+def _neurokit() -> Iterator:
+    """Give neurokit2, imported on first use because it takes seconds, with its warnings about empty slices silenced."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import neurokit2
+
+        yield neurokit2
+
+
+# Beats and QRS
+
+
+def _find_beats(ecg: ECG) -> tuple[np.ndarray, np.ndarray, str]:
+    """Return the leads to work on (L, T) at 500 Hz, the positions of the beats, and why there are none."""
+    none = np.zeros((0, 0)), np.zeros(0, int)
+    if ecg.duration < LEAST_SECONDS:
+        return *none, f"The record lasts {ecg.duration:g} s; delineation needs at least {LEAST_SECONDS} s."
+    usable = [name for name in LEADS if np.isfinite(ecg.lead(name)).all() and np.ptp(ecg.lead(name)) > 0]
+    if not usable:
+        return *none, "Every lead is flat or holds invalid samples (NaN)."
+    chosen = INDEPENDENT if set(INDEPENDENT) <= set(usable) else usable
+    leads = ecg.resample(FS).signal[[LEADS.index(name) for name in chosen]].astype(float)
+    activity = np.linalg.norm(sps.filtfilt(*sps.butter(2, [1, 40], "band", fs=FS), leads), axis=0)
+    beats = _r_peaks(activity)
+    beats = beats[activity[beats] > QRS_OVER_REST * np.median(activity)]
+    if len(beats) < 2:
+        return *none, "Fewer than two QRS complexes stand out from the rest."
+    return leads, beats, ""
+
+
+def _r_peaks(activity: np.ndarray) -> np.ndarray:
+    """Return the beats that neurokit2 finds in the heart vector's length, each moved to the largest value near it.
+
+    Its threshold follows a running mean, which fails at the ends of a record: both are held for a second more.
+    """
+    margin, near = int(FS), _ms(60)
+    with _neurokit() as neurokit2:
+        try:
+            held = np.pad(activity, margin, mode="edge")
+            found = neurokit2.ecg_peaks(held, sampling_rate=int(FS))[1]["ECG_R_Peaks"]
+        except Exception:  # it raises whatever it stumbles over when it finds nothing
+            found = []
+    inside = [int(peak) - margin for peak in found if margin <= peak < margin + len(activity)]
+    starts = [max(peak - near, 0) for peak in inside]
+    return np.unique(np.array([start + np.argmax(activity[start : start + 2 * near]) for start in starts], int))
+
+
+def _look_at(leads: np.ndarray, beats: np.ndarray) -> _Heart:
+    smooth = _lowpass(leads, 40)
+    speed = np.convolve(np.linalg.norm(np.gradient(smooth, axis=-1), axis=0), np.ones(3) / 3, "same")
+    spans = [_qrs_span(speed, beats, beat) for beat in range(len(beats))]
+    level = smooth - _isoelectric_line(smooth, spans)
+    waves = _without_qrs(level, beats, spans)
+    return _Heart(beats, spans, np.linalg.norm(level, axis=0), waves, np.linalg.norm(waves, axis=0))
+
+
+def _qrs_span(speed: np.ndarray, beats: np.ndarray, beat: int) -> tuple[int, int] | None:
+    """Return onset and offset of one QRS, or None where the heart vector never comes to rest."""
+    peak = int(beats[beat])
+    before = int(beats[beat - 1]) if beat else 0
+    after = int(beats[beat + 1]) if beat + 1 < len(beats) else len(speed)
+    fastest = speed[max(peak - _ms(100), 0) : peak + _ms(100)].max()
+    left = _reach(speed[max(before, peak - _ms(220)) : peak + 1][::-1], fastest)
+    right = _reach(speed[peak : min(after, peak + _ms(260))], fastest)
+    return None if left is None or right is None else (peak - left + 1, peak + right)
+
+
+def _reach(speed: np.ndarray, fastest: float) -> int | None:
+    """Return how far from the peak the speed first stays low for QUIET_MS, or None.
+
+    "Low" lies a fraction of the way from the quietest 20 ms on that side to the fastest: a sloping ST segment and noise
+    raise it by themselves.
+    """
+    run = _ms(QUIET_MS)
+    if len(speed) < _ms(60) + run:
+        return None
+    rest = np.convolve(speed[_ms(30) :], np.ones(_ms(20)) / _ms(20), "valid").min()
+    for fraction in SLOW:
+        quiet = np.convolve(speed < rest + fraction * (fastest - rest), np.ones(run), "valid") > run - 0.5
+        if quiet.any():
+            return int(np.argmax(quiet))
+    return None
+
+
+def _isoelectric_line(leads: np.ndarray, spans: list[tuple[int, int] | None]) -> np.ndarray:
+    """Return each lead's line (L, T) through its means over the 16 ms that end 4 ms before each QRS."""
+    onsets = np.array([span[0] for span in spans if span and span[0] >= _ms(20)], int)
+    if not len(onsets):
+        return np.median(leads, axis=-1, keepdims=True)
+    means = np.stack([leads[:, onset - _ms(20) : onset - _ms(4)].mean(axis=-1) for onset in onsets])
+    if len(onsets) == 1:
+        return means.T
+    knots = onsets - _ms(12)
+    return PchipInterpolator(knots, means)(np.clip(np.arange(leads.shape[-1]), knots[0], knots[-1])).T
+
+
+def _without_qrs(leads: np.ndarray, beats: np.ndarray, spans: list[tuple[int, int] | None]) -> np.ndarray:
+    """Return P and T alone: each QRS is bridged by a straight line, and 20 Hz pass, above which P and T have little."""
+    bridged, last = leads.copy(), leads.shape[-1] - 1
+    for beat, span in zip(beats, spans, strict=True):
+        start, stop = span or (max(int(beat) - _ms(60), 0), min(int(beat) + _ms(80), last))
+        bridged[:, start:stop] = np.linspace(leads[:, max(start - 1, 0)], leads[:, min(stop, last)], stop - start).T
+    return _lowpass(bridged, 20)
+
+
+# T and P
+
+
+def _t_peaks(heart: _Heart) -> np.ndarray:
+    """Return each beat's T peak (B,), NaN where there is none.
+
+    T ends in the steepest fall of the squared heart vector within the QT limit. Going back from there, its peak is the
+    first top, or, where T rides on the slope of a displaced ST segment, the flattest point of the shoulder.
+    """
+    slow, slope, fall = heart.slow, np.gradient(heart.slow), -np.gradient(heart.slow**2)
+    rr = np.append(np.diff(heart.beats), np.median(np.diff(heart.beats)))
+    peaks = np.full(len(heart.beats), np.nan)
+    for beat, span in enumerate(heart.spans):
+        if span is None:
+            continue
+        start = span[1] + _ms(ST_MS)
+        following = heart.spans[beat + 1] if beat + 1 < len(rr) else None
+        limit = span[0] + QT_LIMIT * FS * np.sqrt(rr[beat] / FS)
+        stop = int(min(limit, following[0] if following else len(slow)))
+        if stop - start < _ms(40) or fall[start:stop].max() <= 0:
+            continue
+        steepest = start + int(np.argmax(fall[start:stop]))
+        back = slope[span[1] : steepest + 1][::-1]
+        flat = np.flatnonzero(back > 0.3 * back[0])
+        if steepest >= len(slow) - _ms(10) or not len(flat):  # the record ends before T does
+            continue
+        shoulder = back[flat[0] : flat[0] + _ms(50)]
+        top = steepest - int(flat[0] + (np.argmax(shoulder >= 0) if (shoulder >= 0).any() else np.argmax(shoulder)))
+        if slow[top] > T_OVER_REST * np.quantile(slow, 0.1):
+            peaks[beat] = top
+    return peaks
+
+
+def _p_peaks(heart: _Heart, t_peaks: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Return each beat's P peak (B,), NaN where there is none, and the reasons why not."""
+    peaks, alone = _p_candidates(heart, t_peaks)
+    none = np.full(len(peaks), np.nan)
+    likeness = _likeness(heart, peaks)
+    alike = likeness >= P_LIKENESS
+    if alike.any():
+        delays = (heart.beats - peaks)[alike]
+        unsteady = 1.4826 * np.median(np.abs(delays - np.median(delays))) > _ms(PR_SPREAD_MS)
+        if unsteady and (np.nanmedian(likeness) < P_LIKENESS_UNSTEADY or alone[alike].mean() < 0.5):
+            return none, ["Bumps of changing shape, number and distance precede the QRS complexes."] * len(peaks)
+    reasons = [
+        "No bump lies between T, or the start of the record, and QRS."
+        if np.isnan(peak)
+        else "What precedes QRS does not look like the P waves of the other beats."
+        for peak in peaks
+    ]
+    return np.where(alike, peaks, none), reasons
+
+
+def _p_candidates(heart: _Heart, t_peaks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the most prominent bump (B,) between T and each QRS, and whether no other is half as prominent."""
+    peaks, alone = np.full(len(t_peaks), np.nan), np.ones(len(t_peaks), bool)
+    height = np.median(heart.vector[heart.beats])
+    delay = np.nanmedian(t_peaks - heart.beats) if np.isfinite(t_peaks).any() else _ms(300)
+    for beat, span in enumerate(heart.spans):
+        previous = heart.beats[beat - 1] if beat else heart.beats[0] - np.median(np.diff(heart.beats))
+        last_t = t_peaks[beat - 1] if beat and np.isfinite(t_peaks[beat - 1]) else previous + delay
+        stop = span[0] if span else int(heart.beats[beat])
+        start = int(max(last_t + _ms(60), stop - _ms(P_LIMIT_MS), 0))
+        tops, traits = sps.find_peaks(heart.slow[start:stop], prominence=0)
+        if len(tops) and heart.slow[start + tops].max() > P_OVER_QRS * height:
+            size = traits["prominences"]
+            first = tops[np.argmax(size)]
+            peaks[beat] = start + first
+            alone[beat] = not ((size > size.max() / 2) & (np.abs(tops - first) > _ms(80))).any()
+    return peaks, alone
+
+
+def _likeness(heart: _Heart, peaks: np.ndarray) -> np.ndarray:
+    """Return how alike the candidates are (B,): correlation with their median over all leads and 0.1 s; NaN where cut.
+
+    A candidate of less than a third or more than three times the median's size is not alike: -1.
+    """
+    half, likeness = _ms(50), np.full(len(peaks), np.nan)
+    whole = [beat for beat in np.flatnonzero(np.isfinite(peaks)) if half <= peaks[beat] < len(heart.slow) - half]
+    if not whole:
+        return likeness
+    pieces = np.stack([heart.waves[:, int(peaks[beat]) - half : int(peaks[beat]) + half].ravel() for beat in whole])
+    template = np.median(pieces, axis=0)
+    share = pieces @ template / max(template @ template, 1e-12)
+    correlation = share * np.linalg.norm(template) / np.maximum(np.linalg.norm(pieces, axis=1), 1e-12)
+    likeness[whole] = np.where((share > 1 / 3) & (share < 3), correlation, -1.0)
+    return likeness
+
+
+def _waves_of(beat: int, heart: _Heart, p_peaks, p_reasons, t_peaks) -> list[Wave | Failure]:
+    """Return P, QRS and T of one beat, or why they are missing."""
+    sample, span = int(heart.beats[beat]), heart.spans[beat]
+    if span is None:
+        reason = "The heart vector does not come to rest on both sides, or the record ends in the QRS."
+        return [Failure(beat, "QRS", sample, reason)]
+    onset, offset = span
+    found: list[Wave | Failure] = [Wave("QRS", beat, onset, onset + int(np.argmax(heart.vector[onset:offset])), offset)]
+    if np.isfinite(p_peaks[beat]):
+        start = t_peaks[beat - 1] if beat and np.isfinite(t_peaks[beat - 1]) else 0
+        found.append(Wave("P", beat, *_extent("P", heart.slow, int(p_peaks[beat]), int(start), onset)))
+    else:
+        found.append(Failure(beat, "P", sample, p_reasons[beat]))
+    if np.isfinite(t_peaks[beat]):
+        later = [*p_peaks[beat + 1 : beat + 2], *heart.beats[beat + 1 : beat + 2], len(heart.slow)]
+        stop = next(int(stop) for stop in later if np.isfinite(stop))
+        found.append(Wave("T", beat, *_extent("T", heart.slow, int(t_peaks[beat]), offset, stop)))
+    else:
+        found.append(Failure(beat, "T", sample, "No T wave stands out, or the record ends before it does."))
+    return found
+
+
+def _extent(kind: str, slow: np.ndarray, peak: int, start: int, stop: int) -> tuple[int, int, int]:
+    """Return onset, peak and offset of a wave within [start, stop).
+
+    It ends where it has fallen by all but a fraction of its height above the valley on that side, so that waves that
+    overlap meet in the valley; but not beyond the tangent to its steepest flank (Lepeschkin and Surawicz, Circulation
+    6, 1952), so that drift and U waves do not lengthen it.
+    """
+    rest = min(2 * np.quantile(slow, 0.1), slow[peak] / 2)  # what noise and drift leave where nothing happens
+    left = _fall(slow[start : peak + 1][::-1], EDGE[kind], rest)
+    return peak - left + 1, peak, peak + _fall(slow[peak:stop], EDGE[kind], rest)
+
+
+def _fall(side: np.ndarray, fraction: float, rest: float) -> int:
+    """Return how far from the peak, the first of ``side``, the wave has fallen; at least one sample."""
+    side = side[: int(np.argmin(side)) + 1]
+    if len(side) < 3:
+        return 1
+    valley, height = side[-1], side[0] - side[-1]
+    crossing = int(np.argmax(side <= max(valley + fraction * height, rest)))
+    slope = -np.gradient(side)
+    steepest = int(np.argmax(slope[: np.argmax(side <= valley + 0.3 * height) + 1]))
+    tangent = steepest + TANGENT * (side[steepest] - valley) / max(slope[steepest], 1e-12)
+    return max(min(crossing, round(tangent)), 1)
+
+
+# Lead by lead, and back to the record's own rate
+
+
+def _lead_by_lead(ecg: ECG, heart: _Heart, waves: list[Wave]) -> list[Wave]:
+    """Return each wave in each lead: where it exceeds a fraction of the wave's largest deflection in any lead."""
+    smooth = _lowpass(np.nan_to_num(ecg.resample(FS).signal.astype(float)), 40)
+    level = np.abs(smooth - _isoelectric_line(smooth, heart.spans))
+    valid = np.isfinite(ecg.signal).all(axis=-1)
+    found = []
+    for wave in waves:
+        piece = level[:, wave.onset : wave.offset]
+        least = max(SEEN[wave.kind] * piece[valid].max(), LEAST_SEEN)
+        for name, row in zip(np.array(LEADS)[valid], piece[valid], strict=True):
+            seen = np.flatnonzero(row > least)
+            if len(seen):
+                onset, peak, offset = (wave.onset + int(at) for at in (seen[0], np.argmax(row), seen[-1] + 1))
+                found.append(Wave(wave.kind, wave.beat, onset, peak, offset, str(name)))
+    return found
+
+
+def _at_rate(waves: list[Wave], failed: list[Failure], fs: float) -> Delineation:
+    """Sort the waves by time and count samples at the record's own rate."""
+    if fs != FS:
+        scale = fs / FS
+        waves = [
+            replace(w, onset=round(w.onset * scale), peak=round(w.peak * scale), offset=round(w.offset * scale))
+            for w in waves
+        ]
+        failed = [Failure(f.beat, f.kind, round(f.sample * scale), f.reason) for f in failed]
+    order = {None: -1} | {name: index for index, name in enumerate(LEADS)}
+    waves = sorted(waves, key=lambda wave: (order[wave.lead], wave.onset))
+    return Delineation(tuple(waves), tuple(failed), fs)
+
+
+def _lowpass(leads: np.ndarray, cutoff: float) -> np.ndarray:
+    return sps.filtfilt(*sps.butter(2, cutoff, fs=FS), leads, axis=-1)
+
+
+def _ms(milliseconds: float) -> int:
+    return round(milliseconds * FS / 1000)

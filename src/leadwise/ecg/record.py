@@ -1,0 +1,117 @@
+"""The ECG record: a signal that always travels with its sampling rate, lead names and identity."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from leadwise.ecg.leads import LEADS
+
+
+@dataclass(frozen=True, eq=False)
+class ECG:
+    """A 12-lead ECG.
+
+    Parameters
+    ----------
+    signal : ndarray (12, T), float32, mV
+    fs : float, Hz
+    leads : lead names in the order of the rows; always ``LEADS``
+    record_id : name of the record
+    preprocessed : True once the published filter chain has been applied
+    notes : what the loader noticed (dropped channels, flat leads, NaN ...), one sentence each
+    metadata : what the header says (age, sex, diagnosis codes ...), as text
+    """
+
+    signal: np.ndarray
+    fs: float = 500.0
+    leads: tuple[str, ...] = LEADS
+    record_id: str = ""
+    preprocessed: bool = False
+    notes: tuple[str, ...] = ()
+    metadata: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self):
+        signal = np.asarray(self.signal, dtype=np.float32)
+        if signal.ndim != 2 or signal.shape[0] != len(LEADS):
+            raise ValueError(
+                f"signal has shape {signal.shape}; expected (12, T): leads first. Transpose a (T, 12) array."
+            )
+        if tuple(self.leads) != LEADS:
+            raise ValueError(f"leads are {tuple(self.leads)}; expected {LEADS}. load_ecg brings them into this order.")
+        if not self.fs > 0:
+            raise ValueError(f"fs is {self.fs}; expected a positive sampling rate in Hz.")
+        object.__setattr__(self, "signal", signal)
+        object.__setattr__(self, "leads", tuple(self.leads))
+        object.__setattr__(self, "notes", tuple(self.notes))
+
+    def __repr__(self):
+        state = ", preprocessed" if self.preprocessed else ""
+        return f"ECG({self.record_id or 'unnamed'}: 12 leads, {self.duration:g} s at {self.fs:g} Hz{state})"
+
+    @property
+    def samples(self) -> int:
+        """Number of samples per lead."""
+        return self.signal.shape[1]
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.samples / self.fs
+
+    @cached_property
+    def time(self) -> np.ndarray:
+        """Time of each sample in seconds, shape (T,)."""
+        return np.arange(self.samples) / self.fs
+
+    def lead(self, name: str) -> np.ndarray:
+        """Return one lead by name, shape (T,), mV."""
+        if name not in self.leads:
+            raise KeyError(f"no lead {name!r}; the leads are {', '.join(self.leads)}")
+        return self.signal[self.leads.index(name)]
+
+    def tensor(self) -> torch.Tensor:
+        """Return a copy of the signal as a float32 tensor (12, T), mV: what the models and ``attribute`` take."""
+        return torch.tensor(self.signal)
+
+    def window(self, start: int = 0, samples: int = 2000) -> "ECG":
+        """Return ``samples`` samples from sample ``start`` on; the default, the first 4 s, is what the models saw.
+
+        Raises
+        ------
+        ValueError : the record has no such samples
+        """
+        if start < 0 or samples < 1 or start + samples > self.samples:
+            raise ValueError(
+                f"window [{start}, {start + samples}) does not fit record {self.record_id or 'unnamed'!r}, which has "
+                f"{self.samples} samples ({self.duration:g} s at {self.fs:g} Hz); choose 0 <= start <= "
+                f"{max(self.samples - samples, 0)} or fewer samples."
+            )
+        return replace(self, signal=self.signal[:, start : start + samples].copy())
+
+    def resample(self, fs: float = 500.0) -> "ECG":
+        """Return the record at another sampling rate, anti-aliased; sample 0 stays at time 0.
+
+        A record that has that rate already comes back as it is. See :func:`leadwise.ecg.filters.resample`.
+        """
+        from leadwise.ecg.filters import resample
+
+        if fs == self.fs:
+            return self
+        signal = resample(self.signal, self.fs, fs)
+        note = f"Resampled from {self.fs:g} to {fs:g} Hz; it holds nothing above {min(self.fs, fs) / 2:g} Hz."
+        return replace(self, signal=signal, fs=float(fs), notes=(*self.notes, note))
+
+    def preprocess(self) -> "ECG":
+        """Return the record after the published filter chain (BWR, BLA, AC50Hz, LP40Hz), over its whole length.
+
+        A record that is already preprocessed comes back as it is. See :func:`leadwise.ecg.filters.preprocess`.
+
+        Raises
+        ------
+        ValueError : the rate is not 500 Hz, or samples are NaN (the message names leads and sample ranges)
+        """
+        from leadwise.ecg.filters import preprocess
+
+        return self if self.preprocessed else replace(self, signal=preprocess(self.signal, self.fs), preprocessed=True)

@@ -1,0 +1,207 @@
+"""The recordings that the course can open now: downloaded ones, the learner's own, and the embedded simulated ones."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+
+from leadwise.ecg.io import RecordError, load_ecg, read_comments, signal_files
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
+from leadwise.paths import ASSETS, data_dir
+
+CONDITIONS = {
+    "AVB": "first-degree atrioventricular block",
+    "ISCH": "ischaemia",
+    "LBBB": "left bundle branch block",
+    "RBBB": "right bundle branch block",
+    "NORM": "normal sinus rhythm",
+}
+
+# The four records that Gumpfer et al. (AIME 2024) show.
+PTB_XL = {"02906_hr": "RBBB", "03509_hr": "AVB", "12131_hr": "ISCH", "14493_hr": "LBBB"}
+EXCERPTS = {"03509": "03509_hr", "14493": "14493_hr"}
+EXCERPT_NOTE = (
+    "The first 4 s, already preprocessed, recovered from a published 300-dpi plot: about 0.005 mV rms from the "
+    "recording; the first and last 5 samples are held."
+)
+
+CINC_SOURCES = {"HR": "PTB-XL (CinC 2021)", "E": "Georgia (CinC 2021)", "JS": "Ningbo (CinC 2021)"}
+
+# SNOMED CT codes of the "Dx" line, as the PhysioNet/CinC Challenge 2021 maps them
+# (github.com/physionetchallenges/evaluation-2021, dx_mapping_scored.csv and dx_mapping_unscored.csv).
+SNOMED = {
+    "10370003": "pacing rhythm",
+    "111975006": "prolonged QT interval",
+    "164861001": "myocardial ischaemia",
+    "164865005": "myocardial infarction",
+    "164873001": "left ventricular hypertrophy",
+    "164889003": "atrial fibrillation",
+    "164890007": "atrial flutter",
+    "164909002": "left bundle branch block",
+    "164917005": "abnormal Q wave",
+    "164934002": "abnormal T wave",
+    "164947007": "prolonged PR interval",
+    "17338001": "ventricular premature beats",
+    "251146004": "low QRS voltages",
+    "270492004": "first-degree AV block",
+    "284470004": "premature atrial contraction",
+    "365413008": "poor R wave progression",
+    "39732003": "left axis deviation",
+    "426177001": "sinus bradycardia",
+    "426627000": "bradycardia",
+    "426783006": "sinus rhythm",
+    "427084000": "sinus tachycardia",
+    "427172004": "premature ventricular contractions",
+    "427393009": "sinus arrhythmia",
+    "429622005": "ST depression",
+    "445118002": "left anterior fascicular block",
+    "47665007": "right axis deviation",
+    "55827005": "left ventricular high voltage",
+    "55930002": "ST-T changes",
+    "59118001": "right bundle branch block",
+    "59931005": "T wave inversion",
+    "63593006": "supraventricular premature beats",
+    "6374002": "bundle branch block",
+    "698252002": "nonspecific intraventricular conduction disorder",
+    "713426002": "incomplete right bundle branch block",
+    "713427006": "complete right bundle branch block",
+    "733534002": "complete left bundle branch block",
+}
+RBBB_CODE, SINUS_CODE = "59118001", "426783006"
+
+
+@dataclass(frozen=True)
+class RecordInfo:
+    """One recording that can be opened.
+
+    Parameters
+    ----------
+    name : what ``load_record`` takes
+    title : one line for a menu
+    condition : "AVB", "ISCH", "LBBB", "RBBB", "NORM", or None where the recording carries no such label
+    origin : "PTB-XL 1.0.3", "Georgia (CinC 2021)", "simulated" ...
+    path : the header (.hea), or the .npy file of an excerpt
+    """
+
+    name: str
+    title: str
+    condition: str | None
+    origin: str
+    path: Path
+
+
+def records(condition: str | None = None) -> dict[str, RecordInfo]:
+    """List the recordings that can be opened now, real ones first.
+
+    Looked for, in this order: the four PTB-XL records of the AIME 2024 paper (or, where a record is absent, its
+    excerpt), the CinC 2021 records, any other WFDB record under ``ecgs/`` of the data folder, and the embedded
+    simulated ones. A record whose signal file is missing is left out.
+
+    Parameters
+    ----------
+    condition : only those with this label: "AVB", "ISCH", "LBBB", "RBBB" or "NORM"
+
+    Returns
+    -------
+    dict : name -> RecordInfo. A name that comes again carries its folder: "mine/03509_hr"
+    """
+    if condition is not None and condition not in CONDITIONS:
+        raise ValueError(f"no condition {condition!r}; expected one of {', '.join(CONDITIONS)}, or None for all.")
+    folder = data_dir() / "ecgs"
+    found: dict[str, RecordInfo] = {}
+    seen: set[Path] = set()
+    for info in (*_ptb_xl(folder), *_cinc2021(folder), *_own(folder), *_gallery()):
+        if info.path in seen:
+            continue
+        seen.add(info.path)
+        names = (info.name, f"{info.path.parent.name}/{info.name}", str(info.path.with_suffix("")))
+        name = next(candidate for candidate in names if candidate not in found)
+        found[name] = RecordInfo(name, info.title, info.condition, info.origin, info.path)
+    return {name: info for name, info in found.items() if condition in (None, info.condition)}
+
+
+def load_record(name: str) -> ECG:
+    """Load one of ``records()`` by name.
+
+    An excerpt comes already preprocessed, with a note that says what it is.
+
+    Raises
+    ------
+    ValueError : no such record; the message names the nearest and how to get the real ones
+    RecordError : the file is damaged
+    """
+    available = records()
+    if name not in available:
+        near = get_close_matches(name, available, n=3, cutoff=0.4)
+        hint = f"Did you mean {' or '.join(near)}?" if near else f"There are: {', '.join(available) or 'none'}."
+        raise ValueError(f"no record {name!r}. {hint} Fetch the real ones with: python -m leadwise download ecgs")
+    path = available[name].path
+    return _load_excerpt(path) if path.suffix == ".npy" else load_ecg(path)
+
+
+def _ptb_xl(folder: Path) -> Iterator[RecordInfo]:
+    excerpts = {record: folder / "excerpts" / f"{file}.npy" for file, record in EXCERPTS.items()}
+    for name, condition in PTB_XL.items():
+        header, excerpt = folder / "ptb-xl" / f"{name}.hea", excerpts.get(name)
+        if _complete(header):
+            yield RecordInfo(name, f"{name}: {CONDITIONS[condition]}", condition, "PTB-XL 1.0.3", header)
+        elif excerpt is not None and excerpt.is_file():
+            title = f"{name}: {CONDITIONS[condition]} (excerpt of 4 s)"
+            yield RecordInfo(name, title, condition, "PTB-XL 1.0.3, from a published plot", excerpt)
+
+
+def _cinc2021(folder: Path) -> Iterator[RecordInfo]:
+    for header in _headers(folder / "cinc2021"):
+        said = read_comments(header)
+        codes = [code.strip() for code in said.get("dx", "").split(",") if code.strip()]
+        condition = "RBBB" if RBBB_CODE in codes else "NORM" if codes == [SINUS_CODE] else None
+        labels = ", ".join(SNOMED.get(code, f"SNOMED {code}") for code in codes) or "no label"
+        source = next((origin for start, origin in CINC_SOURCES.items() if header.stem.startswith(start)), "CinC 2021")
+        yield RecordInfo(header.stem, f"{header.stem}: {labels}", condition, source, header)
+
+
+def _own(folder: Path) -> Iterator[RecordInfo]:
+    """Yield every record under ``ecgs/``; ``records`` skips those that an earlier list has named."""
+    for header in _headers(folder):
+        yield RecordInfo(header.stem, f"{header.stem}: your own recording", None, "your own", header)
+
+
+def _gallery() -> Iterator[RecordInfo]:
+    for header in _headers(ASSETS / "gallery"):
+        said = read_comments(header)
+        condition = said.get("condition")
+        yield RecordInfo(
+            header.stem,
+            said.get("title", f"{header.stem}: simulated"),
+            condition if condition in CONDITIONS else None,
+            "simulated",
+            header,
+        )
+
+
+def _headers(folder: Path) -> list[Path]:
+    return [header for header in sorted(folder.rglob("*.hea")) if _complete(header)]
+
+
+def _complete(header: Path) -> bool:
+    """Say whether a header and every file that it names are there; a header that makes no sense names none."""
+    try:
+        named = signal_files(header)
+        return bool(named) and all(path.is_file() for path in named)
+    except (OSError, ValueError):
+        return False
+
+
+def _load_excerpt(path: Path) -> ECG:
+    try:
+        signal = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise RecordError(f"{path} is not a readable .npy file ({error}). Delete it and fetch it again.") from error
+    if signal.shape != (2000, len(LEADS)) or not np.isfinite(signal).all():
+        raise RecordError(
+            f"{path} holds shape {signal.shape}; expected (2000, 12) finite values in mV. Fetch it again."
+        )
+    return ECG(signal.T, record_id=EXCERPTS[path.stem], preprocessed=True, notes=(EXCERPT_NOTE,))

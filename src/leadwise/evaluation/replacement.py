@@ -1,0 +1,186 @@
+"""What stands in the place of a part that is taken away: one row for each answer.
+
+No answer is right. A flat line is a recording that no network was trained on, and some networks call it ill; noise adds
+edges; another beat of the same patient, or the same patient without the disease, stays among the recordings that exist
+(Hooker et al. 2019, A benchmark for interpretability methods in deep neural networks, arXiv:1806.10758; Chang et al.
+2019, Explaining image classifiers by counterfactual generation, arXiv:1807.08024). So a curve names its replacement.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from leadwise.attribution.gradients import baseline_like
+from leadwise.ecg.delineation import Delineation, delineate
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Wave
+from leadwise.evaluation.inputs import choose
+
+BLUR = {3: 25.0, 4: 10.0}
+"""Standard deviation of the blur by the input's axes: 25 samples (50 ms at 500 Hz: no QRS is left), 10 pixels (Fong and
+Vedaldi 2017)."""
+
+
+@dataclass(frozen=True)
+class Replacement:
+    """One row of ``REPLACEMENTS``.
+
+    Parameters
+    ----------
+    name : key in the table
+    title : for menus and figures
+    function : (x, reference, seed) -> Tensor shaped like x, of which deletion takes parts
+    reference : what must be given besides, or "" where nothing is
+    images : whether it makes sense on images
+    citation : a paper that uses it, where there is one
+    """
+
+    name: str
+    title: str
+    function: Callable[[Tensor, object, int], Tensor]
+    reference: str = ""
+    images: bool = True
+    citation: str = ""
+
+
+def _baseline(x: Tensor, reference, seed: int, *, kind: str) -> Tensor:
+    return baseline_like(x, kind, seed).clone()
+
+
+def _blurred(x: Tensor, reference, seed: int) -> Tensor:
+    """Blur along time or over the picture; beyond the edge the input is mirrored."""
+    width = BLUR[x.ndim]
+    blurred = gaussian_filter(x.cpu().numpy(), [0, 0, *[width] * (x.ndim - 2)], mode="reflect")
+    return torch.from_numpy(blurred).to(x)
+
+
+def _counterfactual(x: Tensor, reference, seed: int) -> Tensor:
+    """Return the signals given as reference, shaped like x."""
+    if not isinstance(reference, (Tensor, np.ndarray)):
+        raise ValueError(
+            f"reference is {type(reference).__name__}; the replacement 'counterfactual' takes the signals of the "
+            f"counterfactuals, a tensor of shape {tuple(x.shape)}:  simulated_ecg.counterfactual.tensor()[None]."
+        )
+    reference = torch.as_tensor(reference).to(x)
+    if reference.shape != x.shape:
+        raise ValueError(f"reference has shape {tuple(reference.shape)}; expected {tuple(x.shape)}, as x.")
+    if not torch.isfinite(reference).all():
+        raise ValueError("reference holds NaN or infinite values; expected finite ones.")
+    return reference
+
+
+def r_peaks(source) -> np.ndarray:
+    """Return the samples of the R peaks, int (B,), in order.
+
+    Parameters
+    ----------
+    source : an ECG (of a simulated one the true beats, else it is delineated), a Delineation, waves, or the samples
+    """
+    if isinstance(source, ECG):
+        known = getattr(source, "waves", ())
+        source = known or delineate(source)
+    waves = source.waves if isinstance(source, Delineation) else source
+    if isinstance(waves, (tuple, list)) and any(isinstance(wave, Wave) for wave in waves):
+        waves = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None]
+    peaks = np.unique(np.asarray(waves, dtype=float))
+    if peaks.size and not (peaks == peaks.round()).all():
+        raise ValueError(f"R peaks are {peaks[:4].tolist()}; expected whole numbers, samples from the start.")
+    return peaks.astype(int)
+
+
+def neighbouring_beat(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
+    """Return each sample of an ECG as the neighbouring beat has it at the same time from its R peak.
+
+    A sample belongs to the beat whose R peak is nearest. It is taken from the next beat; where that has no such sample
+    inside the recording, from the one before. Time is not stretched, so PR and QRS keep their lengths.
+
+    Parameters
+    ----------
+    signal : (12, T)
+    peaks : int (B,), samples of the R peaks
+
+    Raises
+    ------
+    ValueError : fewer than two beats, peaks outside the recording, or samples that no neighbour covers
+    """
+    length = signal.shape[-1]
+    if len(peaks) < 2 or peaks[0] < 0 or peaks[-1] >= length:
+        raise ValueError(
+            f"R peaks are {peaks.tolist()}; a neighbouring beat needs two or more, inside the {length} samples."
+        )
+    time = np.arange(length)
+    own = np.searchsorted((peaks[:-1] + peaks[1:]) / 2, time, side="right")
+    offset = time - peaks[own]
+    source = np.full(length, -1)
+    for beat in (own - 1, own + 1):  # the next beat, tried last, wins
+        found = peaks[np.clip(beat, 0, len(peaks) - 1)] + offset
+        fits = (beat >= 0) & (beat < len(peaks)) & (found >= 0) & (found < length)
+        source[fits] = found[fits]
+    if (source < 0).any():
+        gap = np.flatnonzero(source < 0)
+        raise ValueError(
+            f"no neighbouring beat covers samples {gap[0]} to {gap[-1]} (R peaks at {peaks.tolist()}); take a longer "
+            "window or another replacement."
+        )
+    return signal[:, source]
+
+
+def _neighbours(x: Tensor, reference, seed: int) -> Tensor:
+    """Replace every record of a batch by its neighbouring beats; without a reference it is delineated, at 500 Hz."""
+    signals = x.cpu().numpy()
+    sources = [ECG(signal) for signal in signals] if reference is None else reference
+    if isinstance(sources, (ECG, Delineation)) or len(sources) != len(x):
+        raise ValueError(f"reference must name the beats of each of {len(x)} records: a list with one entry for each.")
+    rows = [neighbouring_beat(signal, r_peaks(source)) for signal, source in zip(signals, sources, strict=True)]
+    return torch.from_numpy(np.stack(rows)).to(x)
+
+
+_SAMEK = "Samek et al. 2017, Evaluating the visualization of what a deep neural network has learned, doi:10.1109/TNNLS.2016.2599820"  # noqa: E501
+_PETSIUK = "Petsiuk, Das, Saenko 2018, RISE, arXiv:1806.07421"
+_FONG = "Fong, Vedaldi 2017, Interpretable explanations of black boxes by meaningful perturbation, doi:10.1109/ICCV.2017.371"  # noqa: E501
+
+REPLACEMENTS: dict[str, Replacement] = {
+    row.name: row
+    for row in (
+        Replacement("zero", "Zero", partial(_baseline, kind="zero"), citation=_PETSIUK),
+        Replacement("mean", "Mean of the lead or colour", partial(_baseline, kind="mean"), citation=_FONG),
+        Replacement("noise", "Noise of the same mean and variance", partial(_baseline, kind="noise"), citation=_SAMEK),
+        Replacement("blur", "Blurred input", _blurred, citation=_FONG),
+        Replacement("counterfactual", "Same patient without the condition", _counterfactual, "signals shaped like x"),
+        Replacement("neighbouring beat", "Same phase of the neighbouring beat", _neighbours, "beats, or None",
+                    images=False),
+    )
+}  # fmt: skip
+"""Every replacement: name -> row.
+
+A neighbouring beat only takes away what one beat has and the next has not: a premature beat, an artefact. What every
+beat has, such as a bundle branch block, it brings back.
+"""
+
+
+def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tensor:
+    """Return what would stand in the place of every sample of x, shaped like x.
+
+    Parameters
+    ----------
+    x : Tensor (N, 12, T) or (N, 3, H, W). On normalised images "zero" is the mean colour, not black
+    replacement : a key of ``REPLACEMENTS``
+    reference : for "counterfactual" the signals to take from, shaped like x; for "neighbouring beat" the beats of each
+        record, in a list (see :func:`r_peaks`), or None to find them at 500 Hz; None for the others
+    seed : of "noise"
+
+    Raises
+    ------
+    ValueError : unknown replacement, one that has no meaning on images, or a reference that does not fit
+    """
+    row = choose(REPLACEMENTS, replacement, "replacement")
+    if x.ndim == 4 and not row.images:
+        raise ValueError(f"replacement is {replacement!r}, which needs an ECG (N, 12, T); x is {tuple(x.shape)}.")
+    if reference is not None and not row.reference:
+        raise ValueError(f"replacement {replacement!r} takes no reference; leave it None.")
+    return row.function(x, reference, seed)

@@ -1,0 +1,53 @@
+"""Move the heart vector and watch the twelve leads."""
+
+import ipywidgets as widgets
+import numpy as np
+
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.simulate import heart_beat
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer
+from leadwise.plotting.heart import plot_heartbeat
+
+CONDITIONS = {
+    "normal": "NORM",
+    "left bundle branch block": "LBBB",
+    "right bundle branch block": "RBBB",
+    "ischaemia, lateral": "ISCH",
+}
+
+
+class HeartVector(FigureExplorer):
+    """One beat of an average heart: its axis, PR interval, QRS width and ST level against the twelve leads."""
+
+    def __init__(self):
+        def slider(name, value, low, high, step, kind=widgets.IntSlider):
+            return kind(description=name, value=value, min=low, max=high, step=step, style=LABEL, layout=FIELD)
+
+        super().__init__(
+            {
+                "condition": widgets.Dropdown(
+                    description="heart", options=list(CONDITIONS.items()), value="NORM", style=LABEL, layout=FIELD
+                ),
+                "axis": slider("axis (°)", 45, -90, 180, 5),
+                "pr": slider("PR (ms)", 160, 100, 360, 10),
+                "qrs": slider("QRS (ms)", 92, 70, 120, 2),
+                "st_level": slider("ST (mV)", 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
+                "st_wall": widgets.Dropdown(
+                    description="ST seen in", options=("anterior", "lateral", "inferior"), value="anterior",
+                    style=LABEL, layout=FIELD,
+                ),
+            }
+        )  # fmt: skip
+
+    def draw(self, condition, axis, pr, qrs, st_level, st_wall):
+        """Return the figure for these settings, and a line that says what the leads show."""
+        beat = heart_beat(condition, st_level=st_level, st_wall=st_wall, axis=axis, pr=pr, qrs=qrs)
+        qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
+        qrs_complex = beat.leads[:, qrs_wave.onset : qrs_wave.offset]
+        balance = qrs_complex.sum(1) / np.abs(qrs_complex).sum(1)  # from -1, all below the line, to +1, all above
+        shown = " and ".join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
+        return plot_heartbeat(beat, "One heartbeat, seen from twelve sides"), f"QRS on balance: {shown}"
+
+
+def _in_words(balance: float) -> str:
+    return "as much up as down" if abs(balance) < 0.2 else "upright" if balance > 0 else "inverted"

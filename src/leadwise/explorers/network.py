@@ -1,0 +1,309 @@
+"""Look inside a network that sees pictures: filters, feature maps, classes, and pictures that a unit likes."""
+
+import time
+from functools import partial
+from html import escape
+from math import isqrt
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+
+from leadwise.attribution.registry import Parameter
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid, plain
+from leadwise.explorers.picture import PictureChoice
+from leadwise.explorers.worker import Cancelled, Worker
+from leadwise.models.alexnet import load_alexnet
+from leadwise.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.plotting import number, plot_tiles
+
+VIEWS = {
+    "first-layer filters": "filters",
+    "feature maps": "maps",
+    "classes": "classes",
+    "activation maximisation": "synthesis",
+}
+UNCHANGED = ("Dropout", "Flatten")  # layers that, at rest, give out what they get
+ORDERS = {
+    "largest value": lambda maps: maps.flatten(1).amax(1),
+    "largest mean": lambda maps: maps.flatten(1).mean(1),
+    "number": lambda maps: -torch.arange(len(maps)),
+}
+# What ``maximise_activation`` takes; the defaults are its own.
+PARAMETERS = (
+    Parameter("steps", "int", 48, 8, 128, help="steps of the ascent"),
+    Parameter("rate", "float", 0.25, 0.02, 1.0, help="root mean square of a step"),
+    Parameter("jitter", "int", 24, 0, 48, help="shift by up to so many pixels before each step"),
+    Parameter("blur", "float", 0.7, 0.0, 4.0, help="standard deviation of a blur of each step, in pixels"),
+    Parameter("total_variation", "float", 0.1, 0.0, 1.0, help="how strongly differences of neighbours are levelled"),
+    Parameter("decay", "float", 0.08, 0.0, 0.3, help="share of the picture that fades at each step"),
+    Parameter("smooth", "float", 1.5, 0.0, 3.0, help="a step's frequencies f are divided by f to this power"),
+    Parameter("grey", "float", 2.0, 0.0, 4.0, help="how many times the mean over the colours is added to a step"),
+    Parameter("contrast", "float", 0.6, 0.0, 1.0, help="share of the other classes' logits that is subtracted"),
+    Parameter("seed", "int", 0, 0, 9999, help="of the noise and of the jitter"),
+)
+WIDE = "104px"  # of the labels: "total_variation" is long
+PAUSE = 0.3  # seconds between two pictures while a synthesis runs
+
+
+class NetworkExplorer(FigureExplorer):
+    """Choose a view: first-layer filters, feature maps of any layer, classes, or activation maximisation.
+
+    A synthesis runs beside the kernel and shows its picture on the way. A control that is changed meanwhile starts it
+    anew; another view, or *stop*, ends it.
+
+    Parameters
+    ----------
+    model : network (N, 3, 224, 224) -> logits, with a ``class_names`` or without; None for ``load_alexnet("auto")``
+    image : what to begin with, as for :class:`leadwise.explorers.picture.PictureChoice`; others can be chosen
+    view : "filters", "maps", "classes" or "synthesis"
+    """
+
+    def __init__(self, model=None, image=None, view: str = "maps"):
+        self.model = load_alexnet("auto", verbose=False) if model is None else model
+        self.choice, self.worker = PictureChoice(image), Worker()
+        table = layer_table(self.model, torch.zeros(3, 224, 224))
+        self.layers = {row.name: row for row in table if row.kind not in UNCHANGED}
+        outputs = table[-1].shape[0]
+        self.class_names = getattr(self.model, "class_names", None) or [str(index) for index in range(outputs)]
+        self.settings: dict | None = None  # of the synthesis that is shown
+        self.frames: dict[int, torch.Tensor] = {}  # its pictures, by step
+        self.activation: torch.Tensor | None = None
+        self.failure: Exception | None = None
+        self.parameters = {row.name: control_for(row) for row in PARAMETERS}
+        for control in self.parameters.values():
+            control.observe(self._changed, "value")
+        self.go = widgets.Button(description="synthesise", icon="play", layout=widgets.Layout(width="120px"))
+        self.halt = widgets.Button(description="stop", icon="stop", layout=widgets.Layout(width="90px"))
+        self.bar = widgets.IntProgress(min=0, layout=widgets.Layout(flex="1 1 auto", width="auto"))
+        self._show_bar(False)
+        self.go.on_click(lambda button: self.synthesise())
+        self.halt.on_click(lambda button: self._stop())
+        super().__init__(self._controls(view))
+
+    def _controls(self, view: str) -> dict[str, widgets.Widget]:
+        shared = {"style": LABEL, "layout": FIELD}
+        layers = [(_title(row), name) for name, row in self.layers.items()]
+        maps = [name for name, row in self.layers.items() if len(row.shape) == 3]
+        classes = [(name, index) for index, name in enumerate(self.class_names)]
+        controls = {
+            "view": widgets.ToggleButtons(
+                options=list(VIEWS.items()),
+                value=view,
+                style={"button_width": "initial"},
+                layout=widgets.Layout(margin="2px 2px 10px 2px"),
+            ),
+            "layer": drop("layer", layers, maps[len(maps) // 3]),
+            "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
+            "count": widgets.IntSlider(description="channels", value=7, min=1, max=31, **shared),
+            "what": drop("maximise", ("a class", "a channel"), "a class"),
+            "target": drop("class", classes, 0),
+            "channel": widgets.BoundedIntText(description="channel", value=0, min=0, max=0, **shared),
+        }
+        controls["channel"].max = self.layers[controls["layer"].value].shape[0] - 1
+        return {**controls, **self.choice.controls}
+
+    def panel(self) -> widgets.Widget:
+        """Return the choice of the view, and the controls that matter for the chosen one."""
+        self.box = widgets.VBox()
+        for control in (*self.controls.values(), *self.parameters.values()):
+            if hasattr(control.style, "description_width"):
+                control.style.description_width = WIDE
+        self._arrange()
+        return widgets.VBox([self.controls["view"], self.box])
+
+    def _arrange(self) -> None:
+        control = self.controls
+        unit = ("target",) if control["what"].value == "a class" else ("layer", "channel")
+        boxes = {
+            "filters": lambda: [],
+            "maps": lambda: [grid([*self.choice.needed(), *(control[name] for name in ("layer", "order", "count"))])],
+            "classes": lambda: [grid(self.choice.needed())],
+            "synthesis": lambda: [
+                grid([control["what"], *(control[name] for name in unit)]),
+                grid(self.parameters.values()),
+                widgets.HBox([self.go, self.halt, self.bar]),
+            ],
+        }
+        self.box.children = boxes[control["view"].value]()
+
+    def _changed(self, change) -> None:
+        control, owner = self.controls, change.owner
+        if self.quiet or (change.new and self.choice.follow(owner)):  # the source has changed, which came here
+            return
+        busy = self._end()
+        if owner is control["layer"]:
+            control["channel"].max = self.layers[change.new].shape[0] - 1
+        if owner in (control["view"], control["source"], control["what"]):
+            self._arrange()
+        if busy and control["view"].value == "synthesis":
+            self.synthesise()
+        else:
+            self.refresh()
+
+    def draw(self, view, **values):
+        """Return the figure of a view, and a line that says what is seen."""
+        figure, line = getattr(self, f"_draw_{view}")(**values)
+        return figure, line
+
+    def _draw_filters(self, **_):
+        filters = first_layer_filters(self.model, scaled=True)
+        pictures = (255 * filters).round().byte().permute(0, 2, 3, 1)
+        figure = plot_tiles(
+            {str(index): picture for index, picture in enumerate(pictures.numpy())},
+            columns=8, side=20.0, title="First-layer filters",
+        )  # fmt: skip
+        count, channels, height, width = filters.shape
+        line = f"{count} filters of {height} × {width} pixels and {channels} colours. Mid-grey is a weight of zero; "
+        return figure, line + "each filter is scaled by its own largest weight."
+
+    def _draw_maps(self, layer, order, count, **_):
+        x, title = self.choice.load()
+        maps = _as_maps(feature_maps(self.model, x[None], layer)[0])
+        best = ORDERS[order](maps).argsort(descending=True, stable=True)[:count].tolist()
+        several = len(maps) > 1
+        tiles = {title: x} | {f"channel {index}" if several else "all units": maps[index] for index in best}
+        small = len(tiles) > 8
+        figure = plot_tiles(
+            tiles, columns=6 if small else 4, side=30.0 if small else 44.8, title=_describe(self.layers[layer])
+        )
+        silent = int((maps.flatten(1).amax(1) <= 0).sum())
+        line = f"{len(maps)} channels, {silent} of them silent everywhere" if several else _strongest(maps[0])
+        return figure, f"{line}<br><code>feature_maps(net, x, {layer!r})</code>"
+
+    def _draw_classes(self, **_):
+        x, title = self.choice.load()
+        figure = plot_tiles({title: x}, bars={title: self._classes(x, 5)}, side=89.6)
+        line = f"{len(self.class_names)} classes share a probability of 1, whatever the picture shows"
+        return figure, f"{line}<br><code>top_k(net, x)</code>"
+
+    def _classes(self, x, count: int) -> list[tuple[str, float]]:
+        return top_k(self.model, x[None], min(count, len(self.class_names)), self.class_names)[0]
+
+    # Synthesis, in the worker's thread except for the buttons ---------------------------------------------------------
+
+    def chosen(self) -> dict:
+        """Return the arguments of ``maximise_activation`` as they stand."""
+        control = self.controls
+        one_class = control["what"].value == "a class"
+        unit = ("target",) if one_class else ("layer", "channel")
+        names = [name for name in self.parameters if one_class or name != "contrast"]
+        return {name: control[name].value for name in unit} | {
+            name: plain(self.parameters[name].value) for name in names
+        }
+
+    def code(self) -> str:
+        """Return the call that makes the picture for the present settings."""
+        defaults = {row.name: row.default for row in PARAMETERS}
+        changed = {k: v for k, v in self.chosen().items() if k not in defaults or v != defaults[k]}
+        return f"maximise_activation(net, {', '.join(f'{name}={value!r}' for name, value in changed.items())})"
+
+    def synthesise(self, wait: bool = False) -> None:
+        """Start a synthesis with the present settings; ``wait`` returns when it has ended."""
+        self._end()
+        self.settings, self.frames, self.activation, self.failure = self.chosen(), {}, None, None
+        self.bar.max, self.bar.value = self.settings["steps"], 0
+        self._show_bar(True)
+        self.worker.start(partial(self._run, self.settings))
+        if wait:
+            self.worker.wait()
+
+    def _stop(self) -> None:
+        self._end()
+        self.refresh()
+
+    def _end(self) -> bool:
+        """End the synthesis that runs; return whether there was one."""
+        busy = self.worker.stop()
+        self._show_bar(False)
+        return busy
+
+    def _show_bar(self, running: bool) -> None:
+        self.halt.disabled, self.bar.layout.visibility = not running, "visible" if running else "hidden"
+
+    def _run(self, settings, check) -> None:
+        drawn = 0.0
+
+        def watch(step, images):
+            nonlocal drawn
+            check()
+            self.bar.value = step
+            self.frames = {mark: frame for mark, frame in self.frames.items() if mark in _marks(settings["steps"])}
+            self.frames[step] = images[0]
+            if time.monotonic() - drawn > PAUSE:
+                self.refresh()
+                drawn = time.monotonic()
+
+        try:
+            found = maximise_activation(self.model, **settings, keep=2, progress=False, watch=watch)
+            self.activation = found.activation[:, 0]
+        except Cancelled:
+            raise
+        except Exception as error:
+            self.failure = error
+        check()
+        self._show_bar(False)
+        self.refresh()
+
+    def _draw_synthesis(self, **_):
+        if self.failure:
+            raise self.failure
+        settings = self.settings or self.chosen()
+        steps, latest = settings["steps"], max(self.frames, default=-1)
+        tiles, bars = {}, {}
+        for mark in _marks(steps):
+            # The picture on its way stands where the next of the strip will be.
+            shown = mark if mark <= latest else latest if latest not in _marks(steps) else None
+            if latest < 0 or shown is None or f"step {shown}" in tiles:
+                tiles[f"step {mark}"] = BLANK
+            else:
+                tiles[f"step {shown}"] = self.frames[shown]
+                bars[f"step {shown}"] = self._classes(self.frames[shown], 3)
+        figure = plot_tiles(tiles, bars=bars, title=f"What raises {self._unit(settings)}")
+        return figure, f"{self._state(latest, steps)}<br><code>{escape(self.code())}</code>"
+
+    def _unit(self, settings) -> str:
+        if "target" in settings:
+            return f"“{self.class_names[settings['target']]}”"
+        return f"channel {settings['channel']} of {settings['layer']}"
+
+    def _state(self, latest: int, steps: int) -> str:
+        if self.activation is not None:
+            first, last = (number(float(self.activation[end])) for end in (0, -1))
+            changed = " · settings have changed since: press <b>synthesise</b>" * (self.settings != self.chosen())
+            return f"what was maximised rose from {first} to {last} in {steps} steps{changed}"
+        if latest < 0:
+            return "press <b>synthesise</b>"
+        return f"{'' if self.worker.busy else 'stopped at '}step {latest} of {steps}"
+
+
+BLANK = np.full((224, 224, 3), 255, np.uint8)
+
+
+def _marks(steps: int) -> tuple[int, ...]:
+    """Return the steps that the strip shows."""
+    return 0, round(steps / 3), round(2 * steps / 3), steps
+
+
+def _title(row) -> str:
+    """Return a layer's name, kind and shape."""
+    return f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}"
+
+
+def _describe(row) -> str:
+    """Return a layer's name, kind, shape and receptive field in words."""
+    return f"{_title(row)}, sees {f'{row.receptive_field[0]} px' if row.receptive_field else 'an unknown part'}"
+
+
+def _as_maps(out: torch.Tensor) -> torch.Tensor:
+    """Return maps (K, h, w); a dense layer becomes one map, its units row by row, nearly square."""
+    if out.ndim == 3:
+        return out
+    height = next(n for n in range(isqrt(len(out)), 0, -1) if len(out) % n == 0)
+    return out.reshape(1, height, -1)
+
+
+def _strongest(units: torch.Tensor) -> str:
+    values = units.flatten()
+    best = values.argsort(descending=True)[:5].tolist()
+    return "units row by row; strongest: " + ", ".join(f"{index} ({number(float(values[index]))})" for index in best)

@@ -1,0 +1,207 @@
+"""Read photographs: from a path or from the bytes of an upload, whatever their mode, to uint8 red, green, blue.
+
+Pillow decodes. What it leaves to its caller is done here: the camera's orientation, transparency, 16 bits a
+channel, pictures too large for a small machine, and errors that a learner can act on.
+"""
+
+import io
+import struct
+import warnings
+import zlib
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from leadwise import download
+from leadwise.paths import data_dir
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+MAX_PIXELS = 64_000_000  # decoded: 192 MB in colour, as much as a machine with 2 GB can spare
+MAX_BYTES = 100_000_000
+LONGEST = 1024  # px
+
+# How other files begin, and what to call them.
+SIGNATURES = {
+    b"GIF8": "a GIF",
+    b"BM": "a BMP picture",
+    b"II*\0": "a TIFF picture",
+    b"MM\0*": "a TIFF picture",
+    b"%PDF": "a PDF document",
+    b"PK\3\4": "a ZIP archive",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "an XML file",
+    b"<!DO": "a web page",
+    b"<html": "a web page",
+    b"\x89HDF": "an HDF5 file",
+}
+HEIF_BRANDS = (b"heic", b"heix", b"heim", b"hevc", b"mif1", b"msf1", b"avif")  # after "ftyp", from byte 8
+
+# Where installed packages keep the photographs that `python -m leadwise download images` also fetches.
+INSTALLED = {"sklearn": "datasets/images", "matplotlib": "mpl-data/sample_data", "skimage": "data"}
+
+
+class ImageError(ValueError):
+    """A file cannot be read as a picture; the message says what came, what was expected and what to do."""
+
+
+def load_image(source: str | Path | bytes, *, longest: int | None = LONGEST, background=(255, 255, 255)) -> np.ndarray:
+    """Read a PNG, JPEG or WebP picture.
+
+    The camera's orientation (EXIF) is applied. Greyscale and palette become colour, 16 bits a channel become 8, the
+    first picture of an animation is taken.
+
+    Parameters
+    ----------
+    source : path of the file, or its content (bytes, bytearray or memoryview, as an upload widget gives them)
+    longest : a larger picture is scaled down until its longer side has so many pixels; None keeps its size
+    background : red, green, blue, 0 to 255, of what shows through transparent places
+
+    Returns
+    -------
+    ndarray : uint8 (H, W, 3)
+
+    Raises
+    ------
+    ImageError : no such file, a folder, an empty, truncated or undecodable file, another format, or one that would
+        unpack to more than MAX_PIXELS pixels
+    """
+    if longest is not None and longest < 1:
+        raise ValueError(f"longest is {longest}; expected at least 1 pixel, or None to keep the size.")
+    content, name = _content(source)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower, but for JPEG
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                return _decode(image, name, longest, background)
+        except UnidentifiedImageError as error:
+            raise ImageError(f"{name} is {_what(content)}; expected a PNG, JPEG or WebP picture.") from error
+        except Image.DecompressionBombError as error:
+            raise ImageError(f"{name} is far too large ({error}). Scale it down before.") from error
+        except ImageError:
+            raise
+        except (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error, IndexError, TypeError) as error:
+            raise ImageError(f"{name} is damaged or incomplete ({error}). Save or download it again.") from error
+
+
+def _content(source) -> tuple[bytes, str]:
+    """Return the bytes of a source and what to call it in a message."""
+    if isinstance(source, bytes | bytearray | memoryview):
+        content, name = bytes(source), "the upload"
+    elif isinstance(source, str | Path):
+        path = Path(source).expanduser()
+        if path.is_dir():
+            raise ImageError(f"{path} is a folder; expected a picture in it.")
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                raise ImageError(f"{path} has {path.stat().st_size:,} bytes; expected at most {MAX_BYTES:,}.")
+            content, name = path.read_bytes(), str(path)
+        except OSError as error:
+            raise ImageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    else:
+        raise TypeError(f"source is {type(source).__name__}; expected a path, or the content of a file as bytes.")
+    if len(content) > MAX_BYTES:
+        raise ImageError(f"{name} has {len(content):,} bytes; expected at most {MAX_BYTES:,}.")
+    if not content:
+        raise ImageError(f"{name} is empty; expected a PNG, JPEG or WebP picture.")
+    return content, name
+
+
+def _what(content: bytes) -> str:
+    """Name a file that is none of FORMATS by how it begins."""
+    if content[4:8] == b"ftyp" and content[8:12] in HEIF_BRANDS:
+        return "a HEIC or AVIF picture, as some phones save them"
+    start = content[:64].lstrip().lower()
+    return next((what for mark, what in SIGNATURES.items() if start.startswith(mark.lower())), "no picture")
+
+
+def _decode(image: Image.Image, name: str, longest: int | None, background) -> np.ndarray:
+    if longest:
+        image.draft(None, (longest, longest))  # a JPEG is decoded at a half, a quarter or an eighth where that suffices
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            f"{name} would unpack to {width} x {height} pixels; expected at most {MAX_PIXELS:,}. Scale it down before."
+        )
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    image = _colour(image, background)
+    if longest and max(image.size) > longest:
+        scale = longest / max(image.size)
+        size = [max(1, round(scale * side)) for side in image.size]
+        image = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3)
+    return np.array(image)
+
+
+def _colour(image: Image.Image, background) -> Image.Image:
+    """Convert any mode that the three formats have to RGB; transparent places show the background."""
+    if image.mode.startswith("I"):  # 16 bits of grey
+        grey = np.clip(np.asarray(image), 0, 65535)
+        return Image.fromarray(np.round(grey / 257).astype(np.uint8)).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (*background, 255)), image).convert("RGB")
+    return image.convert("RGB")
+
+
+# Example photographs ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """An example photograph that is on this machine.
+
+    Parameters
+    ----------
+    name : what to call it, such as "china"
+    path : the file
+    licence, credit, page : under which licence, by whom, and where that is written
+    """
+
+    name: str
+    path: Path
+    licence: str
+    credit: str
+    page: str
+
+
+def photographs() -> dict[str, Photograph]:
+    """Return the openly licensed example photographs at hand: downloaded ones, and those that packages bring along.
+
+    ``python -m leadwise download images`` fetches them all.
+    """
+    found = {}
+    for file in download.registry():
+        if file.group == "images":
+            name = Path(file.path).name
+            path = next((p for p in (data_dir() / file.path, *_installed(name)) if download.matches(p, file)), None)
+            if path:
+                short = Path(name).stem
+                found[short] = Photograph(short, path, file.licence, file.citation, file.page)
+    return found
+
+
+def _installed(name: str) -> list[Path]:
+    """Places where installed packages may have a photograph; they are looked at, not imported."""
+    specs = {package: find_spec(package) for package in INSTALLED}
+    return [
+        Path(spec.submodule_search_locations[0]) / INSTALLED[package] / name for package, spec in specs.items() if spec
+    ]
+
+
+def load_photograph(name: str) -> np.ndarray:
+    """Read an example photograph, uint8 (H, W, 3).
+
+    Raises
+    ------
+    ImageError : none of this name at hand; the message lists those that are
+    """
+    at_hand = photographs()
+    if name not in at_hand:
+        raise ImageError(
+            f"no photograph {name!r} at hand, only {', '.join(at_hand) or 'none'}. "
+            "Fetch more with: python -m leadwise download images"
+        )
+    return load_image(at_hand[name].path)

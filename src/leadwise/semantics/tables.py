@@ -1,0 +1,225 @@
+"""Relevance summed over what a cardiologist names: leads, waves, walls of the heart, and leads by waves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from leadwise.ecg.delineation import delineate
+from leadwise.ecg.leads import LEADS, TERRITORIES
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Wave
+from leadwise.plotting import percent, plot_matrix, signed_percent
+from leadwise.plotting.relevance import check_relevance
+from leadwise.plotting.sheet import CourseFigure
+
+WAVES = ("P", "PR", "QRS", "ST", "T", "rest")
+"""Parts of a beat. PR and ST are the segments between the waves; "rest" is what lies outside: after T, before P, and
+whatever could not be delineated."""
+
+SIGNS = ("positive", "negative", "signed", "absolute")
+
+LEAD_GROUPS = {**TERRITORIES, "right": ("aVR",)}
+"""Group -> leads; each lead in one group, so that groups share out the whole. The four walls are those of Bayés de Luna
+et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924. aVR sees the heart from the upper right
+(Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1, counted as septal, faces
+the right ventricle as well."""
+
+
+@dataclass(frozen=True, eq=False)
+class RelevanceTable:
+    """Relevance summed over the parts of a recording: twelve leads, six waves, or leads x waves.
+
+    Parameters
+    ----------
+    names : for each axis of the table, the names along it
+    positive, negative : sums of the relevance above and below zero; ``negative`` is at most 0
+    area : share of the recording's samples in each cell: where an even spread of relevance would put it
+    """
+
+    names: tuple[tuple[str, ...], ...]
+    positive: np.ndarray
+    negative: np.ndarray
+    area: np.ndarray
+
+    def sum(self, sign: str = "signed") -> np.ndarray:
+        """Return the sums in units of relevance.
+
+        Parameters
+        ----------
+        sign : "positive" (evidence for), "negative" (against, at most 0), "signed" (both, they cancel) or "absolute"
+            (both, they add)
+        """
+        if sign not in SIGNS:
+            raise ValueError(f"sign is {sign!r}; expected one of {', '.join(SIGNS)}.")
+        sums = {
+            "positive": self.positive,
+            "negative": self.negative,
+            "signed": self.positive + self.negative,
+            "absolute": self.positive - self.negative,
+        }
+        return sums[sign]
+
+    def share(self, sign: str = "positive") -> np.ndarray:
+        """Return each cell's share of the total; the shares of "signed" are balances, and fractions of Σ|R|.
+
+        All others add up to 1, or are 0 where there is no relevance of that sign.
+        """
+        values = np.abs(self.sum(sign)) if sign == "negative" else self.sum(sign)
+        total = self.sum("absolute").sum() if sign == "signed" else values.sum()
+        return values / total if total else np.zeros_like(values)
+
+    def lift(self, sign: str = "positive") -> np.ndarray:
+        """Return share / area: 1 is what an even spread gives, 2 is twice that; NaN for a cell without samples.
+
+        Raises
+        ------
+        ValueError : sign "signed": a balance has no share of the area
+        """
+        if sign == "signed":
+            raise ValueError('a balance of both signs has no lift; choose "positive", "negative" or "absolute".')
+        return np.divide(self.share(sign), self.area, out=np.full_like(self.area, np.nan), where=self.area > 0)
+
+    def ranked(self, sign: str = "positive") -> list[tuple]:
+        """Return (name, share) of all cells, largest magnitude first; in two dimensions the name is (lead, wave)."""
+        share = self.share(sign)
+        order = np.argsort(-np.abs(share), axis=None, kind="stable")
+        cells = [np.unravel_index(i, share.shape) for i in order]
+        labels = [tuple(axis[i] for axis, i in zip(self.names, cell, strict=True)) for cell in cells]
+        return [
+            (label if len(label) > 1 else label[0], float(share[c])) for label, c in zip(labels, cells, strict=True)
+        ]
+
+    def along(self, axis: int) -> "RelevanceTable":
+        """Return the table of one axis alone, summed over the others: 0 leads, 1 waves of a lead x wave matrix."""
+        others = tuple(i for i in range(len(self.names)) if i != axis)
+        sums = (values.sum(others) for values in (self.positive, self.negative, self.area))
+        return RelevanceTable((self.names[axis],), *sums)
+
+    def plot(self, sign: str = "positive", *, lift: bool = False, title: str | None = None) -> CourseFigure:
+        """Draw the table: the share of each cell, or with ``lift`` how many times its share of the area it holds.
+
+        Colours of a lift are on a logarithmic scale: white is 1, orange more than an even spread, blue less.
+        """
+        columns: tuple[str, ...] = ("share",)
+        rows, time = self.names[0], ""
+        if len(self.names) > 1:
+            columns, areas = self.names[1], self.area.sum(0)
+            time = "; time: " + ", ".join(f"{name} {percent(area)}" for name, area in zip(columns, areas, strict=True))
+        of = f"the {sign} relevance" if sign in ("positive", "negative") else "Σ|R|"
+        label = f"share of {of}" + " (balance of both signs)" * (sign == "signed")
+        if lift:
+            table = np.log2(self.lift(sign).clip(min=1 / 32))
+            write, label = (lambda exponent: f"{2**exponent:.1f}"), f"{label} / share of the area (1.0: an even spread)"
+        else:
+            table, write = self.share(sign), signed_percent if sign == "signed" else percent
+        return plot_matrix(table.reshape(len(rows), -1), rows, columns, title=title, label=label + time, write=write)
+
+
+def waves_of(ecg: ECG, start: int = 0) -> tuple[Wave, ...]:
+    """Return the waves of a recording: those that a simulated patient is known to have, else the delineated ones.
+
+    Parameters
+    ----------
+    ecg : the whole recording, raw: the published filters bend the line around P and T, and a window has fewer beats
+    start : sample where the model's window starts; onset, peak and offset count from there, so that waves before the
+        window come out negative. What follows cuts waves at the window's edges
+
+    Returns
+    -------
+    tuple of Wave, over all leads; empty where nothing could be delineated
+    """
+    known = getattr(ecg, "waves", None)
+    waves = delineate(ecg).waves if known is None else known
+    return tuple(wave.shift(-start) for wave in waves if wave.lead is None)
+
+
+def wave_labels(waves: Sequence[Wave], samples: int) -> np.ndarray:
+    """Give every sample the part of the beat that it lies in.
+
+    PR runs from the end of P to the onset of its QRS, ST from the end of QRS to the onset of its T. Where two waves
+    overlap, QRS goes before T, and T before P. Waves of single leads are left aside.
+
+    Parameters
+    ----------
+    waves : P, QRS and T over all leads, in samples of the same window
+    samples : length T of the window
+
+    Returns
+    -------
+    ndarray (T,) of int8, indices into ``WAVES``: every sample has one label
+    """
+    beats: dict[int, dict[str, Wave]] = {}
+    for wave in waves:
+        if wave.lead is None:
+            beats.setdefault(wave.beat, {})[wave.kind] = wave
+    spans = [(kind, wave.onset, wave.offset) for beat in beats.values() for kind, wave in beat.items()]
+    for name, before, after in (("PR", "P", "QRS"), ("ST", "QRS", "T")):
+        spans += [
+            (name, beat[before].offset, beat[after].onset) for beat in beats.values() if {before, after} <= {*beat}
+        ]
+    labels = np.full(samples, WAVES.index("rest"), np.int8)
+    for kind in ("PR", "ST", "P", "T", "QRS"):  # what comes later paints over what came before
+        for _, onset, offset in (span for span in spans if span[0] == kind):
+            labels[max(onset, 0) : max(offset, 0)] = WAVES.index(kind)
+    return labels
+
+
+def lead_wave_matrix(relevance, waves: Sequence[Wave]) -> RelevanceTable:
+    """Sum relevance over leads x waves, (12, 6); the cells add up to the sum of the relevance.
+
+    Parameters
+    ----------
+    relevance : tensor or array (12, T) or (1, 12, T)
+    waves : in samples of the same window, as from :func:`waves_of`
+
+    Raises
+    ------
+    ValueError : another shape, NaN or infinite values
+    """
+    values = check_relevance(relevance)
+    parts = np.eye(len(WAVES))[wave_labels(waves, values.shape[1])]  # (T, 6), one 1 a row
+    area = np.broadcast_to(parts.mean(0) / len(LEADS), (len(LEADS), len(WAVES)))
+    return RelevanceTable((LEADS, WAVES), values.clip(min=0) @ parts, values.clip(max=0) @ parts, area.copy())
+
+
+def wave_relevance(relevance, waves: Sequence[Wave]) -> RelevanceTable:
+    """Sum relevance over the six parts of the beats, (6,). Parameters as for :func:`lead_wave_matrix`."""
+    return lead_wave_matrix(relevance, waves).along(1)
+
+
+def lead_relevance(relevance) -> RelevanceTable:
+    """Sum relevance over the twelve leads, (12,).
+
+    Parameters
+    ----------
+    relevance : tensor or array (12, T) or (1, 12, T)
+
+    Raises
+    ------
+    ValueError : another shape, NaN or infinite values
+    """
+    return lead_wave_matrix(relevance, ()).along(0)
+
+
+def group_relevance(relevance, groups: Mapping[str, Sequence[str]] = LEAD_GROUPS) -> RelevanceTable:
+    """Sum relevance over groups of leads.
+
+    Parameters
+    ----------
+    relevance : tensor or array (12, T), or a table whose first axis is the leads (a lead x wave matrix becomes group x
+        wave)
+    groups : name -> leads. The shares of groups that overlap, or leave leads out, refer to what the groups hold
+
+    Raises
+    ------
+    ValueError : relevance of another shape, or a lead that does not exist
+    """
+    table = relevance if isinstance(relevance, RelevanceTable) else lead_relevance(relevance)
+    unknown = {lead for leads in groups.values() for lead in leads} - set(LEADS)
+    if unknown or table.names[0] != LEADS:
+        what = f"no leads {sorted(unknown)}" if unknown else f"the table's rows are {', '.join(table.names[0])}"
+        raise ValueError(f"{what}; expected leads among {', '.join(LEADS)}.")
+    member = np.array([[lead in leads for lead in LEADS] for leads in groups.values()], float)
+    sums = (member @ values for values in (table.positive, table.negative, table.area))
+    return RelevanceTable((tuple(groups), *table.names[1:]), *sums)
