@@ -14,8 +14,8 @@ import time
 
 import torch
 
-from leadwise.models.alexnet import load_alexnet
-from leadwise.models.inspect import CHUNK, maximise_activation
+from leadwise.inspection import CHUNK, maximise_activation
+from leadwise.networks.alexnet import load_alexnet
 
 
 def plain(net, x) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 
 from leadwise import METHODS, attribute
-from leadwise.models.ecg_net import ECGNet
+from leadwise.networks.ecg_net import ECGNet
 
 LIMITS = {"lrp_epsilon": 4, "lrp_alpha_1_beta_0": 8, "lrp_alpha_2_beta_1": 8, "integrated_gradients": 45}
 SLOW = ("occlusion", "kernel_shap", "lime", "rise")

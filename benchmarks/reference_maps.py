@@ -19,7 +19,7 @@ import torch
 from leadwise import METHODS, attribute
 from leadwise.attribution import MethodWarning
 from leadwise.attribution.names import resolve
-from leadwise.models.weights import convert_keras
+from leadwise.networks.weights import convert_keras
 
 RESULT = Path(__file__).with_suffix(".json")
 RECORDS = {"AVB": "03509", "LBBB": "14493"}

@@ -22,7 +22,7 @@ import torch
 from leadwise import METHODS, attribute
 from leadwise.evaluation import relevance_mass
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 
 FIRST_SEED = {1: 4_000_000, 2: 4_100_000}  # by the number of objects; training and its tests draw from other seeds
 BATCH = 8

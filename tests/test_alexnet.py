@@ -18,9 +18,9 @@ from PIL import Image
 import leadwise
 from leadwise.download import REGISTRY
 from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, add_mark, make_scene
-from leadwise.models import alexnet
-from leadwise.models.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image
-from leadwise.models.weights import WeightsError, save_safetensors
+from leadwise.networks import alexnet
+from leadwise.networks.alexnet import AlexNet, imagenet_classes, load_alexnet, load_small, preprocess, to_image
+from leadwise.networks.weights import WeightsError, save_safetensors
 
 # The arrays of torchvision's alexnet-owt-7be5be79.pth, in their order.
 CHECKPOINT = {

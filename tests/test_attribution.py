@@ -16,7 +16,7 @@ from leadwise import METHODS, attribute
 from leadwise.attribution import MethodWarning, caveat
 from leadwise.attribution.gradients import explained_logit
 from leadwise.attribution.names import resolve
-from leadwise.models.ecg_net import ECGNet
+from leadwise.networks.ecg_net import ECGNet
 from networks import ImageNet, ReluECG, ecg_batch, image_batch, linear_ecg, seeded
 
 QUICK = {

@@ -7,8 +7,8 @@ from torch.nn import functional
 
 from leadwise.checks import notebook_01 as check
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
-from leadwise.models.inspect import feature_maps, maximise_activation
+from leadwise.inspection import feature_maps, maximise_activation
+from leadwise.networks.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]

@@ -11,7 +11,7 @@ from torch import nn
 import leadwise
 from leadwise.checks import notebook_02 as check
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]

@@ -12,7 +12,7 @@ from zennit.types import Activation, AvgPool, Linear
 import leadwise
 from leadwise.checks import notebook_03 as check
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from leadwise.checks import notebook_04 as check
-from leadwise.models.alexnet import MEAN, STD
+from leadwise.networks.alexnet import MEAN, STD
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {})
 

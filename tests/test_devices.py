@@ -6,9 +6,9 @@ import torch
 
 import leadwise
 from leadwise.comparison import COMPARISON
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.inspect import maximise_activation, top_k
-from leadwise.models.training import calibrate, fit, initialise, logits
+from leadwise.inspection import maximise_activation, top_k
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.training import calibrate, fit, initialise, logits
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no CUDA device")
 

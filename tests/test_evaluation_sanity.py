@@ -17,7 +17,7 @@ from leadwise.evaluation import (
     weighted_layers,
 )
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import preprocess
+from leadwise.networks.alexnet import preprocess
 from networks import ImageNet, ReluECG, ecg_batch, image_batch, seeded
 
 QUIET = {"progress": False}

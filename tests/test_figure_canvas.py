@@ -16,7 +16,7 @@ from leadwise.attribution.lrp import RULES
 from leadwise.ecg.simulate import heart_beat, simulate_ecg
 from leadwise.explorers.figure_canvas import FigureCanvas, record
 from leadwise.explorers.rule_lab import draw_layer
-from leadwise.models.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.plotting import plot_ecg, plot_tiles
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.plotting.rule import plot_rule

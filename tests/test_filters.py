@@ -6,7 +6,7 @@ from scipy import signal as sps
 
 import leadwise
 from leadwise.ecg import filters
-from leadwise.models.weights import convert_keras
+from leadwise.networks.weights import convert_keras
 
 FILTERS = [filters.remove_baseline_wander, filters.remove_baseline_offset, filters.notch_50hz, filters.lowpass_40hz]
 

@@ -15,7 +15,7 @@ from leadwise import METHODS, attribute
 from leadwise.attribution.gradients import baseline_like
 from leadwise.attribution.lrp import ZRule
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import MEAN, STD, load_alexnet, preprocess
+from leadwise.networks.alexnet import MEAN, STD, load_alexnet, preprocess
 
 FIRST_SEED = 4_200_000  # neither training nor the benchmark draws from here
 QUICK = {

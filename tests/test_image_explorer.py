@@ -14,7 +14,7 @@ from leadwise.explorers.base import FAMILIES, control_for
 from leadwise.explorers.canvas import LARGEST
 from leadwise.images.io import ImageError, load_photograph, photographs
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 from leadwise.plotting.explained import mathtext, plot_explained, positive_share
 
 QUICK = {"samples": 10, "segment": 112, "window": 112, "stride": 112, "cell": 112, "steps": 3}

@@ -7,9 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from leadwise.models.alexnet import AlexNet, load_alexnet
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.inspect import (
+from leadwise.inspection import (
     feature_maps,
     first_layer_filters,
     layer_table,
@@ -17,6 +15,8 @@ from leadwise.models.inspect import (
     receptive_field,
     top_k,
 )
+from leadwise.networks.alexnet import AlexNet, load_alexnet
+from leadwise.networks.ecg_net import ECGNet
 
 # AlexNet's convolutions and poolings with their published fields and strides, in pixels (Araujo et al. 2019: 195, 32).
 WINDOWS = ("features.0", "features.2", "features.3", "features.5", "features.6", "features.8", "features.10")

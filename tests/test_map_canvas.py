@@ -15,7 +15,7 @@ from leadwise.attribution import METHODS
 from leadwise.explorers.canvas import LARGEST
 from leadwise.explorers.map_canvas import CHOICES, SLOTS, MapCanvas, drawn_formula
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import preprocess, to_image
+from leadwise.networks.alexnet import preprocess, to_image
 from leadwise.plotting.images import PixelScale, outline
 
 RNG = np.random.default_rng(5)

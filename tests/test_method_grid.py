@@ -16,7 +16,7 @@ from leadwise.explorers.canvas import LARGEST
 from leadwise.explorers.map_canvas import SLOTS
 from leadwise.images.io import photographs
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 
 QUICK = ("gradient", "grad_cam", "lrp_epsilon")
 TITLES = [METHODS[name].title for name in QUICK]

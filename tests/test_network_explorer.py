@@ -18,8 +18,8 @@ from leadwise.explorers.network import PARAMETERS, VIEWS
 from leadwise.explorers.upload import uploaded_files
 from leadwise.explorers.worker import Worker
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
-from leadwise.models.inspect import feature_maps, maximise_activation, top_k
+from leadwise.inspection import feature_maps, maximise_activation, top_k
+from leadwise.networks.alexnet import load_alexnet, preprocess
 from leadwise.plotting import plot_tiles
 
 

@@ -8,7 +8,7 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from leadwise.models.alexnet import preprocess
+from leadwise.networks.alexnet import preprocess
 from leadwise.plotting import plot_image, plot_image_grid, relevance_rgba
 from leadwise.plotting.images import PixelScale, as_pixels, check_map, outline
 from leadwise.plotting.sheet import CourseFigure

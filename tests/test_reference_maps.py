@@ -6,7 +6,7 @@ import torch
 
 from leadwise import attribute
 from leadwise.attribution import MethodWarning
-from leadwise.models.weights import convert_keras
+from leadwise.networks.weights import convert_keras
 
 RECORDS = {"AVB": "03509", "LBBB": "14493"}
 NAMES = [

@@ -13,8 +13,8 @@ import leadwise
 from leadwise import ECG, semantics
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.weights import ECG_MODELS, convert_keras
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import ECG_MODELS, convert_keras
 from leadwise.semantics import (
     CRITERIA,
     LEAD_GROUPS,

@@ -15,7 +15,7 @@ from leadwise.ecg.heart_vector import DOWER, bump, electrical_axis, frontal_rota
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.noise import ELECTRODES, REVERSALS, Noise
 from leadwise.ecg.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
-from leadwise.models.weights import convert_keras
+from leadwise.networks.weights import convert_keras
 
 PATIENTS = range(2_000_000, 2_000_030)
 L = {name: row for row, name in enumerate(LEADS)}

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
-from leadwise.models import training
-from leadwise.models.ecg_net import ECGNet
+from leadwise import training
+from leadwise.networks.ecg_net import ECGNet
 
 
 class Level(nn.Module):

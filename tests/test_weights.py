@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from leadwise import load_ecg_model
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.weights import (
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import (
     KERAS_ARCHITECTURE,
     KERAS_LAYERS,
     WeightsError,

@@ -12,7 +12,7 @@ from PIL import Image
 
 import leadwise
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 from leadwise.plotting import plot_ecg, plot_ground_truth, plot_heartbeat, plot_image, plot_matrix
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import FONT

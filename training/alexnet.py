@@ -22,8 +22,8 @@ import torch
 from torch.nn import functional
 
 from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, SIZE, add_mark, make_scene
-from leadwise.models.alexnet import EMBEDDED, AlexNet, load_small, normalise
-from leadwise.models.weights import save_safetensors
+from leadwise.networks.alexnet import EMBEDDED, AlexNet, load_small, normalise
+from leadwise.networks.weights import save_safetensors
 from leadwise.paths import ASSETS
 
 ROOT = Path(__file__).parents[1]

@@ -17,13 +17,13 @@ import numpy as np
 import torch
 
 from fingerprint import simulator_fingerprint
+from leadwise import training
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.noise import PULSE_LEAD, pulse_train
 from leadwise.ecg.simulate import simulate_batch
-from leadwise.models import training
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.weights import save_safetensors
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import save_safetensors
 from leadwise.paths import ASSETS
 
 OTHERS = ("LBBB", "RBBB", "ISCH", "LVH", "AF", "PVC")

@@ -19,11 +19,11 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from figures import draw_report
 from fingerprint import simulator_fingerprint
+from leadwise import training
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
 from leadwise.ecg.simulate import simulate_batch
-from leadwise.models import training
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.weights import ECG_MODELS, save_safetensors
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import ECG_MODELS, save_safetensors
 from leadwise.paths import ASSETS
 
 REPORTS = Path(__file__).parent / "reports"

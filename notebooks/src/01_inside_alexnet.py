@@ -30,8 +30,8 @@ from leadwise.explorers import NetworkExplorer
 from leadwise.images.io import load_image, load_photograph, photographs
 from leadwise.images.scenes import SIZE, make_scene
 from leadwise.images.textures import texture
-from leadwise.models.alexnet import AlexNet, preprocess, to_image
-from leadwise.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.networks.alexnet import AlexNet, preprocess, to_image
 from leadwise.plotting import number, percent, plot_tiles
 
 # %% [markdown]

@@ -31,8 +31,8 @@ import leadwise
 from leadwise.checks import notebook_02 as check
 from leadwise.images.io import load_photograph
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, normalise, preprocess
-from leadwise.models.inspect import top_k
+from leadwise.inspection import top_k
+from leadwise.networks.alexnet import load_alexnet, normalise, preprocess
 from leadwise.paths import checkout
 from leadwise.plotting import percent, plot_image_grid, plot_matrix, plot_tiles
 

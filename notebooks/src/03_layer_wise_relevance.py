@@ -28,8 +28,8 @@ from leadwise.attribution import relevance_by_layer
 from leadwise.checks import notebook_03 as check
 from leadwise.explorers import ImageExplorer, RuleLab
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
-from leadwise.models.inspect import feature_maps
+from leadwise.inspection import feature_maps
+from leadwise.networks.alexnet import load_alexnet, preprocess
 from leadwise.plotting import number, percent, plot_tiles
 from leadwise.plotting.rule import plot_flow
 

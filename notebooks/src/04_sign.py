@@ -32,8 +32,8 @@ from leadwise.comparison import title_of
 from leadwise.ecg.delineation import delineate
 from leadwise.images.io import load_photograph, photographs
 from leadwise.images.scenes import drawings, make_scene
-from leadwise.models.alexnet import MEAN, STD, load_alexnet, preprocess
-from leadwise.models.inspect import top_k
+from leadwise.inspection import top_k
+from leadwise.networks.alexnet import MEAN, STD, load_alexnet, preprocess
 from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_image_grid, plot_matrix, plot_tiles
 
 # %% [markdown]

@@ -41,8 +41,8 @@ from leadwise.ecg.leads import LEADS
 from leadwise.ecg.noise import add_test_pulses
 from leadwise.ecg.simulate import simulate_batch
 from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
-from leadwise.models.inspect import top_k
+from leadwise.inspection import top_k
+from leadwise.networks.alexnet import load_alexnet, preprocess
 from leadwise.paths import checkout
 from leadwise.plotting import (
     number,

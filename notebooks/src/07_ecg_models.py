@@ -25,10 +25,10 @@ import leadwise
 from leadwise.checks import notebook_07 as check
 from leadwise.ecg.filters import preprocess
 from leadwise.ecg.simulate import simulate_batch
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.training import calibrate, calibration_error, fit, initialise, probabilities, reliability
-from leadwise.models.weights import ECG_MODELS
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import plot_matrix
+from leadwise.training import calibrate, calibration_error, fit, initialise, probabilities, reliability
 
 # %% [markdown]
 # ## 1 The network
@@ -148,7 +148,7 @@ with torch.no_grad():
 print(f"largest difference: {np.abs(torch_way.numpy().T - keras_way).max():.1e}")
 
 # %% [markdown]
-# `leadwise.models.weights.convert_keras` does this for all nine layers, checks every name and shape, and refuses anything
+# `leadwise.networks.weights.convert_keras` does this for all nine layers, checks every name and shape, and refuses anything
 # else. The logits of the port agree with those of the original TensorFlow models to 1e-5 on the recordings tried: a test of
 # this course checks it.
 

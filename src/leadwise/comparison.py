@@ -11,7 +11,7 @@ from torch import Tensor
 from leadwise.attribution import METHODS, MethodWarning, attribute
 from leadwise.attribution.names import resolve
 from leadwise.ecg.record import ECG
-from leadwise.models.ecg_net import ECGNet
+from leadwise.networks.ecg_net import ECGNet
 
 # The methods of the school's comparison, and one of each family that it did not have.
 COMPARISON = (

@@ -26,7 +26,7 @@ from leadwise.attribution.running import LOCK
 from leadwise.ecg.io import RecordError
 from leadwise.ecg.quality import Report, check_ecg
 from leadwise.ecg.record import ECG
-from leadwise.models.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.sheet import CourseFigure, fold

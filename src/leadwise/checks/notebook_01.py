@@ -11,8 +11,8 @@ from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
 from leadwise.checks.quiz import Option, Question
-from leadwise.models.alexnet import load_alexnet
-from leadwise.models.inspect import feature_maps, receptive_field
+from leadwise.inspection import feature_maps, receptive_field
+from leadwise.networks.alexnet import load_alexnet
 
 
 @exercise("01", 1, "A filter of your own", expects="a filter (3, 11, 11), its map (55, 55) and a channel's number")

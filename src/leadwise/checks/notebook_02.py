@@ -14,7 +14,7 @@ from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, 
 from leadwise.checks.quiz import Option, Question
 from leadwise.evaluation import relevance_mass
 from leadwise.images.scenes import make_scene
-from leadwise.models.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import load_alexnet, preprocess
 from leadwise.plotting import percent
 
 KINDS = ("gradient", "gradient_x_input", "zero")

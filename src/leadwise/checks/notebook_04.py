@@ -10,7 +10,7 @@ from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, 
 from leadwise.checks.core import progress as progress_of
 from leadwise.checks.quiz import Option, Question
 from leadwise.checks.quiz import quiz as quiz_of
-from leadwise.models.alexnet import MEAN, STD
+from leadwise.networks.alexnet import MEAN, STD
 
 SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
 

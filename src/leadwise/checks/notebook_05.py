@@ -12,8 +12,8 @@ from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_numb
 from leadwise.checks.core import progress as progress_of
 from leadwise.checks.quiz import Option, Question
 from leadwise.checks.quiz import quiz as quiz_of
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.training import initialise
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.training import initialise
 
 ORDERS = ("morf", "lerf", "random")
 

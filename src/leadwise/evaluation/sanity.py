@@ -17,8 +17,8 @@ from leadwise.attribution import attribute
 from leadwise.attribution.running import Progress, progress_to
 from leadwise.evaluation.inputs import as_batch, choose
 from leadwise.evaluation.similarity import similarity
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.training import Epoch, fit, initialise, probabilities
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.training import Epoch, fit, initialise, probabilities
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.modules.batchnorm._BatchNorm)
 
@@ -203,7 +203,7 @@ def train_on_random_labels(
 
     Parameters
     ----------
-    x, y : as for :func:`leadwise.models.training.fit`; a few dozen records do, and fewer are learned faster
+    x, y : as for :func:`leadwise.training.fit`; a few dozen records do, and fewer are learned faster
     epochs : passes through the data
     seed : of the permutation, the weights and the batches
     report : called with each Epoch; its validation loss is that of the training data

@@ -17,7 +17,7 @@ from leadwise.ecg.records import load_record, records
 from leadwise.explorers.base import FAMILIES, FIELD, MethodExplorer, drop, explain, grid, methods_of, slide
 from leadwise.explorers.canvas import CHOICES, ECGCanvas
 from leadwise.explorers.upload import uploaded_files
-from leadwise.models.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.plotting import number, percent
 from leadwise.plotting.style import relevance_rgba
 

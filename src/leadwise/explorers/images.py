@@ -13,7 +13,7 @@ from leadwise.attribution import METHODS, caveat
 from leadwise.explorers.base import FAMILIES, MethodExplorer, drop, explain, grid, methods_of, slide
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture import PictureChoice, Shown
-from leadwise.models.alexnet import AlexNet, load_alexnet
+from leadwise.networks.alexnet import AlexNet, load_alexnet
 from leadwise.plotting import number
 
 DISPLAY = MappingProxyType(

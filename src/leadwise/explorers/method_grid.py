@@ -24,8 +24,8 @@ from leadwise.explorers.images import display_controls as image_display_controls
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture import PictureChoice
 from leadwise.explorers.worker import Cancelled
-from leadwise.models.ecg_net import ECGNet
-from leadwise.models.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.plotting import number, percent, plot_grid
 from leadwise.plotting.explained import positive_share
 from leadwise.plotting.sheet import CourseFigure

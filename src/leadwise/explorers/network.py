@@ -13,8 +13,8 @@ from leadwise.attribution.registry import Parameter
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid, plain
 from leadwise.explorers.picture import PictureChoice
 from leadwise.explorers.worker import Cancelled, Worker
-from leadwise.models.alexnet import load_alexnet
-from leadwise.models.inspect import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.networks.alexnet import load_alexnet
 from leadwise.plotting import number, plot_tiles
 
 VIEWS = {

@@ -12,7 +12,7 @@ from leadwise.ecg.record import ECG
 from leadwise.ecg.records import load_record, records
 from leadwise.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, grid, methods_of, slide
 from leadwise.explorers.upload import uploaded_files
-from leadwise.models.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.report import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, plot_explanation, report
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]

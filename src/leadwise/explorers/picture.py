@@ -13,7 +13,7 @@ from leadwise.explorers.base import FIELD, LABEL, drop
 from leadwise.explorers.upload import uploaded_files
 from leadwise.images.io import load_image, load_photograph, photographs
 from leadwise.images.scenes import Scene, make_scene
-from leadwise.models.alexnet import preprocess, to_image
+from leadwise.networks.alexnet import preprocess, to_image
 
 # Which further controls a source needs.
 NEEDS = {"given": (), "scene": ("seed", "objects", "mark"), "file": ("path",), "upload": ("upload",)}

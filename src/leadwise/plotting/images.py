@@ -8,7 +8,7 @@ from math import ceil, nan
 import numpy as np
 import torch
 
-from leadwise.models.alexnet import to_image
+from leadwise.networks.alexnet import to_image
 from leadwise.plotting.relevance import Scale, draw_legend, legend_height, one_of, to_numpy
 from leadwise.plotting.sheet import GRID, CourseFigure, Sheet, fold, zoom_for
 from leadwise.plotting.style import GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
@@ -37,7 +37,7 @@ def plot_image(
     Parameters
     ----------
     image : uint8 (H, W, 3), RGB; or what the network sees, float (3, H, W) or (1, 3, H, W), normalised as by
-        :func:`leadwise.models.alexnet.preprocess`
+        :func:`leadwise.networks.alexnet.preprocess`
     relevance : tensor or array (3, H, W) or (H, W), with or without a leading 1; summed over the colours, then divided
         by its largest magnitude. None draws the picture alone, in its colours.
     threshold : fraction of the maximum, in [0, 1); smaller magnitudes are left out

@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, safe_open, save_file
 
-from leadwise.models.ecg_net import ECGNet
+from leadwise.networks.ecg_net import ECGNet
 from leadwise.paths import ASSETS, data_dir, whole_file
 
 ECG_MODELS = {

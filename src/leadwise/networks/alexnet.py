@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import safe_open
 from torch import nn
 
-from leadwise.models.weights import WeightsError, fill_weights, load_safetensors
+from leadwise.networks.weights import WeightsError, fill_weights, load_safetensors
 from leadwise.paths import ASSETS, data_dir
 
 CHANNELS = (64, 192, 384, 256, 256)

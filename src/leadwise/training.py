@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from leadwise.attribution.running import device_of
-from leadwise.models.ecg_net import ECGNet
+from leadwise.networks.ecg_net import ECGNet
 
 M = TypeVar("M", bound=nn.Module)
 
