@@ -12,7 +12,7 @@ from PIL import Image
 
 from browser import open_page, put, settle, show_canvas, state_of
 from leadwise.attribution import share_out
-from leadwise.attribution.lrp import RULES
+from leadwise.attribution.rules import RULES
 from leadwise.ecg.simulate import heart_beat, simulate_ecg
 from leadwise.explorers.figure_canvas import FigureCanvas, record
 from leadwise.explorers.rule_lab import draw_layer

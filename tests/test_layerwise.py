@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from leadwise.attribution import attribute, relevance_by_layer, share_out
-from leadwise.attribution.lrp import RULES
+from leadwise.attribution.rules import RULES
 from networks import ImageNet, ReluECG, seeded
 
 

@@ -6,7 +6,7 @@ import torch
 
 from figures import drawn, drive, stops
 from leadwise.attribution import Shares, share_out
-from leadwise.attribution.lrp import RULES
+from leadwise.attribution.rules import RULES
 from leadwise.explorers import RuleLab
 from leadwise.explorers.rule_lab import KINDS, ROWS, draw_layer
 from leadwise.plotting.rule import plot_flow, plot_rule

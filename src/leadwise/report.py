@@ -21,11 +21,11 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
-from leadwise.attribution import METHODS, MethodWarning, attribute, caveat
-from leadwise.attribution.running import LOCK
+from leadwise.attribution import METHODS, caveat, receipt
 from leadwise.ecg.io import RecordError
 from leadwise.ecg.quality import Report, check_ecg
 from leadwise.ecg.record import ECG
+from leadwise.networks.network import network_of
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
@@ -38,7 +38,7 @@ NOT_FOR_DIAGNOSIS = (
     "nothing certain about a patient and must not be used to decide about one."
 )
 SAMPLES, FS = 2000, 500.0  # the networks' window
-PACKAGES = ("leadwise", "torch", "captum", "zennit", "numpy", "scipy", "matplotlib")
+PACKAGES = ("leadwise", "torch", "captum", "numpy", "scipy", "matplotlib")
 A4 = (210.0, 297.0)  # mm
 MARGIN, TALLEST_ECG, MATRIX = 11.0, 143.0, 88.0  # mm: margin, height of the ECG, width of the matrix
 DPI = 254  # 10 pixels a millimetre
@@ -199,11 +199,14 @@ def explain_ecg(
     ecg = raw.preprocess()
     x = ecg.window(first, SAMPLES).tensor()
     with torch.no_grad():
-        probabilities = {name: float(torch.softmax(net(x[None]), -1)[0, 1]) for name, net in networks.items()}
+        probabilities = {
+            name: float(torch.softmax(network_of(net).logits(x[None]), -1)[0, 1]) for name, net in networks.items()
+        }
     model = explain or max(probabilities, key=probabilities.get)
-    with LOCK, warnings.catch_warnings():  # the filters of warnings are common to all threads
-        warnings.simplefilter("ignore", MethodWarning)  # the caveat stands on the page
-        relevance = attribute(networks[model], x, method, target=1, progress=progress, **parameters).numpy()
+    found = receipt(
+        networks[model], x, method, target=1, progress=progress, **parameters
+    )  # the caveat stands on the page
+    relevance = found.relevance.numpy()
     matrix = lead_wave_matrix(relevance, waves_of(raw, first))
     return Explanation(
         ecg,
@@ -217,7 +220,7 @@ def explain_ecg(
         relevance,
         matrix,
         describe(matrix, pathology=model if model in ECG_MODELS else None),
-        caveat(method, networks[model]),
+        caveat(method, networks[model], x),
         {package: version(package) for package in PACKAGES} | {"torch": torch.__version__},  # with its build
         f"{date.today():%Y-%m-%d}",
     )

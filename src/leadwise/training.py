@@ -11,8 +11,8 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
-from leadwise.attribution.running import device_of
 from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.network import Network
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -84,7 +84,7 @@ def fit(
     samples = samples or len(x)
     weights = 1 / np.bincount(y)[y] if weights is None else np.asarray(weights, float)
     augment = augment or vary
-    rng, device = np.random.default_rng(seed), device_of(model, "cpu")
+    rng, device = np.random.default_rng(seed), Network(model).device("cpu")
     steps = max(1, samples // BATCH)
     history: list[Epoch] = []
     with torch.random.fork_rng(devices=[]):
@@ -174,7 +174,7 @@ def vary(windows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def logits(model: nn.Module, x: np.ndarray, samples: int = WINDOW) -> np.ndarray:
     """Return the network's logits (N, 2) for the first ``samples`` samples of x (N, 12, T), in evaluation mode."""
-    was_training, device, out = model.training, device_of(model, "cpu"), []
+    was_training, device, out = model.training, Network(model).device("cpu"), []
     model.eval()
     with torch.no_grad():
         for start in range(0, len(x), BATCH):

@@ -1,53 +1,119 @@
-"""Class activation maps: which places of a convolution layer the explained logit rests on.
+"""Class activation maps: which places of a layer the explained score rests on.
 
-One map per sample, copied to every channel of the input: these methods know where, never in which lead.
+A layer is what an operation, or a module, gives. One map per sample, copied to every channel of the input: these methods
+know where, never in which lead. The exception is a network that keeps the leads as a dimension of its maps, (N, 1,
+leads, T) inside: its maps are lead-wise.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from leadwise.attribution.gradients import explained_logit, guided_backprop
+from leadwise.attribution.gradients import guided_backprop
+from leadwise.attribution.operations import Call, Explained, Signal, mark, signal
+from leadwise.attribution.question import Question, tell
+from leadwise.networks.network import Network, module_of, network_of
+
+ACTIVATIONS = {
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "prelu",
+    "elu",
+    "selu",
+    "celu",
+    "gelu",
+    "silu",
+    "mish",
+    "softplus",
+    "hardswish",
+}
 
 
-def default_layer(model: nn.Module, x: Tensor) -> str:
-    """Return the name of the activation that follows the last convolution (else that convolution), in running order."""
-    kinds = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-    order = []
-    named = {module: name for name, module in model.named_modules() if not list(module.children())}
-    handles = [module.register_forward_hook(lambda module, *_: order.append(module)) for module in named]
-    try:
-        with torch.no_grad():
-            model(x[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
-    last = max((i for i, module in enumerate(order) if isinstance(module, kinds)), default=None)
-    if last is None:
-        raise ValueError(f"{type(model).__name__} has no convolution, so it has no class activation map.")
-    after = order[last + 1] if last + 1 < len(order) else None
-    is_activation = type(after).__module__ == "torch.nn.modules.activation"
-    return named[after if is_activation else order[last]]
+class Watched(Explained):
+    """A forward pass that keeps the last activation with channels and more than one place.
+
+    Parameters
+    ----------
+    network : the network that runs
+    wanted : name of a module, whose last output is kept instead
+    """
+
+    def __init__(self, network: Network, wanted: str | None = None):
+        super().__init__(network, "a class activation map")
+        self.kept: Tensor | None = None
+        self.wanted = wanted
+
+    def prepare(self, running: nn.Module) -> None:
+        """Set a hook on the wanted module of the replica that will run."""
+        module_of(running, self.wanted).register_forward_hook(lambda module, args, out: self.keep(out))
+
+    def keep(self, out: Any) -> Any:
+        """Keep a layer's output; what follows gets a copy, which it may change in place."""
+        out = out[0] if isinstance(out, tuple) else out
+        self.kept = out
+        copy = out.clone()
+        if signal(out) is not None:
+            self.follow(copy, Call("clone", torch.clone, (out,), {}), [out])
+        return copy
+
+    def pointwise(self, call: Call) -> Any:
+        """Keep the output of an activation."""
+        out = super().pointwise(call)
+        x = call.args[0] if call.args else call.kwargs["input"]
+        known = signal(x)
+        if self.wanted or call.name not in ACTIVATIONS or known is None or not known.places:
+            return out
+        if out.ndim < 3 or out[0, 0].numel() < 2:
+            return out
+        return self.keep(mark(out, Signal(places=True)))
 
 
-def _activation_and_gradient(model, x, target, layer) -> tuple[Tensor, Tensor]:
-    """Return a layer's output (N, K, ...) and the gradient of the explained logit with respect to it."""
-    name = layer or default_layer(model, x)
-    modules = dict(model.named_modules())
-    if name not in modules:
-        raise ValueError(f"no layer {name!r}; expected one of {', '.join(filter(None, modules))}.")
-    kept = []
-    handle = modules[name].register_forward_hook(lambda module, args, out: kept.append(out))
-    try:
-        # A leaf that needs gradients makes every activation part of the graph, also where the weights are frozen.
-        logit = explained_logit(model, x.detach().requires_grad_(), target)
-    finally:
-        handle.remove()
-    if kept[0].ndim != x.ndim:
+def default_layer(model: nn.Module | Network, x: Tensor) -> str:
+    """Return the name of the module whose output a class activation map uses by default: see ``Watched``.
+
+    An activation that a function makes belongs to the module in whose forward pass it stands.
+    """
+    network = network_of(model)
+    mode = Watched(network)
+    names: list[str] = []
+    keep = mode.keep
+    mode.keep = lambda out: (names.append(mode.place()), keep(out))[1]  # type: ignore[method-assign]
+    batch = x[:1] if x.ndim > network.sample_dims(x) else x[None]
+    network.run(mode.enter(batch.to(network.dtype).requires_grad_()), mode)
+    if not names:
+        raise ValueError(NO_LAYER.format(type(network.module).__name__))
+    return names[-1].split("'")[1] if "'" in names[-1] else ""
+
+
+NO_LAYER = (
+    "{} has no activation with channels and more than one place, as convolutions make them, so it has no class "
+    "activation map by default. Tokens (N, L, D) have none; name another layer that gives (N, K, places): layer='...'."
+)
+
+
+def _activation_and_gradient(question: Question, x: Tensor, layer: str | None) -> tuple[Tensor, Tensor]:
+    """Return a layer's output (N, K, ...) and the gradient of the explained score with respect to it."""
+    mode = Watched(question.network, layer)
+    x = x.detach().requires_grad_()
+    score = question.scores(mode.enter(x), mode, mode.prepare if layer else None)
+    kept = mode.kept
+    if kept is None and layer is None:
+        raise ValueError(NO_LAYER.format(type(question.network.module).__name__))
+    if kept is None:
+        raise ValueError(f"layer {layer!r} did not run.")
+    known = signal(kept)
+    if kept.ndim not in (x.ndim, x.ndim + 1) or not (known and known.places) or kept[0, 0].numel() < 2:
         raise ValueError(
-            f"layer {name!r} gives shape {tuple(kept[0].shape)}, which has no places; choose a convolution layer."
+            f"layer {layer!r} gives shape {tuple(kept.shape)}, which is not known to be channels and then places; "
+            "choose a layer behind a convolution, before anything turns its dimensions."
         )
-    return kept[0].detach(), torch.autograd.grad(logit.sum(), kept[0])[0]
+    (grads,) = torch.autograd.grad(score.sum(), kept, allow_unused=True)
+    if grads is None:
+        raise ValueError(f"the explained score does not depend on layer {layer!r}.")
+    return kept.detach(), grads
 
 
 def _to_one(cam: Tensor) -> Tensor:
@@ -58,50 +124,54 @@ def _to_one(cam: Tensor) -> Tensor:
 
 
 def _spread(cam: Tensor, x: Tensor) -> Tensor:
-    """Interpolate maps (N, ...) linearly to the input's size and copy them to every channel.
+    """Interpolate maps (N, ...) linearly to the input's size; a map over time or space is copied to every channel.
 
     Over time, the ends of the map are put on the ends of the input, as in the published maps; over space, pixels are
-    areas, as in the image libraries.
+    areas, as in the image libraries. A map that keeps the leads of (N, leads, T) is interpolated along both.
     """
-    mode = {3: "linear", 4: "bilinear", 5: "trilinear"}[x.ndim]
-    wide = functional.interpolate(cam[:, None], size=x.shape[2:], mode=mode, align_corners=x.ndim == 3)
-    return wide.expand_as(x).clone()
+    if not cam.any():
+        tell("empty", True)
+    size = x.shape[2:] if cam.ndim == x.ndim - 1 else x.shape[1:]
+    mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(size)]
+    tell("copied", cam.ndim == x.ndim - 1)
+    wide = functional.interpolate(cam[:, None], size=size, mode=mode, align_corners=x.ndim == 3)
+    return (wide if cam.ndim == x.ndim - 1 else wide[:, 0]).expand_as(x).clone()
 
 
-def grad_cam(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
+def grad_cam(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
     """Positive part of the activation maps weighted by their mean gradients (Selvaraju et al. 2017, eqs. 1 and 2).
 
     The mean runs over all places, also those where a map is 0. Where dense layers weigh each place by itself, the mean
     may resemble the gradient of none of them, and the map may point elsewhere (Draelos & Carin 2020, arXiv:2011.08891).
     """
-    maps, grads = _activation_and_gradient(model, x, target, layer)
-    weights = grads.flatten(2).mean(2).view(*grads.shape[:2], *[1] * (x.ndim - 2))
+    maps, grads = _activation_and_gradient(question, x, layer)
+    weights = grads.flatten(2).mean(2).view(*grads.shape[:2], *[1] * (grads.ndim - 2))
     return _spread(_to_one((weights * maps).sum(1)), x)
 
 
-def grad_cam_pp(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
+def grad_cam_pp(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
     """Grad-CAM with pixel-wise weights from higher derivatives (Chattopadhay et al. 2018, section 3).
 
     As in the paper, the score is the exponential of the logit, whose derivatives are powers of the logit's gradient.
     """
-    maps, grads = _activation_and_gradient(model, x, target, layer)
-    total = maps.flatten(2).sum(2).view(*maps.shape[:2], *[1] * (x.ndim - 2))
+    maps, grads = _activation_and_gradient(question, x, layer)
+    total = maps.flatten(2).sum(2).view(*maps.shape[:2], *[1] * (maps.ndim - 2))
     denominator = 2 * grads.square() + total * grads.pow(3)
     alpha = grads.square() / denominator.where(denominator != 0, 1)
     weights = (alpha * grads.clamp(min=0)).flatten(2).sum(2).view_as(total)
     return _spread(_to_one((weights * maps).sum(1)), x)
 
 
-def hirescam(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
+def hirescam(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
     """Activation maps times their gradients, place by place, summed over the maps (Draelos & Carin 2020).
 
     It keeps its sign and the logit's unit: where all behind the layer is linear, the sum over the layer's places is the
     logit less the bias. With global average pooling in between, its positive part is Grad-CAM's but for a factor.
     """
-    maps, grads = _activation_and_gradient(model, x, target, layer)
+    maps, grads = _activation_and_gradient(question, x, layer)
     return _spread((grads * maps).sum(1), x)
 
 
-def guided_grad_cam(model: nn.Module, x: Tensor, target: Tensor, *, layer: str | None = None) -> Tensor:
+def guided_grad_cam(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
     """Grad-CAM times guided backpropagation (Selvaraju et al. 2017, section 3.2)."""
-    return grad_cam(model, x, target, layer=layer) * guided_backprop(model, x, target)
+    return grad_cam(question, x, layer=layer) * guided_backprop(question, x)

@@ -1,50 +1,20 @@
-"""Methods that read the gradient of the explained logit.
+"""Methods that read the gradient of the explained score.
 
-Every function takes ``model``, ``x`` (N, C, ...) and ``target`` (N,), class indices, and returns relevance shaped like
-x.
+Every function takes ``question`` (what is explained, of which network) and ``x`` (N, ...), and returns relevance shaped
+like x.
 """
 
-import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import torch
-from captum.attr import DeepLift, DeepLiftShap
-from torch import Tensor, nn
+from torch import Tensor
 
-from leadwise.attribution.running import (
-    chunks,
-    first_weighted,
-    in_chunks,
-    pools_by_difference,
-    rectifiers_only,
-    replaced,
-    track,
-)
-
-
-def explained_logit(model: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> Tensor:
-    """Return the logit of each sample's target class, shape (N,)."""
-    return pick(model(x), target)
-
-
-def pick(logits: Tensor, target: Tensor) -> Tensor:
-    """Return logits (N, classes) of the target classes, shape (N,).
-
-    Raises
-    ------
-    ValueError : the network gives no logits, or has no such class
-    """
-    if logits.ndim != 2:
-        raise ValueError(f"the network gives shape {tuple(logits.shape)}; expected logits (N, classes).")
-    if target.min() < 0 or target.max() >= logits.shape[1]:
-        raise ValueError(f"target is {target.tolist()}; this network has classes 0 to {logits.shape[1] - 1}.")
-    return logits.gather(1, target[:, None]).squeeze(1)
-
-
-def refuse_unknown_classes(model: nn.Module, x: Tensor, target: Tensor) -> None:
-    """Raise the ValueError of :func:`pick` before a library that would fail on such a class in words of its own."""
-    with torch.no_grad():
-        pick(model(x[:1]).expand(len(x), -1), target)
+from leadwise.attribution.deeplift import deeplift_against
+from leadwise.attribution.operations import KINDS, Call, Explained, Lowered, NoRuleError, signal
+from leadwise.attribution.question import Question, tell
+from leadwise.progress import chunks, in_chunks, track
 
 
 def normal(shape, generator: torch.Generator, like: Tensor) -> Tensor:
@@ -52,13 +22,21 @@ def normal(shape, generator: torch.Generator, like: Tensor) -> Tensor:
     return torch.randn(shape, generator=generator).to(like)
 
 
-def gradient(model: Callable[[Tensor], Tensor], x: Tensor, target: Tensor) -> Tensor:
-    """Gradient of the explained logit with respect to the input (Simonyan et al. 2014, section 3)."""
+def gradient(question: Question, x: Tensor, mode: Lowered | None = None) -> Tensor:
+    """Gradient of the explained score with respect to the input (Simonyan et al. 2014, section 3)."""
+    return score_and_gradient(question, x, mode)[1]
+
+
+def score_and_gradient(question: Question, x: Tensor, mode: Lowered | None = None) -> tuple[Tensor, Tensor]:
+    """Return the scores (N,) and their gradient, shaped like x."""
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(explained_logit(model, x, target).sum(), x)[0]
+    score = question.scores(mode.enter(x) if isinstance(mode, Explained) else x * 1, mode)
+    if not score.requires_grad:
+        raise ValueError("the network's output does not depend on its input: there is nothing to explain.")
+    return score.detach(), torch.autograd.grad(score.sum(), x)[0]
 
 
-def noisy_gradients(model, x, target, *, samples, noise, seed):
+def noisy_gradients(question, x, *, samples, noise, seed):
     """Yield gradients (K, N, C, ...) at noisy copies, in chunks; the noise is a fraction of each sample's range.
 
     The samples of a batch share the draws, so that a sample's map does not depend on its neighbours.
@@ -68,22 +46,52 @@ def noisy_gradients(model, x, target, *, samples, noise, seed):
     for count in track(chunks(samples, len(x)), samples):
         draws = torch.stack([normal(x.shape[1:], generator, x) for _ in range(count)])
         copies = x + draws[:, None] * spread
-        yield gradient(model, copies.flatten(0, 1), target.repeat(count)).view_as(copies)
+        yield gradient(question.repeated(count), copies.flatten(0, 1)).view_as(copies)
 
 
-def smoothgrad(model, x, target, *, samples, noise, seed) -> Tensor:
+def smoothgrad(question, x, *, samples, noise, seed) -> Tensor:
     """Mean gradient over noisy copies of the input (Smilkov et al. 2017, section 3.1)."""
-    draws = noisy_gradients(model, x, target, samples=samples, noise=noise, seed=seed)
-    return sum(grads.sum(0) for grads in draws) / samples
+    halves = Halves(x, samples)
+    for grads in noisy_gradients(question, x, samples=samples, noise=noise, seed=seed):
+        halves.add(grads)
+    return halves.mean()
 
 
-def vargrad(model, x, target, *, samples, noise, seed) -> Tensor:
+def vargrad(question, x, *, samples, noise, seed) -> Tensor:
     """Variance of the gradient over noisy copies of the input (Adebayo et al. 2018)."""
     total, squares = torch.zeros_like(x), torch.zeros_like(x)
-    for grads in noisy_gradients(model, x, target, samples=samples, noise=noise, seed=seed):
+    for grads in noisy_gradients(question, x, samples=samples, noise=noise, seed=seed):
         total += grads.sum(0)
         squares += grads.square().sum(0)
     return (squares / samples - (total / samples).square()).clamp(min=0)
+
+
+class Halves:
+    """A mean over samples, and that of its first half: how far the two halves agree says how good the mean is."""
+
+    def __init__(self, like: Tensor, samples: int):
+        self.first, self.total = torch.zeros_like(like), torch.zeros_like(like)
+        self.samples, self.done = samples, 0
+
+    def add(self, values: Tensor) -> None:
+        """Add values (K, N, ...) of K samples."""
+        self.total += values.sum(0)
+        mine = max(0, min(len(values), self.samples // 2 - self.done))
+        self.first += values[:mine].sum(0)
+        self.done += len(values)
+
+    def mean(self) -> Tensor:
+        """Return the mean, and tell how far the halves agree: their correlation, per sample."""
+        half = self.samples // 2
+        if half:
+            tell("halves", correlations(self.first / half, (self.total - self.first) / (self.samples - half)))
+        return self.total / self.samples
+
+
+def correlations(a: Tensor, b: Tensor) -> Tensor:
+    """Return the correlation of two maps (N, ...) for each sample, (N,); NaN where a map is constant."""
+    a, b = (t.flatten(1).double() - t.flatten(1).double().mean(1, keepdim=True) for t in (a, b))
+    return (a * b).sum(1) / (a.norm(dim=1) * b.norm(dim=1))
 
 
 def baseline_like(x: Tensor, baseline: str | Tensor, seed: int = 0) -> Tensor:
@@ -107,62 +115,118 @@ def baseline_like(x: Tensor, baseline: str | Tensor, seed: int = 0) -> Tensor:
     return mean + spread * normal(x.shape[1:], torch.Generator().manual_seed(seed), x)
 
 
-def linear_entry(model: nn.Module, x: Tensor, target: Tensor) -> tuple[Callable, Callable]:
-    """Return the network's first layer and the network behind it: together they are the network.
+class Entrance(Explained):
+    """Finds the one linear operation through which the input enters a network, if there is one.
 
-    A convolution or dense layer maps a straight path of inputs to a straight path, so a path method may walk behind it
-    and go through it once. Where the input does not enter through that layer alone (checked by comparing one gradient),
-    the identity and the whole network are returned.
+    Parameters
+    ----------
+    question : whose network is meant
+    given : what that operation gives, whatever comes in
+    stop : whether the pass ends there
     """
-    layer = first_weighted(model)
 
-    def behind(z: Tensor) -> Tensor:
-        with replaced(layer, z):
-            return model(x[:1].expand(len(z), *x.shape[1:]))
+    def __init__(self, question: Question, given: Tensor | None = None, stop: bool = False):
+        super().__init__(question.network, "the search for the first layer")
+        self.given, self.stop, self.entries, self.others = given, stop, 0, 0
 
-    direct = gradient(model, x[:1], target[:1])
+    def conv(self, call: Call) -> Any:
+        """Run a linear operation; behind the entrance it runs as any other."""
+        x = call.args[0] if call.args else call.kwargs["input"]
+        if not (self.carries(x) and signal(x).first):
+            return super().conv(call)
+        self.entries += 1
+        out = super().conv(call) if self.given is None else self.given
+        if self.stop:
+            raise Entered(out)
+        return out
+
+    dense = conv
+
+    def follow(self, out: Any, call: Call, signals: list[Tensor]) -> None:
+        """Count what else the input goes into."""
+        known = [signal(t) for t in signals]
+        kind = KINDS.get(call.name, "unknown")
+        self.others += kind not in ("structural", "conv", "dense") and any(s.first for s in known)
+        super().follow(out, call, signals)
+
+
+class Entered(Exception):
+    """Ends a pass at the entrance, with what the operation there gave."""
+
+
+def linear_entry(question: Question, x: Tensor) -> tuple[Callable, Callable] | None:
+    """Return the linear operation through which the input enters a network, and the network behind it.
+
+    A linear operation maps a straight path of inputs to a straight path, so a path method may walk behind it and go
+    through it once. None where the input enters in more than one way, or where that can't be seen.
+    """
+
+    def entry(z: Tensor) -> Tensor:
+        mode = Entrance(question, stop=True)
+        try:
+            question.network.run(mode.enter(z), mode)
+        except Entered as entered:
+            return entered.args[0]
+        raise NoRuleError("the input does not enter the network")
+
+    def behind(asked: Question, z: Tensor) -> Tensor:
+        mode = Entrance(question, given=z)
+        nothing = torch.zeros((len(z), *x.shape[1:]), dtype=x.dtype, device=x.device, requires_grad=True)
+        return asked.scores(mode.enter(nothing), mode)
+
+    one, mode = question.of(slice(0, 1)), Entrance(question)
     try:
-        inside = gradient(behind, layer(x[:1]), target[:1])
-        agrees = torch.allclose(
-            pull_back(layer, x[:1], inside), direct, rtol=1e-3, atol=1e-3 * float(direct.abs().max())
-        )
-    except RuntimeError:  # shapes do not fit, or the output does not depend on the layer
-        agrees = False
-    return (layer, behind) if agrees else (lambda z: z, model)
+        score = one.scores(mode.enter(x[:1].detach().requires_grad_()), mode)
+        if mode.entries != 1 or mode.others:
+            return None
+        again = behind(one, entry(x[:1].detach().requires_grad_()).detach().requires_grad_())
+    except (NoRuleError, RuntimeError):
+        return None
+    return (entry, behind) if torch.allclose(score, again, rtol=1e-3, atol=1e-5) else None
 
 
-def pull_back(layer: Callable, x: Tensor, relevance: Tensor) -> Tensor:
-    """Hand a gradient with respect to a layer's output on to its input x."""
+def pull_back(entry: Callable, x: Tensor, relevance: Tensor) -> Tensor:
+    """Hand a gradient with respect to an operation's output on to its input x."""
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(layer(x), x, relevance)[0]
+    return torch.autograd.grad(entry(x), x, relevance)[0]
 
 
-def integrated_gradients(model, x, target, *, steps, baseline, reselect_target=False, seed=0) -> Tensor:
+def integrated_gradients(question, x, *, steps, baseline, reselect_target=False, seed=0) -> Tensor:
     """Gradient averaged along the path from a baseline, times the difference (Sundararajan et al. 2017, eq. 1).
 
     The integral is the trapezoidal rule over ``steps`` points, both ends included. ``reselect_target`` explains the
     arg-max class of every point instead of one fixed class: a flaw of a published implementation, kept to be studied.
     """
     start = baseline_like(x, baseline, seed)
-    entry, network = linear_entry(model, x, target)
-    with torch.no_grad():
-        first, last = entry(start), entry(x)
-    alphas = torch.linspace(0, 1, steps, device=x.device)
+    entry, behind = (not reselect_target and linear_entry(question, x)) or (lambda z: z * 1, lambda q, z: q.scores(z))
+    first, last = entry(start).detach(), entry(x).detach()
+    alphas = torch.linspace(0, 1, steps, dtype=x.dtype, device=x.device)
     weights = [1 / (steps - 1)] * steps
     weights[0] = weights[-1] = weights[0] / 2
-    total, done = torch.zeros_like(first), 0
+    total, done, scores = torch.zeros_like(first), 0, []
     for count in track(chunks(steps, len(x)), steps):
         part = slice(done, done + count)
-        path = torch.lerp(first, last, alphas[part].view(-1, *[1] * first.ndim)).flatten(0, 1)
-        classes = target.repeat(count)
+        path = torch.lerp(first, last, alphas[part].view(-1, *[1] * first.ndim)).flatten(0, 1).requires_grad_()
+        asked = question.repeated(count)
         if reselect_target:
-            with torch.no_grad():
-                classes = network(path).argmax(1)
-        grads = gradient(network, path, classes).view(count, *first.shape)
+            asked = replace(asked, target=best_classes(question, path))
+        score = behind(asked, path)
+        grads = torch.autograd.grad(score.sum(), path)[0].view(count, *first.shape)
         for grad, weight in zip(grads, weights[part], strict=True):
             total.add_(grad, alpha=weight)
+        scores.append(score.detach().view(count, len(x)))
         done += count
-    return pull_back(entry, x, total) * (x - start)
+    relevance = pull_back(entry, x, total) * (x - start)
+    if not reselect_target:
+        tell("difference", scores[-1][-1] - scores[0][0])
+        tell("summed", relevance.flatten(1).sum(1))
+    return relevance
+
+
+def best_classes(question: Question, x: Tensor) -> Tensor:
+    """Return the class of the largest logit for each sample, (N,)."""
+    with torch.no_grad():
+        return question.network.logits(x).argmax(1)
 
 
 def background_like(x: Tensor, background: str | Tensor, samples: int, seed: int) -> Tensor:
@@ -189,59 +253,88 @@ def background_like(x: Tensor, background: str | Tensor, samples: int, seed: int
     return torch.stack([x.roll(shift, axes) for shift in shifts])
 
 
-def expected_gradients(model, x, target, *, samples, background, seed) -> Tensor:
+def expected_gradients(question, x, *, samples, background, seed) -> Tensor:
     """Integrated gradients averaged over baselines drawn from a background, by Monte Carlo (Erion et al. 2021)."""
     reference = background_like(x, background, samples, seed)
     generator = torch.Generator().manual_seed(seed + 1)
     alphas = torch.rand(samples, generator=generator).to(x)
     rows = torch.arange(samples) % len(reference)
-    total, done = torch.zeros_like(x), 0
+    halves, done = Halves(x, samples), 0
     for count in track(chunks(samples, len(x)), samples):
         part = slice(done, done + count)
         start = reference[rows[part].to(x.device)]
         difference = x - start
         alpha = alphas[part].view(-1, *[1] * x.ndim)
         path = start + alpha * difference
-        total += (difference * gradient(model, path.flatten(0, 1), target.repeat(count)).view_as(path)).sum(0)
+        halves.add(difference * gradient(question.repeated(count), path.flatten(0, 1)).view_as(path))
         done += count
-    return total / samples
+    return halves.mean()
 
 
-def _captum_deeplift(explainer, x, target, baselines) -> Tensor:
-    with warnings.catch_warnings(), pools_by_difference(explainer.model):
-        # Captum announces on every call that it sets hooks and removes them again.
-        warnings.filterwarnings("ignore", message="Setting forward, backward hooks", category=UserWarning)
-        x = x.detach().requires_grad_()
-        return explainer.attribute(x, baselines=baselines, target=target).detach()
+def deeplift(question, x, *, baseline, seed=0) -> Tensor:
+    """DeepLIFT with the rescale rule (Shrikumar et al. 2017, section 3.5.2)."""
+    start = baseline_like(x, baseline, seed)
+    return in_chunks(lambda rows: deeplift_against(question.of(rows), x[rows], start[rows]), len(x))
 
 
-def deeplift(model, x, target, *, baseline, seed=0) -> Tensor:
-    """DeepLIFT with the rescale rule (Shrikumar et al. 2017, section 3.5.2), by captum, with a max-pooling of ours."""
-    refuse_unknown_classes(model, x, target)
-    start = baseline_like(x, baseline, seed).contiguous()
-    explainer = DeepLift(model)
-    return in_chunks(lambda part: _captum_deeplift(explainer, x[part], target[part], start[part]), len(x))
-
-
-def deepshap(model, x, target, *, samples, background, seed) -> Tensor:
-    """DeepLIFT averaged over a background of baselines: approximate Shapley values (Lundberg & Lee 2017), by captum."""
-    refuse_unknown_classes(model, x, target)
+def deepshap(question, x, *, samples, background, seed) -> Tensor:
+    """DeepLIFT averaged over a background of baselines: approximate Shapley values (Lundberg & Lee 2017)."""
     reference = background_like(x, background, samples, seed)
-    explainer = DeepLiftShap(model)
+    halves = Halves(x, len(reference))
+    done = 0
+    for count in track(chunks(len(reference), len(x)), len(reference)):
+        start = reference[done : done + count].flatten(0, 1)
+        copies = x.expand(count, *x.shape).flatten(0, 1)
+        halves.add(deeplift_against(question.repeated(count), copies, start).view(count, *x.shape))
+        done += count
+    return halves.mean()
 
-    def one(row: slice) -> Tensor:
-        return _captum_deeplift(explainer, x[row], target[row], reference[:, row.start].contiguous())
 
-    return in_chunks(one, len(x), size=1)
+class Rectified(Explained):
+    """A forward pass in which every ReLU, whoever calls it, hands back what a rule makes of the gradient."""
+
+    def __init__(self, question: Question, rule: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__(question.network, "guided backpropagation")
+        self.rule, self.count = rule, 0
+
+    def pointwise(self, call: Call) -> Any:
+        """Replace ReLUs; other activations keep their gradient."""
+        x = call.args[0] if call.args else call.kwargs["input"]
+        floor = call.kwargs.get("min", call.args[1] if len(call.args) == 2 else None)
+        ceiling = call.kwargs.get("max")
+        at_zero = call.name in ("clamp", "clip", "clamp_min") and isinstance(floor, (int, float)) and floor == 0
+        if call.name != "relu" and not (at_zero and ceiling is None):
+            return super().pointwise(call)
+        self.count += 1
+        return Rectifier.apply(x, self.rule)
 
 
-def guided_backprop(model, x, target) -> Tensor:
+class Rectifier(torch.autograd.Function):
+    """A ReLU with another backward pass."""
+
+    @staticmethod
+    def forward(ctx, x, rule):
+        ctx.save_for_backward(x)
+        ctx.rule = rule
+        return x.clamp(min=0)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return ctx.rule(grad, *ctx.saved_tensors), None
+
+
+def _rectified(question: Question, x: Tensor, rule: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    mode = Rectified(question, rule)
+    found = gradient(question, x, mode)
+    tell("rectifiers", mode.count)
+    return found
+
+
+def guided_backprop(question, x) -> Tensor:
     """Gradient in which each ReLU passes only positive gradients at positive inputs (Springenberg et al. 2015)."""
-    with rectifiers_only(model, lambda grad, forward: grad.clamp(min=0) * (forward > 0)):
-        return gradient(model, x, target)
+    return _rectified(question, x, lambda grad, forward: grad.clamp(min=0) * (forward > 0))
 
 
-def deconvnet(model, x, target) -> Tensor:
+def deconvnet(question, x) -> Tensor:
     """Gradient in which each ReLU passes only positive gradients, whatever its input was (Zeiler & Fergus 2014)."""
-    with rectifiers_only(model, lambda grad, forward: grad.clamp(min=0)):
-        return gradient(model, x, target)
+    return _rectified(question, x, lambda grad, forward: grad.clamp(min=0))

@@ -4,16 +4,17 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from zennit.core import BasicHook, ParamMod
+from torch.nn import functional
 
-from leadwise.attribution.core import attribute
+from leadwise.attribution.core import attribute_and_tell
 from leadwise.attribution.names import resolve
 from leadwise.attribution.registry import METHODS
-from leadwise.attribution.running import LOCK, sample_dims
+from leadwise.attribution.rules import Operation, Rule, share
+from leadwise.networks.network import Network, network_of
 
 
 def relevance_by_layer(
-    model: nn.Module, x: Tensor, method: str = "lrp_epsilon", target: int | Tensor | None = None, **parameters
+    model: nn.Module | Network, x: Tensor, method: str = "lrp_epsilon", target: int | Tensor | None = None, **parameters
 ) -> dict[str, Tensor]:
     """Return the relevance of every layer's output, from the logits down to the input.
 
@@ -28,7 +29,8 @@ def relevance_by_layer(
     Returns
     -------
     dict : name of the module, as in ``model.named_modules()`` -> Tensor shaped like its output; last "input", what
-        ``attribute`` returns. Without N if x comes without.
+        ``attribute`` returns. Without N if x comes without. A layer that is merged with the batch normalisation behind
+        it has no entry
 
     Raises
     ------
@@ -36,22 +38,24 @@ def relevance_by_layer(
 
     Examples
     --------
-    >>> sums = {name: float(r.sum()) for name, r in relevance_by_layer(model, x, "lrp_z", target=1).items()}
+    >>> network = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
+    >>> list(relevance_by_layer(network, torch.ones(1, 4), "lrp_z", target=1))
+    ['2', '1', '0', 'input']
     """
     name, _ = resolve(method)
     if METHODS[name].family != "LRP":
         rows = ", ".join(key for key, row in METHODS.items() if row.family == "LRP")
         raise ValueError(f"{method} hands no relevance from layer to layer; expected one of {rows}.")
     kept: dict[str, list[Tensor]] = {}
-    leaves = [(name, module) for name, module in model.named_modules() if not any(module.children())]
-    with LOCK:
-        handles = [module.register_forward_hook(_keep(kept, name)) for name, module in leaves]
-        try:
-            relevance = attribute(model, x, method, target, progress=False, **parameters)
-        finally:
-            for handle in handles:
-                handle.remove()
-    single = relevance.ndim == sample_dims(model)
+
+    def watch(running: nn.Module) -> None:
+        for name, module in running.named_modules():
+            if not any(module.children()):
+                module.register_forward_hook(_keep(kept, name))
+
+    extra = {"prepare": watch}
+    relevance, _ = attribute_and_tell(model, x, method, target, "logit", False, parameters, extra)
+    single = relevance.ndim == network_of(model).sample_dims(relevance)
     samples = 1 if single else len(relevance)
     reused = [name for name, parts in kept.items() if sum(map(len, parts)) != samples]
     if reused:
@@ -67,7 +71,7 @@ def _keep(kept: dict, name: str):
     """Return a hook that keeps what the backward pass brings to a module's output. Under LRP that is relevance."""
 
     def hook(module, args, out):
-        if out.requires_grad:
+        if isinstance(out, Tensor) and out.requires_grad:
             parts = kept.setdefault(name, [])
             out.register_hook(lambda relevance: parts.append(relevance.detach()))
 
@@ -89,12 +93,12 @@ class Shares(NamedTuple):
     rest: Tensor
 
 
-def share_out(rule: BasicHook, inputs: Tensor, weights: Tensor, bias: Tensor, relevance: Tensor) -> Shares:
+def share_out(rule: Rule, inputs: Tensor, weights: Tensor, bias: Tensor, relevance: Tensor) -> Shares:
     """Share out the relevance of a dense layer's outputs by a rule, and account for all of it.
 
     Parameters
     ----------
-    rule : a fresh hook, of ``leadwise.attribution.lrp.RULES`` or of ``zennit.rules``
+    rule : of ``leadwise.attribution.rules.RULES``
     inputs : Tensor (J,)
     weights : Tensor (J, K)
     bias, relevance : Tensor (K,)
@@ -102,30 +106,18 @@ def share_out(rule: BasicHook, inputs: Tensor, weights: Tensor, bias: Tensor, re
     Returns
     -------
     Shares : ``messages.sum(1)`` is the relevance of the inputs; ``messages.sum(0) + bias + rest`` is ``relevance``
+
+    Examples
+    --------
+    >>> from leadwise.attribution.rules import z_rule
+    >>> one, two = torch.ones(2), torch.ones(2, 1)
+    >>> share_out(z_rule(), one, two, torch.zeros(1), torch.ones(1)).messages.T
+    tensor([[0.5000, 0.5000]])
     """
-    count, outputs = weights.shape
-    layer = nn.Linear(count, outputs, dtype=weights.dtype)
-    layer.weight.data, layer.bias.data = weights.T.clone(), bias.clone()
-    copies = inputs.repeat(outputs, 1).requires_grad_()
+    operation = Operation(functional.linear, lambda s, x, w: s @ w, weights.T, bias, -1)
+    copies = inputs.repeat(weights.shape[1], 1)
     one_each = torch.diag(relevance)  # copy k is explained from output k alone
-    handles = rule.register(layer)
-    try:
-        messages = torch.autograd.grad(layer(copies), copies, one_each)[0].T
-        kept = _kept_by_bias(rule, layer, copies.detach(), one_each)
-    finally:
-        handles.remove()
+    z = operation.run(copies, operation.weight, operation.bias)
+    shared = share(rule, operation, copies, z, one_each, account=True)
+    messages, kept = shared.inputs.T, shared.bias.sum(0)
     return Shares(messages, kept, relevance - messages.sum(0) - kept)
-
-
-@torch.no_grad()
-def _kept_by_bias(rule: BasicHook, layer: nn.Linear, inputs: Tensor, relevance: Tensor) -> Tensor:
-    """Return what the bias would receive by the rule if it were one more input, of value 1."""
-    biases, outputs = [], []
-    for change_input, change_parameter in zip(rule.input_modifiers, rule.param_modifiers, strict=True):
-        with ParamMod.ensure(change_parameter)(layer) as changed:
-            biases.append(changed.bias.clone())
-            outputs.append(changed.forward(change_input(inputs)))
-    factors = rule.gradient_mapper(relevance, outputs)
-    factors = [factors] if isinstance(factors, Tensor) else factors
-    gradients = [bias * factor for bias, factor in zip(biases, factors, strict=True)]
-    return rule.reducer([torch.ones_like(relevance)] * len(gradients), gradients).sum(0)

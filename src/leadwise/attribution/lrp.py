@@ -1,108 +1,484 @@
-"""Layer-wise relevance propagation: the explained logit handed back layer by layer, by rules.
+"""Layer-wise relevance propagation: the explained logit handed back operation by operation, by rules.
 
-zennit is the engine. The rules it lacks are hooks below, in the conventions of the published SIGN-XAI maps: the bias
-takes part in z, relevance passes unchanged through activations and dropout, max-pooling sends it to the winner, average
-pooling uses the z-rule, and the start is the explained logit.
+The conventions are those of the published SIGN-XAI maps: the bias takes part in z, relevance passes unchanged through
+activations and dropout, max-pooling sends it to the winner, averages use the z-rule, and the start is the explained
+logit. Beyond them: a sum shares out in proportion to its terms; of two factors the gate is held constant, and where
+neither is more of a gate each receives half; deviations of normalisations and weights of attention are held constant.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-from zennit import rules as zennit_rules
-from zennit.canonizers import SequentialMergeBatchNorm
-from zennit.core import BasicHook, Composite, Hook
-from zennit.types import Activation, AvgPool, BatchNorm, Convolution, Linear
+from torch import Tensor
+from torch.nn import functional
 
-from leadwise.attribution.gradients import pick
-from leadwise.attribution.running import each_module_once, in_chunks
+from leadwise.attribution.decompositions import DECOMPOSED
+from leadwise.attribution.operations import Call, Explained, Geometry, NoRuleError, Signal, flat_memory, signal
+from leadwise.attribution.question import Question, tell
+from leadwise.attribution.rules import RULES, Layers, Operation, Rule, divide, on_channels, same, share, z_rule
+from leadwise.networks.network import Network
+from leadwise.progress import in_chunks
 
-
-def _divide(relevance: Tensor, z: Tensor) -> Tensor:
-    """Divide by z, where an exact 0 counts as 1e-7."""
-    return relevance / torch.where(z == 0, 1e-7, z)
+Z = z_rule()
 
 
-class ZRule(BasicHook):
-    """R_j = sum_k z_jk / z_k R_k (Bach et al. 2015, eq. 56, without stabiliser)."""
+class Kept:
+    """Tensors that a backward pass will need, which nothing may change in between."""
 
-    def __init__(self):
-        super().__init__(gradient_mapper=lambda grad, outputs: [_divide(grad, z) for z in outputs])
+    __slots__ = ("tensors", "versions")
 
+    def __init__(self, *tensors: Tensor | None):
+        self.tensors = tuple(None if t is None else t.detach() for t in tensors)
+        self.versions = tuple(0 if t is None else t._version for t in self.tensors)
 
-class EpsilonStdX(BasicHook):
-    """Epsilon rule whose epsilon is ``factor`` times the standard deviation of the layer's own input, per sample.
-
-    Source: the SIGN-XAI package of Gumpfer et al. 2023 (``*_std_x``). Epsilon takes the sign of z, + for 0.
-    """
-
-    def __init__(self, factor: float):
-        super().__init__(gradient_mapper=self._map)
-        self.factor = factor
-
-    def _map(self, grad: Tensor, outputs: list[Tensor]) -> list[Tensor]:
-        x, z = self.stored_tensors["input"][0], outputs[0]
-        epsilon = self.factor * x.flatten(1).std(dim=1, unbiased=False).view(-1, *[1] * (z.ndim - 1))
-        return [_divide(grad, z + torch.where(z >= 0, epsilon, -epsilon))]
-
-    def copy(self):
-        """Return a fresh hook of the same factor: zennit attaches one to each module."""
-        return type(self)(self.factor)
+    def __iter__(self):
+        if any(t is not None and t._version != v for t, v in zip(self.tensors, self.versions, strict=True)):
+            raise NoRuleError(
+                "the network writes into a tensor that another operation still needs, through a view of it. Replace "
+                "the in-place operation by one that makes a new tensor, or use a gradient method."
+            )
+        return iter(self.tensors)
 
 
-def _positive(tensor: Tensor, name: str | None = None) -> Tensor:
-    return tensor.clamp(min=0)
-
-
-def _negative(tensor: Tensor, name: str | None = None) -> Tensor:
-    return tensor.clamp(max=0)
-
-
-class AlphaBeta(BasicHook):
-    """R_j = alpha * (z+_jk / z+_k) R_k - beta * (z-_jk / z-_k) R_k, with alpha - beta = 1 (Bach et al. 2015, eq. 60).
-
-    In the published convention the positive part is x+ w+ + x- w- and the negative part x- w+ + x+ w-, and each adds
-    the whole bias: b+ + b- enters both denominators. zennit splits the bias between the two instead. A denominator that
-    the bias opposes can come near zero; single samples then get very large relevance.
-    """
-
-    def __init__(self, alpha: float, beta: float):
-        def mapper(grad, z):
-            excite, inhibit = _divide(alpha * grad, z[0] + z[1]), _divide(-beta * grad, z[2] + z[3])
-            return [excite, excite, inhibit, inhibit]
-
-        super().__init__(
-            input_modifiers=[_positive, _negative, _negative, _positive],
-            param_modifiers=[_positive, _negative, _positive, _negative],
-            gradient_mapper=mapper,
-        )
-
-
-class AlphaOneBetaZero(BasicHook):
-    """``AlphaBeta(1, 0)`` at half the work: the negative part is not formed."""
+class Account:
+    """Where relevance stays on its way down: what biases keep, and what is absorbed or created."""
 
     def __init__(self):
-        super().__init__(
-            input_modifiers=[_positive, _negative],
-            param_modifiers=[_positive, _negative],
-            gradient_mapper=lambda grad, z: [_divide(grad, z[0] + z[1])] * 2,
-        )
+        self.bias, self.absorbed = 0.0, 0.0
+
+    def enter(self, relevance: Tensor, received: Tensor, bias: Tensor | None) -> None:
+        """Enter one operation."""
+        kept = 0.0 if bias is None else float(bias.sum(dtype=torch.float64))
+        self.bias += kept
+        self.absorbed += float(relevance.sum(dtype=torch.float64) - received.sum(dtype=torch.float64)) - kept
 
 
-class SignRule(BasicHook):
-    """SIGN rule for the input layer: R = sign(x - mu) * dz/dx (R/z), with sign(0) = +1 (Gumpfer et al. 2023).
+class Weighted(torch.autograd.Function):
+    """A linear operation whose backward pass is a rule."""
 
-    What z-rule multiplies by the value of x, this multiplies by its side of mu alone, so that small voltages and dark
-    pixels count as much as large ones.
+    @staticmethod
+    def forward(ctx, x, operation, rule, account):
+        z = operation.run(x, operation.weight, operation.bias)
+        ctx.kept, ctx.operation, ctx.rule, ctx.account = Kept(x, z), operation, rule, account
+        ctx.set_materialize_grads(False)
+        return z
+
+    @staticmethod
+    def backward(ctx, relevance):
+        if relevance is None:
+            return (None,) * 4
+        x, z = ctx.kept
+        shared = share(ctx.rule, ctx.operation, x, z, relevance, ctx.account is not None)
+        if ctx.account is not None:
+            ctx.account.enter(relevance, shared.inputs, shared.bias)
+        return shared.inputs, None, None, None
+
+
+class Normalised(torch.autograd.Function):
+    """Batch normalisation by stored statistics: merged into the linear operation before it, if only it consumes that.
+
+    Which is known when relevance comes: x is what went into that operation, and h what came out of it.
     """
 
-    def __init__(self, mu: float = 0.0):
-        super().__init__(
-            gradient_mapper=lambda grad, outputs: [_divide(grad, z) for z in outputs],
-            reducer=lambda inputs, gradients: torch.where(inputs[0] >= mu, 1.0, -1.0) * gradients[0],
+    @staticmethod
+    def forward(ctx, h, x, scale, shift, before, rule, account):
+        z = torch.addcmul(on_channels(shift, h, 1), h, on_channels(scale, h, 1))
+        ctx.kept, ctx.before, ctx.rule, ctx.account = Kept(h, x, z, scale, shift), before, rule, account
+        ctx.set_materialize_grads(False)
+        return z
+
+    @staticmethod
+    def backward(ctx, relevance):
+        if relevance is None:
+            return (None,) * 7
+        h, x, z, scale, shift = ctx.kept
+        if ctx.before is None or ctx.before.uses > 1:
+            received, bias = h * on_channels(scale, h, 1) * divide(relevance, z), None
+            if ctx.account is not None:
+                ctx.account.enter(relevance, received, on_channels(shift, h, 1) * divide(relevance, z))
+            return received, None, None, None, None, None, None
+        shared = share(ctx.rule, merged(ctx.before.node, scale, shift), x, z, relevance, ctx.account is not None)
+        if ctx.account is not None:
+            ctx.account.enter(relevance, shared.inputs, shared.bias)
+        return None, shared.inputs, None, None, None, None, None
+
+
+def merged(operation: Operation, scale: Tensor, shift: Tensor) -> Operation:
+    """Return a linear operation with scale and shift of each of its outputs built in."""
+    weight = operation.weight * scale.view(-1, *[1] * (operation.weight.ndim - 1))
+    bias = shift if operation.bias is None else operation.bias * scale + shift
+    return operation._replace(weight=weight, bias=bias)
+
+
+class Added(torch.autograd.Function):
+    """a + b shares relevance in proportion to its terms (the z-rule); a constant keeps its share, as a bias does."""
+
+    @staticmethod
+    def forward(ctx, a, b, account):
+        z = a + b
+        ctx.kept, ctx.account = Kept(a, b, z), account
+        return z
+
+    @staticmethod
+    def backward(ctx, relevance):
+        a, b, z = ctx.kept
+        s = divide(relevance, z)
+        shares = [fitted(part * s, part) if ctx.needs_input_grad[i] else None for i, part in enumerate((a, b))]
+        if ctx.account is not None and None in shares:
+            received = next(part for part in shares if part is not None)
+            ctx.account.enter(relevance, received, relevance.sum() - received.sum())
+        return *shares, None
+
+
+class Passed(torch.autograd.Function):
+    """Gives an output whose relevance goes to one input, whole: an activation, a factor held constant."""
+
+    @staticmethod
+    def forward(ctx, x, out):
+        ctx.shape = x.shape
+        return out
+
+    @staticmethod
+    def backward(ctx, relevance):
+        return fitted(relevance, ctx), None
+
+
+class Softmax(torch.autograd.Function):
+    """AttnLRP's rule: R_j = x_j (R_j - s_j sum_k R_k) (Achtibat et al. 2024, eq. 13)."""
+
+    @staticmethod
+    def forward(ctx, x, out, dim):
+        ctx.kept, ctx.dim = Kept(x, out), dim
+        return out
+
+    @staticmethod
+    def backward(ctx, relevance):
+        x, s = ctx.kept
+        x = torch.where(x.isfinite(), x, 0)  # a masked score is minus infinity and has no share
+        return x * (relevance - s * relevance.sum(ctx.dim, keepdim=True)), None, None
+
+
+def fitted(relevance: Tensor, like: Any) -> Tensor:
+    """Sum relevance over the dimensions along which an input was repeated."""
+    shape = like.shape
+    if relevance.shape == shape:
+        return relevance
+    relevance = relevance.sum(tuple(range(relevance.ndim - len(shape)))) if relevance.ndim > len(shape) else relevance
+    repeated = [i for i, size in enumerate(shape) if size == 1 and relevance.shape[i] != 1]
+    return relevance.sum(repeated, keepdim=True) if repeated else relevance
+
+
+class Propagation(Explained):
+    """A forward pass whose backward pass is LRP."""
+
+    def __init__(self, network: Network, layers: Layers, parameters: dict, attention: str, account: Account | None):
+        super().__init__(network, "LRP")
+        self.rules, self.attention, self.account = layers, attention, account
+        self.parameters = parameters
+        self.made: dict[str, Rule] = {}
+
+    def rule(self, kind: str, x: Tensor) -> Rule:
+        """Return the rule of a convolution ("conv") or dense layer ("dense") with this input."""
+        known = signal(x)
+        name, fixed = self.rules.first if self.rules.first and known.first else getattr(self.rules, kind)
+        if name == "zbox":
+            if known.box is None:
+                raise NoRuleError(
+                    "the z-box rule needs the range of the first layer's input, and the network changes its input "
+                    "before; choose another rule for the first layer: input_rule='sign'."
+                )
+            return RULES[name](self.parameters | fixed | dict(zip(("low", "high"), known.box, strict=True)))
+        if (name, *fixed.items()) not in self.made:
+            self.made[(name, *fixed.items())] = RULES[name](self.parameters | fixed)
+        return self.made[(name, *fixed.items())]
+
+    def weighted(self, x: Tensor, operation: Operation, kind: str) -> Tensor:
+        """Run a linear operation with weights."""
+        rule = self.rule(kind, x)
+        out = Weighted.apply(x, operation, rule, self.account)
+        out._linear = (operation, x.view_as(x), rule)
+        return out
+
+    def follow(self, out: Any, call: Call, signals: list[Tensor]) -> None:
+        super().follow(out, call, signals)
+        if hasattr(out, "_linear"):
+            signal(out).node = out._linear
+            del out._linear
+
+    def conv(self, call: Call) -> Any:
+        x = call.args[0] if call.args else call.kwargs["input"]
+        if len([t for t in (*call.args, *call.kwargs.values()) if isinstance(t, Tensor) and self.carries(t)]) > 1:
+            return self.refused(call, " with weights that depend on the input")
+        return self.weighted(x, convolution(call), "conv")
+
+    def dense(self, call: Call) -> Any:
+        x, weight, bias = (*call.args, *(None,) * (3 - len(call.args)))
+        weight, bias = call.kwargs.get("weight", weight), call.kwargs.get("bias", bias)
+        if self.carries(weight) or (bias is not None and self.carries(bias)) or not self.carries(x):
+            return self.refused(call, " with weights that depend on the input")
+        operation = Operation(functional.linear, lambda s, x, w: s @ w, weight.detach(), _cut(bias), -1)
+        return self.weighted(x, operation, "dense")
+
+    def product(self, call: Call) -> Any:
+        if call.name == "addmm":
+            bias, a, b = call.args
+            if set(call.kwargs) or self.carries(bias) or self.carries(b):
+                return self.refused(call)
+            with self:
+                return functional.linear(a, b.mT, bias)
+        equation, (a, b) = factors(call)
+        if a is None:
+            return self.refused(call, " of this form")
+        signals = [self.carries(a), self.carries(b)]
+        if all(signals):
+            return self._both(equation, a, b)
+        with_signal, weight = (a, b) if signals[0] else (b, a)
+        run = equation if signals[0] else (lambda x, w, _: equation(w, x))
+        operation = Operation(run, pulled(run), weight.detach(), merges=False)
+        return Weighted.apply(with_signal, operation, self.rule("dense", with_signal), self.account)
+
+    def _both(self, equation, a: Tensor, b: Tensor) -> Tensor:
+        """A product of two signals, summed over something: the gate is held constant, else each receives half."""
+        gates = signal(a).gate, signal(b).gate
+
+        def one(x, other, left):
+            held = other.detach()
+            run = (lambda v, *_: equation(v, held)) if left else (lambda v, *_: equation(held, v))
+            return Weighted.apply(x, Operation(run, pulled(run)), Z, self.account)
+
+        if self.attention == "constant" and gates[0] != gates[1]:
+            return one(a, b, True) if gates[0] < gates[1] else one(b, a, False)
+        return Halved.apply(one(a, b, True), one(b, a, False))
+
+    def average(self, call: Call) -> Any:
+        x = call.args[0] if call.args else call.kwargs["input"]
+        rest, kwargs = call.args[1:], {k: v for k, v in call.kwargs.items() if k != "input"}
+        run = lambda x, *_: call.func(x, *rest, **kwargs)  # noqa: E731
+        return Weighted.apply(x, Operation(run, pulled(run)), Z, self.account)
+
+    def addition(self, call: Call) -> Any:
+        a, b = two(call)
+        alpha = call.kwargs.get("alpha", 1)
+        if call.name == "rsub":
+            a, b = b, a
+        sign = -alpha if call.name in ("sub", "subtract", "rsub") else alpha
+        a, b = (self._term(value, like) for value, like in ((a, b), (b, a)))
+        if sign != 1:
+            if isinstance(b, Tensor) and self.carries(b):
+                b = Passed.apply(b, b.detach() * sign)
+            else:
+                b = b * sign
+        return Added.apply(a, b, self.account)
+
+    def _term(self, value, like: Tensor) -> Tensor:
+        if isinstance(value, Tensor):
+            return value if self.carries(value) else value.detach()
+        return torch.as_tensor(value, dtype=like.dtype, device=like.device)
+
+    def multiplication(self, call: Call) -> Any:
+        a, b = two(call)
+        if call.name in ("rdiv", "rtruediv"):
+            a, b = b, a
+        dividing = "div" in call.name
+        if call.kwargs.get("rounding_mode"):
+            return self.refused(call, " with rounding")
+        out = call.plain()
+        signals = [isinstance(t, Tensor) and self.carries(t) for t in (a, b)]
+        if not all(signals):
+            return Passed.apply(a if signals[0] else b, out)
+        if dividing or a is b:
+            return Passed.apply(a, out)
+        gates = signal(a).gate, signal(b).gate
+        if gates[0] != gates[1]:
+            return Passed.apply(a if gates[0] < gates[1] else b, out)
+        if a.numel() != b.numel():
+            return Passed.apply(a if a.numel() > b.numel() else b, out)
+        return Halved.apply(Passed.apply(a, out), Passed.apply(b, out))
+
+    def batch_norm(self, call: Call) -> Any:
+        values = call.kwargs
+        x, mean, var = call.args[0], values.get("running_mean"), values.get("running_var")
+        if mean is None or values.get("training"):
+            return self.refused(call, " by the statistics of the batch")
+        weight, bias, eps = values.get("weight"), values.get("bias"), values.get("eps", 1e-5)
+        scale = torch.rsqrt(var + eps) if weight is None else weight.detach() * torch.rsqrt(var + eps)
+        shift = -mean * scale if bias is None else bias.detach() - mean * scale
+        known = signal(x)
+        operation, before, rule = known.node or (None, None, None)
+        fits = operation is not None and operation.merges and operation.channels % x.ndim == 1
+        if not fits:
+            return Normalised.apply(x, None, scale, shift, None, None, self.account)
+        return Normalised.apply(x, before, scale, shift, Before(known, operation), rule, self.account)
+
+    def pointwise(self, call: Call) -> Any:
+        signals = [t for t in (*call.args, *call.kwargs.values()) if isinstance(t, Tensor) and self.carries(t)]
+        if len(signals) != 1:
+            return self.refused(call, " of two signals")
+        return Passed.apply(signals[0], call.plain())
+
+    def softmax(self, call: Call) -> Any:
+        if self.attention == "constant":
+            return self.refused(call, ", whose weights are held constant, other than as weights of a sum")
+        dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
+        return Softmax.apply(call.args[0], call.plain(), dim)
+
+    def decomposed(self, call: Call) -> Any:
+        try:
+            with self:
+                return DECOMPOSED[call.name](*call.args, **call.kwargs)
+        except NotImplementedError as error:
+            return self.refused(call, f": {error}")
+
+    def unknown(self, call: Call) -> Any:
+        return self.refused(call)
+
+
+class Before:
+    """The linear operation before a batch normalisation, and how many operations use what it gives."""
+
+    def __init__(self, known: Signal, node: Operation):
+        self.known, self.node = known, node
+
+    @property
+    def uses(self) -> int:
+        return self.known.uses
+
+
+class Halved(torch.autograd.Function):
+    """One value, reached on two ways that each receive half (the uniform rule: Achtibat et al. 2024, eq. 14)."""
+
+    @staticmethod
+    def forward(ctx, one, other):
+        return one.clone()
+
+    @staticmethod
+    def backward(ctx, relevance):
+        return relevance / 2, relevance / 2
+
+
+def two(call: Call) -> tuple:
+    """Return the two operands of an operation."""
+    operands = (*call.args, *(call.kwargs[key] for key in ("input", "other") if key in call.kwargs))
+    return operands[0], operands[1]
+
+
+def _cut(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.detach()
+
+
+def factors(call: Call):
+    """Return a product as a function of its two factors, and these."""
+    args = call.args
+    if call.name == "einsum":
+        operands = args[1] if len(args) == 2 and isinstance(args[1], (tuple, list)) else args[1:]
+        if len(operands) != 2 or not isinstance(args[0], str):
+            return None, (None, None)
+        return (lambda a, b, *_: torch.einsum(args[0], a, b)), operands
+    a, b = (
+        (args[1], args[0])
+        if call.name == "rmatmul"
+        else (args[0], args[1] if len(args) > 1 else call.kwargs.get("other"))
+    )
+    return (lambda a, b, *_: torch.matmul(a, b)), (a, b)
+
+
+def pulled(run):
+    """Return the pull of an operation that is linear in x, by PyTorch."""
+
+    def pull(s, x, w):
+        with torch.enable_grad():
+            at = x.detach().requires_grad_()
+            return torch.autograd.grad(run(at, w, None), at, s)[0]
+
+    return pull
+
+
+def convolution(call: Call) -> Operation:
+    """Return a convolution as an operation; over time and on a CPU it runs channels-last in two dimensions."""
+    g = Geometry(call)
+    flat = flat_memory if g.over_time else same
+    extra = [0] if g.over_time else []
+    one = [1] if g.over_time else []
+    sizes = ([*one, *g.stride], [*extra, *g.padding], [*one, *g.dilation])
+    rest = (g.transposed, [*extra, *g.output_padding], g.groups)
+
+    def run(x, w, b):
+        return torch.ops.aten.convolution(flat(x), flat(w), b, *sizes, *rest)
+
+    def pull(s, x, w):
+        return torch.ops.aten.convolution_backward(
+            flat(s), flat(x), flat(w), None, *sizes, *rest, [True, False, False]
+        )[0]
+
+    if g.over_time:
+        return Operation(
+            lambda x, w, b: run(x, w, b).squeeze(2),
+            lambda s, x, w: pull(s, x, w).squeeze(2),
+            g.weight.detach(),
+            _cut(g.bias),
         )
+    if g.known:
+        return Operation(run, pull, g.weight.detach(), _cut(g.bias), merges=not g.transposed)
+    rest, kwargs = call.args[3:], {k: v for k, v in call.kwargs.items() if k not in ("input", "weight", "bias")}
+
+    def native(x, w, b):
+        return call.func(x, w, b, *rest, **kwargs)
+
+    return Operation(native, pulled(native), g.weight.detach(), _cut(g.bias), g.x.ndim - g.weight.ndim + 1)
+
+
+def lrp(
+    question: Question,
+    x: Tensor,
+    *,
+    layers: Layers,
+    input_rule: str = "same",
+    attention: str = "constant",
+    prepare: Callable | None = None,
+    account: Account | None = None,
+    **parameters,
+) -> Tensor:
+    """Propagate the explained score to the input (Bach et al. 2015), by the rules in ``layers``.
+
+    Parameters
+    ----------
+    question : what is explained
+    x : Tensor (N, ...)
+    layers : rules for convolutions, dense layers and, where it differs, those that the input reaches first
+    input_rule : rule of the first layers: "same" (as ``layers`` says), "z", "sign", "flat", "wsquare" or "zbox"
+    attention : "constant": weights of attention are held constant; "attnlrp": they receive their share
+    prepare : gets the replica that runs, before it does
+    account : where to enter what biases keep and what is absorbed
+    parameters : of the rules: epsilon, factor, gamma, alpha, beta, mu, low, high
+    """
+    if input_rule != "same":
+        layers = layers._replace(first=(input_rule, {}))
+
+    def part(rows: slice) -> Tensor:
+        return _lrp(question.of(rows), x[rows], layers, attention, prepare, account, parameters)
+
+    return in_chunks(part, len(x), LRP_CHUNK)
+
+
+LRP_CHUNK = 16
+
+
+def _lrp(question, x, layers, attention, prepare, account, parameters) -> Tensor:
+    mode = Propagation(question.network, layers, parameters, attention, account)
+    x = x.detach().requires_grad_()
+    box = zbox_range(x.detach(), parameters.get("low"), parameters.get("high"))
+    logits, ends_in = question.logits(mode.enter(x, box), mode, prepare)
+    if not mode.carries(logits):
+        raise ValueError("the network's output does not depend on its input: there is nothing to explain.")
+    with torch.enable_grad():
+        at = logits.detach().requires_grad_()
+        score = question.score(at, ends_in)
+        start = at.detach() * torch.autograd.grad(score.sum(), at)[0]
+    relevance = torch.autograd.grad(logits, x, start)[0]
+    tell("explained", score.detach())
+    tell("conserved", relevance.flatten(1).sum(1))
+    return relevance
 
 
 def zbox_range(x: Tensor, low: float | None, high: float | None) -> tuple[Tensor, Tensor]:
@@ -121,108 +497,3 @@ def zbox_range(x: Tensor, low: float | None, high: float | None) -> tuple[Tensor
     floor = floor if low is None else torch.full_like(floor, low)
     ceiling = ceiling if high is None else torch.full_like(ceiling, high)
     return floor.expand_as(x), ceiling.expand_as(x)
-
-
-STABILISER = 1e-6  # what zennit adds to a denominator, with its sign, so that none is zero
-
-
-def _stabiliser(parameters: dict) -> float:
-    return parameters.get("stabiliser", STABILISER)
-
-
-# What a rule is called -> how its hook is made from the method's parameters.
-RULES: dict[str, Callable[[dict], Hook]] = {
-    "z": lambda p: ZRule(),
-    "epsilon": lambda p: zennit_rules.Epsilon(p["epsilon"]),
-    "epsilon_std_x": lambda p: EpsilonStdX(p["factor"]),
-    "gamma": lambda p: zennit_rules.Gamma(p["gamma"], _stabiliser(p)),
-    "alpha_beta": lambda p: AlphaOneBetaZero() if p["beta"] == 0 else AlphaBeta(p["alpha"], p["beta"]),
-    "alpha_beta_zennit": lambda p: zennit_rules.AlphaBeta(p["alpha"], p["beta"], _stabiliser(p)),
-    "zplus": lambda p: zennit_rules.ZPlus(_stabiliser(p)),
-    "flat": lambda p: zennit_rules.Flat(_stabiliser(p)),
-    "wsquare": lambda p: zennit_rules.WSquare(_stabiliser(p)),
-    "sign": lambda p: SignRule(p["mu"]),
-    "zbox": lambda p: zennit_rules.ZBox(p["low"], p["high"], _stabiliser(p)),
-}
-
-
-class Rule(NamedTuple):
-    """A rule by name; what ``fixed`` does not give comes from the method's parameters."""
-
-    name: str
-    fixed: tuple[tuple[str, float], ...] = ()
-
-    def hook(self, parameters: dict) -> Hook:
-        """Make the rule's hook."""
-        return RULES[self.name](parameters | dict(self.fixed))
-
-
-class Layers(NamedTuple):
-    """Which rule each kind of layer gets: the method is this table."""
-
-    conv: Rule
-    dense: Rule
-    first: Rule | None = None
-
-
-def lrp(
-    model: nn.Module, x: Tensor, target: Tensor, *, layers: Layers, input_rule: str = "same", **parameters
-) -> Tensor:
-    """Propagate the explained logit to the input (Bach et al. 2015), by the rules in ``layers``.
-
-    Parameters
-    ----------
-    model : evaluation mode, nothing in place, no module used twice
-    x : Tensor (N, C, ...)
-    target : Tensor (N,), class indices
-    layers : rules for convolutions, dense layers and, where it differs, the first of them
-    input_rule : rule of the first layer: "same" (as ``layers`` says), "z", "sign", "flat", "wsquare" or "zbox"
-    parameters : of the rules: epsilon, factor, gamma, alpha, beta, mu, low, high
-    """
-    return in_chunks(lambda part: _lrp(model, x[part], target[part], layers, input_rule, parameters), len(x))
-
-
-def _lrp(model, x, target, layers, input_rule, parameters) -> Tensor:
-    low, high = zbox_range(x, parameters.get("low"), parameters.get("high"))
-    parameters = parameters | {"low": low, "high": high}
-    hooks = {
-        "conv": layers.conv.hook(parameters),
-        "dense": layers.dense.hook(parameters),
-        "first": None if input_rule == "same" else Rule(input_rule).hook(parameters),
-        "pool": ZRule(),
-        "pass": zennit_rules.Pass(),
-    }
-    if layers.first and not hooks["first"]:
-        hooks["first"] = layers.first.hook(parameters)
-    seen = []
-
-    def choose(ctx, name, module):
-        if isinstance(module, Linear):
-            seen.append(name)
-            kind = "conv" if isinstance(module, Convolution) else "dense"
-            return hooks["first"] or hooks[kind] if len(seen) == 1 else hooks[kind]
-        if isinstance(module, BatchNorm):
-            _check_merged(name, module)
-        return (
-            hooks["pool"] if isinstance(module, AvgPool) else hooks["pass"] if isinstance(module, Activation) else None
-        )
-
-    x = x.detach().requires_grad_()
-    composite = Composite(module_map=choose, canonizers=[SequentialMergeBatchNorm()])
-    kinds: tuple[type[nn.Module], ...] = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
-    kinds += (nn.AvgPool1d, nn.AvgPool2d, nn.AdaptiveAvgPool1d, nn.AdaptiveAvgPool2d)
-    with each_module_once(model, kinds) as check, composite.context(model) as hooked:
-        logits = hooked(x)
-        check()
-        start = torch.zeros_like(logits).scatter(1, target[:, None], pick(logits, target)[:, None])
-        return torch.autograd.grad(logits, x, grad_outputs=start.detach())[0].detach()
-
-
-def _check_merged(name: str, module: _BatchNorm) -> None:
-    """Refuse a batch normalisation that the canoniser could not merge: no rule would hold for it."""
-    merged = module.running_mean is not None and not module.running_mean.any() and bool((module.running_var == 1).all())
-    if not merged:
-        raise ValueError(
-            f"batch normalisation {name!r} does not directly follow a convolution or dense layer, so it cannot be "
-            "merged into one; LRP has no rule for it. Reorder the layers, or use a gradient method."
-        )

@@ -3,11 +3,12 @@
 import torch
 from captum._utils.models.linear_model import SkLearnRidge
 from captum.attr import KernelShap, Lime, Occlusion
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
-from leadwise.attribution.gradients import baseline_like, explained_logit, normal, refuse_unknown_classes
-from leadwise.attribution.running import CHUNK, chunks, counted, track
+from leadwise.attribution.gradients import baseline_like, normal
+from leadwise.attribution.question import Question
+from leadwise.progress import CHUNK, chunks, counted, track
 
 
 def features(x: Tensor, segment: int) -> Tensor:
@@ -27,7 +28,11 @@ def features(x: Tensor, segment: int) -> Tensor:
     return (grid if x.ndim == 3 else grid.expand(x.shape[1:]))[None].to(x.device)
 
 
-def occlusion(model: nn.Module, x, target, *, window, stride, leads="each", baseline="zero", seed=0) -> Tensor:
+def question_logits(question):
+    return question.network.logits
+
+
+def occlusion(question: Question, x, *, window, stride, leads="each", baseline="zero", seed=0) -> Tensor:
     """Fall of the explained logit when a sliding window is replaced by the baseline (Zeiler & Fergus 2014), by captum.
 
     Each sample's relevance is the mean over the windows that cover it. ``leads`` occludes "each" lead alone or "all"
@@ -37,30 +42,31 @@ def occlusion(model: nn.Module, x, target, *, window, stride, leads="each", base
     steps = [min(stride, length) for length in size]
     channels = 1 if leads == "each" and x.ndim == 3 else x.shape[1]
     places = [-(-(length - w) // s) + 1 for length, w, s in zip(x.shape[2:], size, steps, strict=True)]
-    refuse_unknown_classes(model, x, target)
     total = len(x) * (1 + x.shape[1] // channels * int(torch.tensor(places).prod()))
-    with counted(model, total) as forward:
+    with torch.no_grad(), counted(question_logits(question), total) as forward:
         return Occlusion(forward).attribute(
             x,
             sliding_window_shapes=(channels, *size),
             strides=(1, *steps) if channels == 1 else (channels, *steps),
             baselines=baseline_like(x, baseline, seed),
-            target=target,
+            target=question.target,
             perturbations_per_eval=max(1, CHUNK // len(x)),
         )
 
 
-def _by_features(explainer, model, x, target, *, samples, segment, baseline, seed, **options) -> Tensor:
+def _by_features(explainer, question, x, *, samples, segment, baseline, seed, **options) -> Tensor:
     """Run a captum explainer of whole features, sample by sample, under a seed that leaves the global one alone.
 
     A feature's value is shared out evenly among its samples, so that sums over leads or waves mean something.
     """
-    refuse_unknown_classes(model, x, target)
     start = baseline_like(x, baseline, seed)
     mask = features(x, segment)
     sizes = torch.bincount(mask.flatten())[mask]
     maps = []
-    with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []), counted(model, samples * len(x)) as forward:
+    with (
+        torch.random.fork_rng(devices=[x.device] if x.is_cuda else []),
+        counted(question_logits(question), samples * len(x)) as forward,
+    ):
         for i in range(len(x)):
             one = slice(i, i + 1)
             torch.manual_seed(seed)
@@ -68,7 +74,7 @@ def _by_features(explainer, model, x, target, *, samples, segment, baseline, see
                 explainer(forward, **options).attribute(
                     x[one],
                     baselines=start[one],
-                    target=target[one],
+                    target=question.target[one],
                     feature_mask=mask,
                     n_samples=samples,
                     perturbations_per_eval=CHUNK,
@@ -77,12 +83,12 @@ def _by_features(explainer, model, x, target, *, samples, segment, baseline, see
     return torch.cat(maps) / sizes
 
 
-def kernel_shap(model, x, target, *, samples, segment, baseline="zero", seed=0) -> Tensor:
+def kernel_shap(question, x, *, samples, segment, baseline="zero", seed=0) -> Tensor:
     """Shapley values of segments by weighted regression (Lundberg & Lee 2017, theorem 2), by captum."""
-    return _by_features(KernelShap, model, x, target, samples=samples, segment=segment, baseline=baseline, seed=seed)
+    return _by_features(KernelShap, question, x, samples=samples, segment=segment, baseline=baseline, seed=seed)
 
 
-def lime(model, x, target, *, samples, segment, width, ridge, baseline="zero", seed=0) -> Tensor:
+def lime(question, x, *, samples, segment, width, ridge, baseline="zero", seed=0) -> Tensor:
     """Coefficients of a local ridge regression on kept and removed segments (Ribeiro et al. 2016, eq. 2), by captum.
 
     The weight of a perturbed sample falls with the cosine distance between its kept segments and all of them.
@@ -93,7 +99,7 @@ def lime(model, x, target, *, samples, segment, width, ridge, baseline="zero", s
         return torch.exp(-distance.square() / width**2)
 
     return _by_features(
-        Lime, model, x, target, samples=samples, segment=segment, baseline=baseline, seed=seed,
+        Lime, question, x, samples=samples, segment=segment, baseline=baseline, seed=seed,
         interpretable_model=SkLearnRidge(alpha=ridge), similarity_func=similarity,
     )  # fmt: skip
 
@@ -109,7 +115,7 @@ def _soft_mask(shape, cell: int, keep: float, generator: torch.Generator) -> Ten
     return fine
 
 
-def rise(model, x, target, *, samples, cell, keep, seed) -> Tensor:
+def rise(question, x, *, samples, cell, keep, seed) -> Tensor:
     """Mean of random soft masks, weighted by the logit under each mask (Petsiuk et al. 2018, eq. 6).
 
     Masks are drawn on a coarse grid (each lead has its own; images share one over the colours), enlarged linearly and
@@ -122,13 +128,13 @@ def rise(model, x, target, *, samples, cell, keep, seed) -> Tensor:
         masks = torch.cat([_soft_mask((channels, *x.shape[2:]), cell, keep, generator) for _ in range(count)]).to(x)
         with torch.no_grad():
             masked = (masks[:, None] * x).flatten(0, 1)
-            scores.append(explained_logit(model, masked, target.repeat(count)).view(count, len(x)))
+            scores.append(question.repeated(count).scores(masked).view(count, len(x)))
         total.append(torch.einsum("kn,k...->n...", scores[-1], masks))
         mass += masks.sum(0)
     mean = torch.cat(scores).mean(0).view(-1, *[1] * (x.ndim - 1))
     return ((sum(total) - mean * mass) / (samples * keep)).expand_as(x).clone()
 
 
-def random(model, x, target, *, seed) -> Tensor:
+def random(question, x, *, seed) -> Tensor:
     """Standard normal noise: what a map without information looks like, the floor of every comparison."""
     return normal(x.shape, torch.Generator().manual_seed(seed), x)

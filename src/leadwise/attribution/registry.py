@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from leadwise.attribution import cam, gradients, lrp, perturbation
-from leadwise.attribution.lrp import Layers, Rule
-from leadwise.attribution.running import sample_dims
+from leadwise.attribution.rules import Layers
 
 
 @dataclass(frozen=True)
@@ -81,12 +80,12 @@ class Method:
     name : key in ``METHODS``
     family : "gradient", "cam", "perturbation", "LRP" or "control"
     title : for menus and figures
-    function : (model, x, target, **parameters) -> relevance shaped like x
+    function : (question, x, **parameters) -> relevance shaped like x
     parameters : its parameters, in the order in which they should be shown
     formula : LaTeX, without dollar signs
     citation : authors, year, title, and a DOI or arXiv number
     times : what the map is multiplied with afterwards: "nothing", "input", "sign" or "input_sign"
-    caveat : (model, input dimensions) -> why the method degenerates on this network, or None
+    caveat : (what the method told while it ran) -> why it degenerates on this network, or None
     note : what to mind when reading its maps, on any network
     """
 
@@ -98,7 +97,7 @@ class Method:
     formula: str = ""
     citation: str = ""
     times: str = "nothing"
-    caveat: Callable[[nn.Module, int], str | None] = lambda model, dims: None
+    caveat: Callable[[Mapping], str | None] | None = None
     note: str = ""
 
     @property
@@ -151,6 +150,13 @@ FIRST = (
     number(
         "high", None, -1e6, 1e6, help="largest admissible input, for the z-box rule; found from the input by default"
     ),
+    Parameter(
+        "attention",
+        "choice",
+        "constant",
+        choices=("constant", "attnlrp"),
+        help="weights of attention: held constant, or with a share of their own (AttnLRP)",
+    ),
 )
 
 SIMONYAN = "Simonyan, Vedaldi, Zisserman 2014, Deep inside convolutional networks, arXiv:1312.6034"
@@ -185,21 +191,21 @@ MEAN_GRADIENT = (
 )
 
 
-def _without_relu(model: nn.Module, dims: int) -> str | None:
+def _without_relu(ran: Mapping) -> str | None:
     """Guided backpropagation and deconvnet change ReLUs; a network without any leaves the plain gradient."""
-    if any(isinstance(module, nn.ReLU) for module in model.modules()):
+    if any(ran.get("rectifiers", [])):
         return None
-    return "it changes the backward pass of ReLU only, and this network has none: the map is the plain gradient"
+    return "it changes the backward pass of ReLU only, and none ran in this network: the map is the plain gradient"
 
 
-def _no_leads(model: nn.Module, dims: int) -> str | None:
-    if dims != 2:
+def _no_leads(ran: Mapping) -> str | None:
+    if ran["dims"] != 2 or not all(ran.get("copied", [])):
         return None
     return "it copies one map over time to all leads: read when the network looked, never in which lead"
 
 
-def _guided_cam(model: nn.Module, dims: int) -> str | None:
-    return _without_relu(model, dims) and "this network has no ReLU, so the guided part is the plain gradient"
+def _guided_cam(ran: Mapping) -> str | None:
+    return _without_relu(ran) and "this network has no ReLU, so the guided part is the plain gradient"
 
 
 def _lrp(name, title, conv, dense, parameters=(), first=None, formula="", citation=BACH) -> Method:
@@ -209,14 +215,13 @@ def _lrp(name, title, conv, dense, parameters=(), first=None, formula="", citati
     )
 
 
-def _same(rule: str, *fixed: tuple[str, float]) -> tuple[Rule, Rule]:
-    return Rule(rule, fixed), Rule(rule, fixed)
+def _same(rule: str) -> tuple[tuple[str, dict], tuple[str, dict]]:
+    return (rule, {}), (rule, {})
 
 
-_ZPLUS, _ALPHA_ONE = Rule("zplus"), Rule("alpha_beta", (("alpha", 1.0), ("beta", 0.0)))
-_ALPHA_TWO = Rule("alpha_beta", (("alpha", 2.0), ("beta", 1.0)))
-_ALPHA_TWO_ZENNIT = Rule("alpha_beta_zennit", (("alpha", 2.0), ("beta", 1.0)))
-_WEAK_EPSILON, _TENTH = Rule("epsilon", (("epsilon", 1e-6),)), Rule("epsilon", (("epsilon", 0.1),))
+_ZPLUS, _ALPHA_ONE = ("zplus", {}), ("alpha_beta", {"alpha": 1.0, "beta": 0.0})
+_ALPHA_TWO, _ALPHA_TWO_ZENNIT = (("alpha_beta" + end, {"alpha": 2.0, "beta": 1.0}) for end in ("", "_zennit"))
+_WEAK_EPSILON, _TENTH = ("epsilon", {"epsilon": 1e-6}), ("epsilon", {"epsilon": 0.1})
 
 _ROWS = (
     Method("gradient", "gradient", "Gradient", gradients.gradient,
@@ -295,16 +300,16 @@ _ROWS = (
     _lrp("lrp_flat", "LRP-flat", *_same("flat"), citation=LAPUSCHKIN, formula=r"R_j = \sum_k \frac{1}{\sum_j 1} R_k"),
     _lrp("lrp_wsquare", "LRP-w²", *_same("wsquare"), citation=DEEP_TAYLOR,
          formula=r"R_j = \sum_k \frac{w_{jk}^2}{\sum_j w_{jk}^2} R_k"),
-    _lrp("lrp_zbox", "Deep Taylor (z⁺, z-box)", *_same("zplus"), first=Rule("zbox"), citation=DEEP_TAYLOR,
+    _lrp("lrp_zbox", "Deep Taylor (z⁺, z-box)", *_same("zplus"), first=("zbox", {}), citation=DEEP_TAYLOR,
          formula=r"R_j = \sum_k \frac{q_{jk}}{\sum_j q_{jk}} R_k,\; q_{jk} = x_j w_{jk} - l_j w_{jk}^+ - h_j w_{jk}^-"),
     _lrp("lrp_epsilon_plus", "LRP ε, z⁺", _ZPLUS, _WEAK_EPSILON, citation=MONTAVON,
          formula=r"\text{dense: } \epsilon{=}10^{-6},\; \text{conv: } z^+"),
-    _lrp("lrp_epsilon_gamma_box", "LRP ε, γ, z-box", Rule("gamma"), _WEAK_EPSILON, (GAMMA,), first=Rule("zbox"),
+    _lrp("lrp_epsilon_gamma_box", "LRP ε, γ, z-box", ("gamma", {}), _WEAK_EPSILON, (GAMMA,), first=("zbox", {}),
          formula=r"\text{dense: } \epsilon{=}10^{-6},\; \text{conv: } \gamma,\; \text{first: z-box}",
          citation=MONTAVON),
-    _lrp("lrp_epsilon_plus_flat", "LRP ε, z⁺, flat", _ZPLUS, _WEAK_EPSILON, first=Rule("flat"), citation=KOHLBRENNER,
+    _lrp("lrp_epsilon_plus_flat", "LRP ε, z⁺, flat", _ZPLUS, _WEAK_EPSILON, first=("flat", {}), citation=KOHLBRENNER,
          formula=r"\text{dense: } \epsilon{=}10^{-6},\; \text{conv: } z^+,\; \text{first: flat}"),
-    _lrp("lrp_epsilon_alpha2_beta1_flat", "LRP ε, α2β1, flat", _ALPHA_TWO_ZENNIT, _WEAK_EPSILON, first=Rule("flat"),
+    _lrp("lrp_epsilon_alpha2_beta1_flat", "LRP ε, α2β1, flat", _ALPHA_TWO_ZENNIT, _WEAK_EPSILON, first=("flat", {}),
          formula=r"\text{dense: } \epsilon{=}10^{-6},\; \text{conv: } \alpha 2 \beta 1,\; \text{first: flat}",
          citation=KOHLBRENNER),
     _lrp("lrp_sequential_composite_a", "LRP sequential a", _ALPHA_ONE, _TENTH, citation=ALBER,
@@ -314,8 +319,3 @@ _ROWS = (
 )  # fmt: skip
 
 METHODS: Mapping[str, Method] = MappingProxyType({row.name: row for row in _ROWS})
-
-
-def caveat(method: str, model: nn.Module) -> str | None:
-    """Return why a method degenerates on this network, or None where it does not."""
-    return METHODS[method].caveat(model, sample_dims(model))

@@ -13,12 +13,13 @@ import torch
 from scipy.integrate import trapezoid
 from torch import Tensor, nn
 
-from leadwise.attribution.gradients import pick
 from leadwise.attribution.perturbation import features
-from leadwise.attribution.running import LOCK, borrowed, in_chunks, progress_to
+from leadwise.attribution.question import pick
 from leadwise.evaluation.inputs import as_batch, as_maps, choose
 from leadwise.evaluation.replacement import replace
 from leadwise.evaluation.statistics import bootstrap
+from leadwise.networks.network import network_of
+from leadwise.progress import in_chunks, progress_to
 
 UNIT = {3: 50, 4: 16}
 """Default unit by the input's axes: 50 samples of one lead (0.1 s at 500 Hz), patches of 16 by 16 pixels."""
@@ -226,15 +227,15 @@ def _sums(x: Tensor, relevance, grid: Tensor, units: int, order: str) -> Tensor:
 def _follow(model, task: _Task, start: Tensor, end: Tensor, kind: str, progress) -> Curve:
     """Ask the network at every point of every sample's curve, in chunks: units before ``count`` show ``end``."""
     points = len(task.counts)
-    score = SCORES[task.score]
+    score, ask = SCORES[task.score], network_of(model).logits
 
     def values(part: slice) -> Tensor:
         flat = torch.arange(part.start, part.stop, device=task.x.device)
         i, point = flat // points, flat % points
         exchanged = task.places[i][:, task.grid] < task.counts[point].view(-1, *[1] * (task.x.ndim - 1))
-        return pick(score(model(torch.where(exchanged, end[i], start[i]))), task.target[i])
+        return pick(score(ask(torch.where(exchanged, end[i], start[i]))), task.target[i])
 
-    with LOCK, torch.no_grad(), borrowed(model), progress_to(progress):
+    with torch.no_grad(), progress_to(progress):
         found = in_chunks(values, len(task.x) * points).view(len(task.x), points)
     fractions = (task.counts.double() / task.places.shape[1]).cpu().numpy()
     settings = (kind, task.order, task.replacement, task.score, task.unit)

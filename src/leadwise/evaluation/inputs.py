@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from leadwise.attribution.core import batch_of, classes_of
-from leadwise.attribution.gradients import refuse_unknown_classes
-from leadwise.attribution.running import LOCK, borrowed, device_of
+from leadwise.attribution.question import pick
+from leadwise.networks.network import network_of
 from leadwise.plotting.relevance import to_numpy
 
 SIGNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -46,13 +46,14 @@ def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[
     ------
     ValueError : x without the batch axis, not finite or not of the network's form, or a class that does not exist
     """
-    x, single = batch_of(model, x)
+    network = network_of(model)
+    x, single = batch_of(network, x)
     if single or x.ndim not in (3, 4):
         raise ValueError(f"x is one sample of shape {tuple(x.shape[1:])}; expected a batch: x[None] adds the axis.")
-    x = x.to(device_of(model, x.device))
-    with LOCK, torch.no_grad(), borrowed(model):
-        classes = classes_of(model, x, target)
-        refuse_unknown_classes(model, x, classes)
+    x = x.to(network.device(x.device), network.dtype)
+    classes = classes_of(network, x, target)
+    with torch.no_grad():
+        pick(network.logits(x[:1]).expand(len(x), -1), classes)  # refuses a class that does not exist
     return x, classes
 
 

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 
 from leadwise.attribution import attribute
 from leadwise.attribution.perturbation import features
-from leadwise.attribution.running import CHUNK, LOCK, borrowed, in_chunks, progress_to
 from leadwise.evaluation.faithfulness import UNIT
 from leadwise.evaluation.inputs import as_batch, as_maps, choose, undefined
 from leadwise.evaluation.similarity import similarity
+from leadwise.networks.network import network_of
+from leadwise.progress import CHUNK, in_chunks, progress_to
 
 
 def sensitivity_max(
@@ -149,11 +150,11 @@ def infidelity(
         count = len(x[part])
         size = count * min(samples, max(1, CHUNK // count))
         return captum.metrics.infidelity(
-            model, lambda inputs: perturb(inputs, generator, unit, amount), x[part], relevance[part],
+            network_of(model).logits, lambda inputs: perturb(inputs, generator, unit, amount), x[part], relevance[part],
             target=classes[part], n_perturb_samples=samples, max_examples_per_batch=size, normalize=normalise,
         )  # fmt: skip
 
-    with LOCK, borrowed(model), progress_to(progress):
+    with progress_to(progress):
         return in_chunks(measure, len(x)).double().cpu().numpy()
 
 

@@ -14,10 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from leadwise.attribution import attribute
-from leadwise.attribution.running import Progress, progress_to
 from leadwise.evaluation.inputs import as_batch, choose
 from leadwise.evaluation.similarity import similarity
 from leadwise.networks.ecg_net import ECGNet
+from leadwise.progress import Progress, progress_to
 from leadwise.training import Epoch, fit, initialise, probabilities
 
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear, nn.modules.batchnorm._BatchNorm)

@@ -4,7 +4,6 @@ import gc
 import math
 import threading
 import time
-import warnings
 from collections import OrderedDict
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -16,9 +15,8 @@ from types import MappingProxyType
 import anywidget
 import ipywidgets as widgets
 
-from leadwise.attribution import MethodWarning, attribute
+from leadwise.attribution import receipt
 from leadwise.attribution.registry import METHODS, Parameter
-from leadwise.attribution.running import LOCK
 from leadwise.explorers.code_line import CodeLine
 from leadwise.explorers.figure_canvas import FigureCanvas
 from leadwise.explorers.live import with_picture
@@ -426,13 +424,8 @@ COLLECTOR = _Collector()
 
 
 def explain(model, x, method: str, target, progress, **settings):
-    """Return ``attribute(...)`` without its warning, which an explorer says in words of its own.
-
-    One at a time: the filters of warnings are common to all threads.
-    """
-    with LOCK, warnings.catch_warnings():
-        warnings.simplefilter("ignore", MethodWarning)
-        return attribute(model, x, method, target=target, progress=progress, **settings)
+    """Return the map of ``attribute`` without its warnings, which an explorer says in words of its own."""
+    return receipt(model, x, method, target=target, progress=progress, **settings).relevance
 
 
 def methods_of(family: str) -> list[tuple[str, str]]:

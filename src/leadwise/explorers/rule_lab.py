@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from leadwise.attribution.layerwise import Shares, share_out
-from leadwise.attribution.lrp import RULES, STABILISER
 from leadwise.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
+from leadwise.attribution.rules import RULES, STABILISER
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
 from leadwise.plotting.rule import plot_rule, short
 from leadwise.plotting.style import number as figures

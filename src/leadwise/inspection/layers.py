@@ -1,13 +1,12 @@
 """Look inside a network: filters, feature maps, receptive fields, best classes."""
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
-from leadwise.attribution.running import LOCK, borrowed, device_of, first_weighted, sample_dims
+from leadwise.networks.network import Evaluation, Network, module_of, network_of
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 POOLINGS = (nn.MaxPool1d, nn.MaxPool2d, nn.MaxPool3d, nn.AvgPool1d, nn.AvgPool2d, nn.AvgPool3d)
@@ -17,7 +16,6 @@ POINTWISE = (
     *(nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU, nn.Sigmoid, nn.Tanh, nn.Softplus),
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.BatchNorm1d, nn.BatchNorm2d, nn.Identity, nn.Flatten),
 )
-SHAPES = {(2, 12): (12, 2000), (3, 3): (3, 224, 224)}  # of one sample, by its dimensions and channels: ECGs, pictures
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ def first_layer_filters(net: nn.Module, scaled: bool = False) -> Tensor:
     With ``scaled`` they lie between 0 and 1 to be shown as pictures: zero is 0.5, the largest weight of each filter,
     positive or negative, is 1 or 0.
     """
-    layer = first_weighted(net)
+    layer = next((module for module in net.modules() if isinstance(module, (*CONVOLUTIONS, nn.Linear))), None)
     if not isinstance(layer, CONVOLUTIONS):
         raise ValueError(
             f"the first layer of {type(net).__name__} is a {type(layer).__name__}; expected a convolution."
@@ -61,39 +59,22 @@ def first_layer_filters(net: nn.Module, scaled: bool = False) -> Tensor:
     return 0.5 + weights / largest / 2
 
 
-def _module(net: nn.Module, layer: str) -> nn.Module:
-    modules = dict(net.named_modules())
-    if layer not in modules:
-        raise ValueError(f"no layer {layer!r}; expected one of {', '.join(filter(None, modules))}.")
-    return modules[layer]
-
-
-@contextmanager
-def _outputs(module: nn.Module):
-    """Collect what a module gives out while the block runs."""
-    kept = []
-    handle = module.register_forward_hook(lambda module, args, out: kept.append(out))
-    try:
-        yield kept
-    finally:
-        handle.remove()
-
-
-def _on_device(net: nn.Module, x: Tensor) -> Tensor:
-    return x.to(device_of(net, x.device))
+def _on_device(net: nn.Module | Network, x: Tensor) -> Tensor:
+    network = network_of(net)
+    return x.to(network.device(x.device), network.dtype)
 
 
 @torch.no_grad()
-def feature_maps(net: nn.Module, x: Tensor, layer: str) -> Tensor:
+def feature_maps(net: nn.Module | Network, x: Tensor, layer: str) -> Tensor:
     """Return what the layer called ``layer`` gives out for x: (N, K, ...), or without N if x comes without.
 
     A layer that the network uses more than once, or not at all, raises a ValueError, as does an unknown name.
     """
-    with LOCK, borrowed(net), _outputs(_module(net, layer)) as kept:
-        net(_on_device(net, x))
+    single = x.ndim == network_of(net).sample_dims(x)
+    kept = network_of(net).outputs_of(layer, _on_device(net, x[None] if single else x))
     if len(kept) != 1:
         raise ValueError(f"layer {layer!r} ran {len(kept)} times; expected a layer that runs once.")
-    return kept[0].clone()
+    return kept[0][0] if single else kept[0]
 
 
 @torch.no_grad()
@@ -103,8 +84,9 @@ def top_k(net: nn.Module, x: Tensor, k: int = 5, classes: Sequence[str] | None =
     One list for one sample, a list of lists for a batch (N, ...). ``classes`` defaults to ``net.class_names``.
     """
     classes = getattr(net, "class_names", None) if classes is None else classes
-    with LOCK, borrowed(net):
-        probabilities = torch.softmax(net(_on_device(net, x)), -1)
+    network = network_of(net)
+    single = x.ndim == network.sample_dims(x)
+    probabilities = torch.softmax(network.logits(_on_device(net, x[None] if single else x)), -1)
     if classes is None:
         classes = [str(index) for index in range(probabilities.shape[-1])]
     if len(classes) != probabilities.shape[-1]:
@@ -113,23 +95,22 @@ def top_k(net: nn.Module, x: Tensor, k: int = 5, classes: Sequence[str] | None =
         raise ValueError(f"k is {k}; expected 1 to {len(classes)}, the number of classes.")
     values, indices = (part.reshape(-1, k).tolist() for part in probabilities.topk(k))
     best = [[(classes[i], p) for p, i in zip(*row, strict=True)] for row in zip(values, indices, strict=True)]
-    return best if x.ndim > sample_dims(net) else best[0]
+    return best[0] if single else best
 
 
 # What a layer sees --------------------------------------------------------------------------------------------------
 
 
-def _shape(net: nn.Module, shape: Sequence[int] | None) -> tuple[int, ...]:
-    """Return the shape of one sample: as given, else an ECG's or a picture's where the first layer takes those."""
-    first = first_weighted(net)
-    key = (sample_dims(net), getattr(first, "in_channels", 0))
-    if shape is None and key not in SHAPES:
-        raise ValueError(f"the network starts with {first}; give the shape of one sample, as shape=(channels, ...).")
-    if shape is not None and len(shape) != key[0]:
-        raise ValueError(f"shape is {tuple(shape)}; expected {key[0]} numbers, (channels, ...).")
-    if key[0] < 2:
-        raise ValueError(f"the network starts with {first}; expected a convolution, over time or over a picture.")
-    return tuple(SHAPES[key] if shape is None else shape)
+def sample_shape(net: nn.Module, shape: Sequence[int] | None) -> tuple[int, ...]:
+    """Return the shape of one sample: as given, else an ECG's or a picture's where the network says so."""
+    known = getattr(net, "sample_shape", None)
+    if shape is None and known is None:
+        raise ValueError(
+            f"{type(net).__name__} does not say what it takes; give the shape of one sample, as shape=(channels, ...)."
+        )
+    if len(shape or known) < 2 or (shape and known and len(shape) != len(known)):
+        raise ValueError(f"shape is {tuple(shape or known)}; expected {len(known or (1, 1))} numbers, (channels, ...).")
+    return tuple(shape or known)
 
 
 def _seen(module: nn.Module, before: tuple | None, x: Tensor, out: Tensor, whole: tuple) -> tuple | None:
@@ -162,7 +143,8 @@ def layer_table(net: nn.Module, x: Tensor) -> list[Layer]:
     Receptive fields are followed from module to module, so they hold for branches and for functions in between only
     as far as nothing but modules has touched the data; beyond, they are None.
     """
-    x = _on_device(net, x if x.ndim > sample_dims(net) else x[None])[:1]
+    network = network_of(net)
+    x = _on_device(net, x[None] if x.ndim == network.sample_dims(x) else x)[:1]
     whole = tuple(x.shape[2:])
     rows, held = [], [x]  # held keeps the tensors alive, so that an id stays unique
     seen = {id(x): ((1,) * len(whole), (1,) * len(whole))}
@@ -177,14 +159,12 @@ def layer_table(net: nn.Module, x: Tensor) -> list[Layer]:
 
         return hook
 
-    leaves = [(name, module) for name, module in net.named_modules() if not list(module.children())]
-    handles = [module.register_forward_hook(note(name)) for name, module in leaves]
-    try:
-        with LOCK, borrowed(net):
-            net(x)
-    finally:
-        for handle in handles:
-            handle.remove()
+    def watch(running: nn.Module) -> None:
+        for name, module in running.named_modules():
+            if not list(module.children()):
+                module.register_forward_hook(note(name))
+
+    network.run(x, Evaluation(network.module), watch)
     return rows
 
 
@@ -194,8 +174,8 @@ def receptive_field(net: nn.Module, layer: str, shape: Sequence[int] | None = No
     ``shape`` is that of one sample, by default (3, 224, 224) for a picture network, (12, 2000) for an ECG network.
     A layer whose field isn't known (see ``layer_table``) raises a ValueError.
     """
-    _module(net, layer)
-    rows = [row for row in layer_table(net, torch.zeros(1, *_shape(net, shape))) if row.name == layer]
+    module_of(net, layer)
+    rows = [row for row in layer_table(net, torch.zeros(1, *sample_shape(net, shape))) if row.name == layer]
     if len(rows) != 1 or rows[0].receptive_field is None:
         raise ValueError(
             f"the receptive field of {layer!r} is not known; expected an innermost module that runs once, "

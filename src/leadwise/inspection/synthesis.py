@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from leadwise.attribution.running import LOCK, Progress, borrowed, progress_to
-from leadwise.inspection.layers import _module, _on_device, _outputs, _shape
+from leadwise.inspection.layers import sample_shape
+from leadwise.networks.network import Network, module_of, network_of
+from leadwise.progress import Progress, progress_to
 
 CHUNK = 8  # pictures optimised at once
 
@@ -89,7 +90,8 @@ def maximise_activation(
     ------
     ValueError : not one target or one layer with a channel, an index or a number out of range
     """
-    module = _chosen(net, target, layer, channel)
+    network = network_of(net)
+    _check_choice(network, target, layer, channel)
     index = torch.as_tensor(target if layer is None else channel)
     _check(index, images, {"steps": (steps, 1), "keep": (keep, 2)})
     _check(index, images, {"jitter": (jitter, 0), "blur": (blur, 0), "total_variation": (total_variation, 0)})
@@ -99,32 +101,33 @@ def maximise_activation(
         {"decay": (decay, 0), "smooth": (smooth, 0), "grey": (grey, 0), "contrast": (contrast, 0), "rate": (rate, 0)},
     )
     images = index.numel() if index.ndim else images
-    shape = _shape(net, shape)
+    shape = sample_shape(network.module, shape)
     random = torch.Generator().manual_seed(seed)
     shifts = torch.randint(-jitter, jitter + 1, (steps, len(shape) - 1), generator=random).tolist()
     start = _filtered(torch.randn(images, *shape, generator=random), _spectrum(shape, blur, smooth))
-    start = _on_device(net, 0.1 * _unit(start))
+    start = (0.1 * _unit(start)).to(network.device("cpu"), network.dtype)
     index = index.to(start.device).expand(images)
     kept = torch.linspace(0, steps, min(keep, steps + 1)).round().int().tolist()
     options = {"rate": rate, "total_variation": total_variation, "decay": decay, "grey": grey, "watch": watch}
     spectrum = _spectrum(shape, blur, smooth).to(start.device)
     parts = []
-    with LOCK, torch.inference_mode(False), torch.enable_grad(), borrowed(net), progress_to(progress):  # noqa: SIM117
+    with torch.inference_mode(False), torch.enable_grad(), progress_to(progress):  # noqa: SIM117
         with Progress(images * steps) as told:
             for x, units in zip(start.split(CHUNK), index.split(CHUNK), strict=True):
-                score = _score(net, module, units, contrast)
+                score = _score(network, layer, units, contrast)
                 parts.append(_ascend(score, x, shifts, spectrum, kept, told, **options))
     strips, activations = zip(*parts, strict=True)
     strip = torch.cat(strips, 1).cpu()
     return Synthesis(strip[-1], strip, tuple(kept), torch.cat(activations, 1).cpu())
 
 
-def _chosen(net, target, layer, channel) -> nn.Module:
+def _check_choice(network: Network, target, layer, channel) -> None:
     if (target is None) == (layer is None) or (layer is None) != (channel is None):
         raise ValueError(
             f"target is {target!r}, layer {layer!r}, channel {channel!r}; give target, or layer and channel."
         )
-    return net if layer is None else _module(net, layer)
+    if layer is not None:
+        module_of(network.module, layer)
 
 
 def _check(index: Tensor, images: int, limits: dict[str, tuple[float, float]]) -> None:
@@ -137,17 +140,16 @@ def _check(index: Tensor, images: int, limits: dict[str, tuple[float, float]]) -
             raise ValueError(f"{name} is {value}; expected at least {least}.")
 
 
-def _score(net: nn.Module, module: nn.Module, units: Tensor, contrast: float) -> Callable[[Tensor], Tensor]:
+def _score(network: Network, layer: str | None, units: Tensor, contrast: float) -> Callable[[Tensor], Tensor]:
     """Return a function from a batch (N, ...) to what is maximised in each sample, (N,)."""
 
     def score(x: Tensor) -> Tensor:
-        with _outputs(module) as kept:
-            net(x)
-        out = kept[-1].flatten(2).mean(2) if kept[-1].ndim > 2 else kept[-1]
+        out = network.logits(x) if layer is None else network.outputs_of(layer, x)[-1]
+        out = out.flatten(2).mean(2) if out.ndim > 2 else out
         if int(units.min()) < 0 or int(units.max()) >= out.shape[1]:
             raise ValueError(f"target or channel is {units.tolist()}; expected 0 to {out.shape[1] - 1}.")
         own = out.gather(1, units[:, None])[:, 0]
-        if module is not net or not contrast or out.shape[1] == 1:
+        if layer is not None or not contrast or out.shape[1] == 1:
             return own
         return own - contrast * out.scatter(1, units[:, None], -torch.inf).logsumexp(1)
 

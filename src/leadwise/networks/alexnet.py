@@ -29,8 +29,6 @@ EMBEDDED = {"embedded": "scenes.safetensors", "clever hans": "clever_hans.safete
 class AlexNet(nn.Module):
     """Five convolutions, three dense layers: (N, 3, H, W) normalised as by ``preprocess`` -> logits (N, classes).
 
-    Every module is used once and none works in place, so that LRP and DeepLIFT hooks see each of them.
-
     Parameters
     ----------
     class_names : what the outputs stand for, in their order; ImageNet's 1000 classes by default
@@ -39,6 +37,8 @@ class AlexNet(nn.Module):
     source : where the loaded weights come from
     dropout : share of a dense layer's inputs that training silences
     """
+
+    sample_shape = (3, 224, 224)
 
     def __init__(
         self,

@@ -27,9 +27,11 @@ def _dense_block(dropout: float) -> nn.Sequential:
 class ECGNet(nn.Module):
     """Twelve leads in, two logits out; index 1 is the pathology. 64,386 parameters.
 
-    Every module is used once and none works in place, so that LRP and DeepLIFT hooks see each of them.
+    ``sample_shape`` says what one sample looks like: leads, and samples at 500 Hz.
     ``pathology`` and ``source`` say what the loaded weights detect and where they come from.
     """
+
+    sample_shape = (12, 2000)
 
     def __init__(self, pathology: str = "", source: str = "untrained"):
         super().__init__()

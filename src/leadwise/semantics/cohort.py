@@ -15,15 +15,16 @@ from scipy.special import stdtrit
 from torch import nn
 
 from leadwise.attribution import attribute
-from leadwise.attribution.running import Progress, device_of, progress_to
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.records import load_record
 from leadwise.ecg.simulate import SimulatedECG
 from leadwise.ecg.waves import Wave
+from leadwise.networks.network import network_of
 from leadwise.paths import whole_file
 from leadwise.plotting.relevance import to_numpy
 from leadwise.plotting.sheet import CourseFigure
+from leadwise.progress import Progress, progress_to
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
 from leadwise.semantics.criteria import CRITERIA, agreement
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of
@@ -364,8 +365,11 @@ def _add(cohort, model, record, start, samples, pathology, options) -> None:
     except ValueError as error:
         cohort.leave_out(f"{name}: {error}")
         return
+    asked = network_of(model)
     with torch.no_grad():
-        probability = torch.softmax(model(ecg.tensor()[None].to(device_of(model, "cpu"))), dim=-1)[0, options["target"]]
+        probability = torch.softmax(asked.logits(ecg.tensor()[None].to(asked.device("cpu"))), dim=-1)[
+            0, options["target"]
+        ]
     cohort.update(**found, probability=float(probability))
 
 

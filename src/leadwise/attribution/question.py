@@ -1,0 +1,99 @@
+"""What is explained: a score of a network, one for each sample. And what a method finds out about its own map."""
+
+from collections.abc import Callable
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from leadwise.attribution.operations import Lowered
+from leadwise.networks.network import Network
+
+EXPLAIN = ("logit", "log-odds")
+
+_findings: ContextVar[dict | None] = ContextVar("findings", default=None)
+
+
+@contextmanager
+def findings():
+    """Collect what methods say about their maps while the block runs."""
+    found: dict = {}
+    token = _findings.set(found)
+    try:
+        yield found
+    finally:
+        _findings.reset(token)
+
+
+def tell(name: str, value) -> None:
+    """Say something about the map in the making; what is said of several chunks is joined."""
+    found = _findings.get()
+    if found is not None:
+        found.setdefault(name, []).append(value)
+
+
+def pick(logits: Tensor, target: Tensor) -> Tensor:
+    """Return logits (N, K) of the target classes, shape (N,).
+
+    Raises
+    ------
+    ValueError : the network has no such class
+    """
+    if target.min() < 0 or target.max() >= logits.shape[1]:
+        raise ValueError(f"target is {target.tolist()}; this network has classes 0 to {logits.shape[1] - 1}.")
+    return logits.gather(1, target[:, None]).squeeze(1)
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """A score of each sample: the logit of its target class, or the log-odds of that class.
+
+    Parameters
+    ----------
+    network : who is asked
+    target : Tensor (N,), class indices
+    explain : "logit", or "log-odds": for two logits their difference, for K classes that exclude each other
+        f_c - logsumexp of the others, for independent labels the logit
+    """
+
+    network: Network
+    target: Tensor
+    explain: str = "logit"
+
+    def of(self, rows) -> "Question":
+        """Return the question for some of the samples."""
+        return replace(self, target=self.target[rows])
+
+    def repeated(self, count: int) -> "Question":
+        """Return the question for ``count`` copies of the batch."""
+        return replace(self, target=self.target.repeat(count))
+
+    def score(self, logits: Tensor, ends_in: str | None = None) -> Tensor:
+        """Return the explained score (N,) of logits (N, K)."""
+        logit, outputs = pick(logits, self.target), self.network.outputs or ends_in
+        count = logits.shape[1]
+        if self.explain == "logit" or count == 1 or outputs == "labels":
+            return logit
+        if count == 2:
+            return logit - pick(logits, 1 - self.target)
+        if outputs is None:
+            raise ValueError(
+                f"the network has {count} logits, and nothing says whether its classes exclude each other. For the "
+                'log-odds, say so: Network(module, outputs="classes"), or outputs="labels" where each stands alone.'
+            )
+        others = torch.arange(count, device=logits.device) != self.target[:, None]
+        return logit - logits[others].view(len(logits), count - 1).logsumexp(1)
+
+    def scores(self, x: Tensor, mode: Lowered | None = None, prepare: Callable | None = None) -> Tensor:
+        """Run the network on x and return the score of each sample, (N,)."""
+        logits, ends_in = self.logits(x, mode, prepare)
+        return self.score(logits, ends_in)
+
+    def logits(self, x: Tensor, mode: Lowered | None = None, prepare: Callable | None = None) -> tuple:
+        """Run the network on x; return its logits (N, K) and what it ends in."""
+        logits, ends_in = self.network.run(x, mode or Lowered(self.network.module), prepare)
+        if ends_in:
+            tell("ends in", ends_in)
+        return logits, ends_in
