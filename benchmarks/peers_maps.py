@@ -40,7 +40,7 @@ def correlation(one: np.ndarray, other: np.ndarray) -> float | str:
 
 
 def by_name(model: nn.Module, x: Tensor, target: int, name: str) -> np.ndarray:
-    """Ask the entry that takes the names of SIGN-XAI: signxai2 until 0.14."""
+    """Ask the PyTorch entry of signxai2 until 0.14; ``signxai.explain`` gives the same maps and no others."""
     from signxai.torch_signxai import calculate_relevancemap
 
     return np.asarray(calculate_relevancemap(model, x[None], name, target_class=target))[0]
