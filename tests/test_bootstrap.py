@@ -19,7 +19,7 @@ COLAB = {
         + ['numpy==1.26.4; python_version < "3.13" and extra == "tested"']
         + ['numpy==2.4.6; python_version >= "3.13" and extra == "tested"']
         + [f'{pin}; extra == "tested"' for pin in ("torch==2.13.0", "captum==0.9.0")]
-        + [f'{pin}; extra == "tested"' for pin in ("signxai2==0.5.0", "pooch==1.9.0")],
+        + [f'{pin}; extra == "tested"' for pin in ("signxai2==0.5.0", "zennit==0.5.1", "pooch==1.9.0")],
     ),
     "numpy": ("2.0.2", ["a-new-requirement-of-numpy"]),
     "torch": ("2.13.0", ["nvidia-cublas==13.0.0", "sympy"]),
@@ -28,12 +28,13 @@ COLAB = {
 }
 INDEX = {
     "captum": ("0.9.0", ["numpy<2", "torch>=1.10", "tqdm", "packaging"]),
-    "signxai2": ("0.5.0", ["numpy<2.0", "zennit>=0.5.0", "torchvision"]),
+    "signxai2": ("0.5.0", ["numpy<2.0", 'zennit>=0.5.1; extra == "pytorch"']),
     "platformdirs": ("4.0", []),
     "tqdm": ("4.0", []),
     "packaging": ("26.3", []),
     "zennit": ("0.5.1", ["torchvision", "Tqdm", "click"]),
-    "click": ("8.0", []),
+    "click": ("8.0", ["colorama"]),
+    "colorama": ("0.4", []),
 }
 
 
@@ -71,9 +72,10 @@ def test_only_what_is_missing_is_installed_and_nothing_replaced(variable, name, 
     asked = [set(command[6:]) for command in host]
     assert all(command[1:6] == ["-m", "pip", "install", "--quiet", "--no-deps"] for command in host)
     assert asked == [
-        {"signxai2==0.5.0", "captum==0.9.0", "platformdirs>=2"},  # as tested; and what a package that is there needs
-        {"zennit>=0.5.0", "tqdm", "packaging"},  # what the new ones need, but never numpy<2 or torchvision
-        {"click"},
+        # as tested; and what a package that is there needs
+        {"signxai2==0.5.0", "zennit==0.5.1", "captum==0.9.0", "platformdirs>=2"},
+        {"tqdm", "packaging", "click"},  # what the new ones need, but never numpy<2 or torchvision
+        {"colorama"},
     ]
     said = capsys.readouterr().out
     assert said.startswith(f"{name}: installed ")

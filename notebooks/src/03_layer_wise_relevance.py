@@ -184,8 +184,40 @@ for name, other in (("zennit", theirs[0]), ("leadwise.attribute", course)):
     print(f"largest difference to {name}: {float((mine - other).abs().max() / mine.abs().max()):.1e} of the maximum")
 
 # %% [markdown]
-# The same map three times, up to rounding. zennit [5] attaches a rule to each module as a hook, and `leadwise.attribute` calls
-# zennit, with hooks of its own for the rules that zennit lacks. From here on the course uses `attribute`.
+# The same map three times, up to rounding. zennit [5] attaches a rule to each module as a hook. `leadwise.attribute` works
+# **by operations**: it watches one forward pass, and whatever computes there, a module, a function such as `F.relu`, or a
+# plain `+`, is given the backward pass of its rule. What changes values and has no rule is refused by name.
+#
+# The difference shows where a network does something *between* its modules. No hook stands there, so autograd hands on the
+# plain gradient, without a word. In a **skip connection**, $y = x + g(x)$, the gradient of a sum is 1 in both of its terms: each
+# branch gets the whole relevance, where the rule would give each its share. Two layers show it.
+
+
+# %% a skip connection
+class Skip(nn.Module):
+    """A layer and a way around it, then two logits; no biases."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.output = nn.Linear(8, 8, bias=False), nn.Linear(8, 2, bias=False)
+
+    def forward(self, x):
+        return self.output(x + self.layer(x))
+
+
+torch.manual_seed(0)
+skip, signal = Skip(), torch.randn(1, 8)
+scores = skip(signal).detach()
+with Gradient(skip, LayerMapComposite([(Linear, Epsilon(1e-6))])) as attributor:
+    _, by_hooks = attributor(signal, scores * torch.tensor([[1, 0]]))
+by_operations = leadwise.attribute(skip, signal, "lrp_epsilon", target=0, epsilon=1e-6)
+for name, R in {"hooks on modules": by_hooks, "operations": by_operations}.items():
+    print(f"{name:17s} sum of relevance / logit {float(R.sum() / scores[0, 0]):.3f}")
+
+# %% [markdown]
+# Every further skip connection doubles it again. For architectures that it knows zennit has *canonisers*, which put a module
+# where the `+` was; for a network of your own you would have to notice that one is needed. From here on the course uses
+# `attribute`.
 
 # %% [markdown]
 # ## 3 The rules, one by one

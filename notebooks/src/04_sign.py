@@ -19,6 +19,9 @@
 
 # %% imports
 import importlib.metadata
+import json
+import re
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -34,6 +37,7 @@ from leadwise.images.io import load_photograph, photographs
 from leadwise.images.scenes import drawings, make_scene
 from leadwise.inspection import top_k
 from leadwise.networks.alexnet import MEAN, STD, load_alexnet, preprocess
+from leadwise.paths import checkout
 from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_image_grid, plot_matrix, plot_tiles
 
 # %% [markdown]
@@ -582,8 +586,9 @@ for method in ("gradient", *METHODS):
 # %% [markdown]
 # ## 8 The authors' package
 #
-# `signxai` is the software of SIGN's authors. The original runs on TensorFlow; its successor (distribution `signxai2`,
-# module `signxai`) adds PyTorch. Its front door is `signxai.explain`:
+# `signxai` is the software of SIGN's authors. The original runs on TensorFlow; its successor, the distribution
+# `signxai2`, brings PyTorch. Examined here, line by line, is version 0.5.0, which the course pins; what holds of later
+# ones comes at the end of the section. Its front door is `signxai.explain`:
 
 # %% signxai
 import signxai
@@ -652,8 +657,7 @@ for name in NAMES:
 # LRP map whose ε depends on the standard deviation of the input.
 #
 # When two programs disagree, at least one question is worth asking of each. The source of the package is open; here is
-# what it says in version 0.5.0, which the course pins. A later version may say something else, and the cells will show
-# it.
+# what it says.
 #
 # **Deconvnet.** Its rules for the ReLUs are set up, but the backward pass then runs on the network without them:
 
@@ -693,12 +697,49 @@ print("in the class: ", type(rule).gradient_mapper.__qualname__)
 # A hypothesis about a difference can be tested: change one convention after the other, and see with whom the map
 # agrees. The first rung must be the package, the last must be ours.
 
+# The rules that zennit lacks are a few lines each, on its `BasicHook`: `gradient_mapper` turns $R_k$ into what the
+# backward pass of the layer starts with, `reducer` makes $R_j$ of what arrives, by default by multiplying with the input.
+
+# %% three rules
+from zennit.core import BasicHook
+
+
+def over(R, z):
+    """R / z, where an exact 0 counts as 1e-7."""
+    return R / torch.where(z == 0, 1e-7, z)
+
+
+def over_z(R, outputs):
+    """The z-rule's share: R / z."""
+    return [over(R, z) for z in outputs]
+
+
+def epsilon_std_x(factor):
+    """The ε-rule of one sample, with ε = factor · standard deviation of the layer's own input."""
+    kept = {}
+
+    def remember(a):
+        kept["ε"] = factor * a.std(unbiased=False)
+        return a
+
+    def weigh(R, outputs):
+        return [over(R, z + kept["ε"] * torch.where(z >= 0, 1, -1)) for z in outputs]
+
+    return BasicHook(input_modifiers=[remember], gradient_mapper=weigh)
+
+
+def times_sign(inputs, gradients):
+    """The side of zero, instead of the input itself."""
+    return torch.where(inputs[0] >= 0, 1.0, -1.0) * gradients[0]
+
+
+Z = BasicHook(gradient_mapper=over_z)
+SIGN = BasicHook(gradient_mapper=over_z, reducer=times_sign)
+
 # %% ladder
 from zennit.core import Composite
 from zennit.rules import Epsilon, Pass
 from zennit.types import Activation, AvgPool, Linear
-
-from leadwise.attribution.lrp import EpsilonStdX, SignRule, ZRule
 
 
 def by_rules(network, x, target, weighted, first=None, activation=None, average=None):
@@ -718,9 +759,9 @@ def by_rules(network, x, target, weighted, first=None, activation=None, average=
 RUNGS = {
     "ε = 1e-6, the rest by autograd": {"weighted": Epsilon(1e-6)},
     "+ relevance passes activations": {"activation": Pass()},
-    "+ z-rule in average pooling": {"average": ZRule()},
-    "+ ε = 0.25 std of the layer's input": {"weighted": EpsilonStdX(0.25)},
-    "+ SIGN in the first layer": {"first": SignRule()},
+    "+ z-rule in average pooling": {"average": Z},
+    "+ ε = 0.25 std of the layer's input": {"weighted": epsilon_std_x(0.25)},
+    "+ SIGN in the first layer": {"first": SIGN},
 }
 name = "lrpsign_epsilon_0_25_std_x"
 print(f"{'correlation with':36s}   AlexNet: signxai    ours     ECG: signxai    ours")
@@ -750,6 +791,75 @@ side_by_side(scene.image, maps, name, scene.objects[0].mask)
 # gives for two published ECG models and two real recordings are the course's reference. They are not part of the
 # repository; where they are present, `tests/test_reference_maps.py` compares forty methods on both with ours, and asks
 # for a correlation of at least 0.999.
+#
+# **And today's versions?** Which one `pip install signxai2` gives depends on the Python, for each version declares which
+# ones it is for. `benchmarks/peers.py` has installed all of them side by side and compared their maps with the authors'
+# reference, on both recordings. The table shows the lowest and the highest correlation in each group of names; a dash,
+# that the version has no map of these names.
+
+# %% three versions
+root = checkout() or Path.cwd().parent
+stored = json.loads((root / "benchmarks" / "peers.json").read_text())
+print("pip chooses", *(f"{version} for {python}" for python, version in stored["pip chooses"].items()), sep="\n  ")
+
+tables = [table for title, table in stored.items() if title.endswith("against the authors'")]
+GROUPS = {
+    "gradient, × input": r"gradient(_x_input)?",
+    "gradient × SIGN": r"gradient_x_sign.*",
+    "LRP-ε": r"lrp_epsilon_[\d_]+",
+    "LRP with ε·std(x)": r"lrp_epsilon_.*_std_x",
+    "the same with SIGN": r"lrpsign_epsilon_.*_std_x(_mu.*)?",
+    "the same, no ε in the first layer": r"lrpsign_.*signstdfactor=0",
+    "LRP-αβ": r"lrp_alpha_.*",
+}
+VERSIONS = ("signxai2 0.5.0", "signxai2 0.14.1", "signxai2 0.15.10")
+print("\ncorrelation with the authors' maps".ljust(37) + "".join(f"{version:>22s}" for version in VERSIONS))
+for group, pattern in GROUPS.items():
+    cells = []
+    for version in VERSIONS:
+        found = [row.get(version) for table in tables for name, row in table.items() if re.fullmatch(pattern, name)]
+        found = [value for value in found if isinstance(value, float)]
+        cells.append(f"{min(found):.4f} to {max(found):.4f}" if found else "-")
+    print(f"{group:36s}" + "".join(f"{cell:>22s}" for cell in cells))
+
+# %% [markdown]
+# Where a map is not what its name says, it may be something else that has a name. On AlexNet:
+
+# %% behind the names
+for version in VERSIONS:
+    behind = stored["behind the names"][version]
+    print(f"{version}: {len(behind)} names stand for another method")
+    for method in dict.fromkeys(behind.values()):
+        names = [name for name, other in behind.items() if other == method]
+        print(f"  {method}: {len(names)}, among them {min(names, key=len)}")
+alone = next(iter(stored["in a batch"]["signxai2 0.15.10"].values()))
+print(f"signxai2 0.15.10, ε·std(x): a map alone and in a batch with a larger sample correlate {alone:.3f}")
+
+# %% [markdown]
+# Three programs under one name:
+#
+# - **0.5.0** is right on gradients, and on SIGN except at exact zeros, which a digitised recording has. The ladder above
+#   explains the rest: on ReLUs, ε = 1e-6 everywhere is nearly gradient × input.
+# - **0.14.1** takes nearly every name, and is the more dangerous for it: where 0.5.0 refuses, it returns something. Its
+#   `lrp_alpha_1_beta_0` is the plain gradient; its `lrp_z` has the z⁺-rule in the convolutions.
+# - **0.15.10** is another program: module `signxai2`, no names and no front door, but composites for zennit 1.0. Its
+#   `EpsilonStdX` gives the authors' maps. `EpsilonStdXSIGN` comes close, for it keeps an ε in the first layer where the
+#   authors' TensorFlow software divides by $z$ alone; with `signstdfactor=0` it agrees as well. It takes the standard
+#   deviation over the whole batch, so that a map depends on what else is in it: explain one sample at a time. The other
+#   rules are zennit's; in αβ its bias convention shows ([notebook 03](03_layer_wise_relevance.ipynb)).
+#
+# zennit 1.0 itself gives the maps of 0.5.1 to every stored digit, and leaves something behind where it merges a batch
+# normalisation:
+
+# %% merged batch norm
+for version, row in stored["a merged batch norm"].items():
+    print(version)
+    for what, value in row.items():
+        print(f"  {what:50s}{value if isinstance(value, bool) else number(value)}")
+
+# %% [markdown]
+# The network still computes what it did, from attributes that hide its parameters; whoever *saves* it after an
+# explanation saves another network.
 #
 # The moral is not about one package. Method names are not specifications. Before a map of any software, this course's
 # included, enters a paper: compare it with a second implementation on your own model, look at sums as well as patterns,

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 HOSTS = {"COLAB_RELEASE_TAG": "Colab", "KAGGLE_KERNEL_RUN_TYPE": "Kaggle"}
 
 # What a notebook imports and the package does not, so that its metadata pins it without asking for it.
-FOR_NOTEBOOKS = ("signxai2",)
+FOR_NOTEBOOKS = ("signxai2", "zennit")
 
 # The host's own: never installed, never replaced, and what they need is not looked at.
 KEPT = ("torch", "torchvision", "numpy", "ipywidgets")
