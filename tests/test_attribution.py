@@ -14,10 +14,15 @@ from torch import nn
 
 from leadwise import METHODS, attribute
 from leadwise.attribution import MethodWarning, caveat
-from leadwise.attribution.gradients import explained_logit
 from leadwise.attribution.names import resolve
 from leadwise.networks.ecg_net import ECGNet
 from networks import ImageNet, ReluECG, ecg_batch, image_batch, linear_ecg, seeded
+
+
+def explained_logit(model, x, target):
+    """The logit of each sample's class, by the module itself."""
+    return model(x).gather(1, target[:, None])[:, 0]
+
 
 QUICK = {
     "kernel_shap": {"samples": 60, "segment": 16},
@@ -453,12 +458,18 @@ def test_batch_norm_is_merged_before_lrp():
         )
 
 
-def test_unmerged_batch_norm_is_refused():
+def times_gradient(model, x, target):
+    """Input times gradient by PyTorch alone: on a network of ReLUs and affine maps, LRP's z-rule (Ancona et al. 2018)."""
+    x = x.clone().requires_grad_()
+    return (x * torch.autograd.grad(model(x)[:, target].sum(), x)[0]).detach()
+
+
+def test_batch_norm_behind_an_activation_is_the_affine_map_that_it_is():
     model = seeded(
         lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(3600, 2))
     )
-    with pytest.raises(ValueError, match="batch normalisation '2'"):
-        explain(model, image_batch(), "lrp_epsilon")
+    model, x = model.double(), image_batch().double()
+    torch.testing.assert_close(explain(model, x, "lrp_z", target=1), times_gradient(model, x, 1), rtol=1e-6, atol=1e-9)
 
 
 # --- SIGN-XAI names --------------------------------------------------------------------------------------
@@ -548,10 +559,10 @@ def test_bad_arguments_say_what_is_wrong(arguments, message):
 @pytest.mark.parametrize(
     ("x", "message"),
     [
-        (torch.zeros(5), "this network takes (N, channels, T)"),
+        (torch.zeros(5), "takes it neither as a batch nor as one sample"),
         (torch.full((12, 64), torch.nan), "768 NaN"),
         (torch.zeros(0, 12, 64), "nothing to explain"),
-        ("an ECG", "expected a tensor"),
+        ("an ECG", "expected a dense tensor"),
     ],
 )
 def test_bad_input_says_what_is_wrong(x, message):
@@ -560,7 +571,7 @@ def test_bad_input_says_what_is_wrong(x, message):
     assert message in str(error.value)
 
 
-def test_reused_modules_are_refused():
+def test_a_module_may_run_twice():
     class Reuse(nn.Module):
         def __init__(self):
             super().__init__()
@@ -569,8 +580,8 @@ def test_reused_modules_are_refused():
         def forward(self, x):
             return self.dense(self.relu(self.conv(self.relu(self.conv(x)))).mean(-1))
 
-    with pytest.raises(ValueError, match="uses module 'conv' more than once"):
-        attribute(Reuse(), ecg_batch(), "lrp_epsilon")
+    model, x = seeded(Reuse).double(), ecg_batch().double()
+    torch.testing.assert_close(explain(model, x, "lrp_z", target=1), times_gradient(model, x, 1), rtol=1e-6, atol=1e-9)
 
 
 def test_degenerate_methods_warn_with_the_reason():
@@ -579,9 +590,12 @@ def test_degenerate_methods_warn_with_the_reason():
         attribute(elu, x, "guided_backprop")
     with pytest.warns(MethodWarning, match="never in which lead"):
         attribute(relu, x, "grad_cam")
-    assert caveat("guided_backprop", relu) is None
-    assert caveat("grad_cam", seeded(ImageNet)) is None
+    assert "ReLU only" in caveat("guided_backprop", elu)
+    assert caveat("guided_backprop", relu, x) is None
+    assert caveat("grad_cam", seeded(ImageNet), image_batch()) is None
     assert caveat("lrp_epsilon", elu) is None
+    with pytest.raises(ValueError, match="give x, one of its inputs"):
+        caveat("guided_backprop", relu)
 
 
 def test_a_progress_function_counts_and_stops():

@@ -1,5 +1,6 @@
 """Attribution on the embedded AlexNet: conservation, zennit's own rules, and every method on a scene."""
 
+import copy
 from functools import cache
 
 import captum.attr
@@ -13,7 +14,6 @@ from zennit.types import Activation, AvgPool, Linear
 
 from leadwise import METHODS, attribute
 from leadwise.attribution.gradients import baseline_like
-from leadwise.attribution.lrp import ZRule
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import MEAN, STD, load_alexnet, preprocess
 
@@ -129,7 +129,7 @@ def box(x):
 
 def by_zennit(composite, x, target):
     """Run a composite on a fresh network, in zennit's own words."""
-    model, x = load_alexnet("embedded"), x.clone().requires_grad_()
+    model, x = load_alexnet("embedded").double(), x.double().requires_grad_()
     with composite.context(model) as hooked:
         logits = hooked(x)
         start = torch.zeros_like(logits)
@@ -145,7 +145,11 @@ def rules(rule, first=None):
         if isinstance(module, Linear):
             return first if first and name == "features.0" else rule
         return (
-            zennit.rules.Pass() if isinstance(module, Activation) else ZRule() if isinstance(module, AvgPool) else None
+            zennit.rules.Pass()
+            if isinstance(module, Activation)
+            else zennit.rules.Norm()
+            if isinstance(module, AvgPool)
+            else None
         )
 
     return Composite(module_map=choose)
@@ -170,7 +174,7 @@ def test_rules_and_composites_are_zennits(name):
     x, classes = scenes(2)
     target = classes[:, 0]
     theirs = by_zennit(COMPOSITES[name](*box(x)), x, target)
-    ours = explain(alexnet(), x, name, target=target)
+    ours = explain(copy.deepcopy(alexnet()).double(), x.double(), name, target=target)
     assert theirs.abs().sum() > 0
     for mine, its in zip(ours, theirs, strict=True):
         assert (mine - its).norm() <= 1e-5 * its.norm()

@@ -55,6 +55,7 @@ def relevance_by_layer(
 
     extra = {"prepare": watch}
     relevance, _ = attribute_and_tell(model, x, method, target, "logit", False, parameters, extra)
+    kept = {name: parts for name, parts in kept.items() if parts}
     single = relevance.ndim == network_of(model).sample_dims(relevance)
     samples = 1 if single else len(relevance)
     reused = [name for name, parts in kept.items() if sum(map(len, parts)) != samples]
@@ -73,7 +74,8 @@ def _keep(kept: dict, name: str):
     def hook(module, args, out):
         if isinstance(out, Tensor) and out.requires_grad:
             parts = kept.setdefault(name, [])
-            out.register_hook(lambda relevance: parts.append(relevance.detach()))
+            # None where a batch normalisation behind the layer is merged with it.
+            out.register_hook(lambda relevance: None if relevance is None else parts.append(relevance.detach()))
 
     return hook
 

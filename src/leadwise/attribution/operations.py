@@ -47,7 +47,10 @@ def _kinds() -> dict[str, str]:
         "multiplication": "mul multiply div divide true_divide rdiv rtruediv truediv",
         "batch_norm": "batch_norm",
         "softmax": "softmax",
-        "silent": "size dim numel shape ndim dtype device is_contiguous stride requires_grad grad_fn is_floating_point",
+        "silent": """size dim numel shape ndim dtype device is_contiguous stride requires_grad grad_fn is_floating_point
+            is_complex is_leaf layout data_ptr storage untyped_storage element_size nelement get_device retain_grad
+            register_hook register_post_accumulate_grad_hook len repr format hash is_cuda is_sparse names itemsize
+            nbytes storage_offset""",
         "decomposed": " ".join(DECOMPOSED),
     }
     kinds = {name: kind for kind, names in table.items() for name in names.split()}

@@ -144,7 +144,11 @@ def layer_table(net: nn.Module, x: Tensor) -> list[Layer]:
     as far as nothing but modules has touched the data; beyond, they are None.
     """
     network = network_of(net)
-    x = _on_device(net, x[None] if x.ndim == network.sample_dims(x) else x)[:1]
+    return _table(network, _on_device(net, x[None] if x.ndim == network.sample_dims(x) else x)[:1])
+
+
+def _table(network: Network, x: Tensor) -> list[Layer]:
+    """Return the rows for a batch of one sample."""
     whole = tuple(x.shape[2:])
     rows, held = [], [x]  # held keeps the tensors alive, so that an id stays unique
     seen = {id(x): ((1,) * len(whole), (1,) * len(whole))}
@@ -164,7 +168,7 @@ def layer_table(net: nn.Module, x: Tensor) -> list[Layer]:
             if not list(module.children()):
                 module.register_forward_hook(note(name))
 
-    network.run(x, Evaluation(network.module), watch)
+    network.forward(x, Evaluation(network.module), watch)
     return rows
 
 
@@ -175,7 +179,7 @@ def receptive_field(net: nn.Module, layer: str, shape: Sequence[int] | None = No
     A layer whose field isn't known (see ``layer_table``) raises a ValueError.
     """
     module_of(net, layer)
-    rows = [row for row in layer_table(net, torch.zeros(1, *sample_shape(net, shape))) if row.name == layer]
+    rows = [row for row in _table(network_of(net), torch.zeros(1, *sample_shape(net, shape))) if row.name == layer]
     if len(rows) != 1 or rows[0].receptive_field is None:
         raise ValueError(
             f"the receptive field of {layer!r} is not known; expected an innermost module that runs once, "

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-HOOKS = tuple(name for name in vars(nn.Module()) if name.endswith("_hooks"))
+OWN = ("_parameters", "_buffers", *(name for name in vars(nn.Module()) if "_hooks" in name))
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 OUTPUTS = ("labels", "classes")
 
@@ -131,7 +131,7 @@ def replica(module: nn.Module, memo: dict | None = None) -> nn.Module:
         return module
     copy = memo[module] = module.__new__(type(module))
     state = dict(module.__dict__)
-    for name in ("_parameters", "_buffers", *(hook for hook in HOOKS if state.get(hook))):
+    for name in OWN:
         state[name] = state[name].copy()
     state["_modules"] = {
         name: child if child is None else replica(child, memo) for name, child in module._modules.items()
@@ -203,6 +203,12 @@ class Network:
 
         ``prepare`` gets the replica that will run, before it does: it may set hooks on it.
         """
+        out = self.forward(x, mode, prepare)
+        kind, out = getattr(out, "_logits", (None, out))
+        return self._checked(out, len(x)), kind
+
+    def forward(self, x: Tensor, mode: Evaluation, prepare: Callable[[nn.Module], None] | None = None) -> Any:
+        """Return what the module gives for x under a mode, less what ``pick`` leaves out. Nothing else calls it."""
         running = self.module
         if prepare or _must_be_replaced(running):
             running = replica(running)
@@ -211,8 +217,7 @@ class Network:
         with mode:
             out = running(x)
             out = self.pick(out) if self.pick else out
-        kind, out = getattr(out, "_logits", (None, out))
-        return self._checked(out, len(x)), kind
+        return out
 
     def outputs_of(self, layer: str, x: Tensor) -> list[Tensor]:
         """Run the network on a batch; return what the module called ``layer`` gives each time that it runs.
@@ -227,7 +232,7 @@ class Network:
             module = module_of(running, layer)
             module.register_forward_hook(lambda module, args, out: kept.append(out.clone()))
 
-        self.run(x, Evaluation(self.module), watch)
+        self.forward(x, Evaluation(self.module), watch)
         return kept
 
     def _checked(self, out, samples: int) -> Tensor:
