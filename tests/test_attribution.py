@@ -459,7 +459,7 @@ def test_batch_norm_is_merged_before_lrp():
 
 
 def times_gradient(model, x, target):
-    """Input times gradient by PyTorch alone: on a network of ReLUs and affine maps, LRP's z-rule (Ancona et al. 2018)."""
+    """Input times gradient by PyTorch alone: with ReLUs and affine maps, LRP's z-rule (Ancona et al. 2018)."""
     x = x.clone().requires_grad_()
     return (x * torch.autograd.grad(model(x)[:, target].sum(), x)[0]).detach()
 

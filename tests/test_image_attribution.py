@@ -147,7 +147,7 @@ def rules(rule, first=None):
         return (
             zennit.rules.Pass()
             if isinstance(module, Activation)
-            else zennit.rules.Norm()
+            else zennit.rules.Norm(1e-12)
             if isinstance(module, AvgPool)
             else None
         )

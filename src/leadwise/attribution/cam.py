@@ -1,8 +1,8 @@
 """Class activation maps: which places of a layer the explained score rests on.
 
-A layer is what an operation, or a module, gives. One map per sample, copied to every channel of the input: these methods
-know where, never in which lead. The exception is a network that keeps the leads as a dimension of its maps, (N, 1,
-leads, T) inside: its maps are lead-wise.
+A layer is what an operation, or a module, gives. One map per sample, copied to every channel of the input: these
+methods know where, never in which lead. The exception is a network that keeps the leads as a dimension of its maps,
+(N, 1, leads, T) inside: its maps are lead-wise.
 """
 
 from typing import Any

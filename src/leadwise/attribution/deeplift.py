@@ -38,7 +38,7 @@ class Multiplied(torch.autograd.Function):
 class Winner(torch.autograd.Function):
     """Max-pooling: what an output exceeds its reference by goes to the largest input of the window.
 
-    Where the reference's output is larger, it goes to the place of the reference's largest. Windows that overlap add up.
+    Where the reference's output is larger, it goes to the place of the reference's largest. Overlapping windows add up.
     """
 
     @staticmethod
@@ -92,7 +92,7 @@ class Reference(Explained):
         with torch.no_grad():
             if call.name in POOLS:
                 names = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
-                options = dict(zip(names, rest)) | call.kwargs
+                options = dict(zip(names, rest, strict=False)) | call.kwargs
                 options["stride"] = options.get("stride") or options["kernel_size"]
                 dims = POOLS[call.name]
                 function = (functional.max_pool1d, functional.max_pool2d, functional.max_pool3d)[dims - 1]
@@ -221,7 +221,7 @@ class Difference(Reference):
 
 
 def _along(call: Call) -> tuple[int | None, bool]:
-    values = dict(zip(("dim", "keepdim"), call.args[1:])) | call.kwargs
+    values = dict(zip(("dim", "keepdim"), call.args[1:], strict=False)) | call.kwargs
     dim = values.get("dim")
     dim = dim[0] if isinstance(dim, (tuple, list)) and len(dim) == 1 else dim
     return (dim if isinstance(dim, int) else None), values.get("keepdim", False)

@@ -94,7 +94,7 @@ class Normalised(torch.autograd.Function):
             return (None,) * 7
         h, x, z, scale, shift = ctx.kept
         if ctx.before is None or ctx.before.uses > 1:
-            received, bias = h * on_channels(scale, h, 1) * divide(relevance, z), None
+            received = h * on_channels(scale, h, 1) * divide(relevance, z)
             if ctx.account is not None:
                 ctx.account.enter(relevance, received, on_channels(shift, h, 1) * divide(relevance, z))
             return received, None, None, None, None, None, None

@@ -1,9 +1,9 @@
 """What runs in a network, operation by operation, and what each operation does with an explanation.
 
-A mode sees every operation of one forward pass, whether a module, a function or a method of a tensor made it. ``KINDS``
-says of what kind it is, and a method handles kinds: what only moves numbers about is left to PyTorch; what has a rule is
-replaced by an ``autograd.Function`` whose backward pass is the rule; what is known neither way is refused by name, as
-soon as any of the explained logit would have to pass it. The network is not hooked, merged or switched.
+A mode sees every operation of one forward pass, whether a module, a function or a method of a tensor made it.
+``KINDS`` says of what kind it is, and a method handles kinds: what only moves numbers about is left to PyTorch; what has
+a rule is replaced by an ``autograd.Function`` whose backward pass is the rule; what is known neither way is refused by
+name, as soon as any of the explained logit would have to pass it. The network is not hooked, merged or switched.
 """
 
 import sys
@@ -34,8 +34,8 @@ def _kinds() -> dict[str, str]:
             identity max amax min amin maximum minimum topk sort kthvalue adaptive_max_pool1d adaptive_max_pool2d
             adaptive_max_pool3d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices
             max_pool3d_with_indices""",
-        "pointwise": """relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus softsign tanh sigmoid logsigmoid
-            hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink threshold exp expm1 log log1p log2 log10
+        "pointwise": """relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus softsign tanh sigmoid
+            logsigmoid hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink threshold exp expm1 log log1p log2 log10
             sqrt rsqrt reciprocal square abs absolute pow rpow float_power erf sin cos atan arctan clamp clip clamp_min
             clamp_max neg negative""",
         "conv": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
@@ -179,7 +179,7 @@ class Geometry:
 
     def __init__(self, call: "Call"):
         self.transposed = "transpose" in call.name
-        values = dict(zip(self.TRANSPOSED if self.transposed else self.NAMES, call.args)) | call.kwargs
+        values = dict(zip(self.TRANSPOSED if self.transposed else self.NAMES, call.args, strict=False)) | call.kwargs
         self.x, self.weight, self.bias = values["input"], values["weight"], values.get("bias")
         dims, self.groups = self.weight.ndim - 2, values.get("groups", 1)
         self.stride, self.dilation = numbers(values.get("stride", 1), dims), numbers(values.get("dilation", 1), dims)
@@ -213,7 +213,7 @@ def _conv1d(call: "Call") -> Tensor:
 
 def _max_pool1d(call: "Call") -> Tensor:
     names = ("input", "kernel_size", "stride", "padding", "dilation", "ceil_mode")
-    values = dict(zip(names, call.args)) | call.kwargs
+    values = dict(zip(names, call.args, strict=False)) | call.kwargs
     x = values["input"]
     if x.ndim != 3 or not x.is_cpu or x.stride(1) != 1:
         return call.func(*call.args, **call.kwargs)

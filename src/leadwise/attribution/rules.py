@@ -207,7 +207,7 @@ def zplus(stabiliser: float = 1e-6) -> Rule:
 
 
 def gamma_rule(gamma: float, stabiliser: float = 1e-6) -> Rule:
-    """Favour the contributions that have the sign of z_k by gamma (Montavon et al. 2019; for both signs as in zennit)."""
+    """Favour the contributions with the sign of z_k by gamma (Montavon et al. 2019; for both signs as in zennit)."""
 
     def up(t):
         return t + gamma * t.clamp(min=0)

@@ -89,8 +89,8 @@ IN_PLACE_OPERATORS = {f"__i{name}__" for name in ("add", "sub", "mul", "div", "t
 
 def in_evaluation(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
     """Return the arguments of ``batch_norm`` with its stored statistics, where it has any."""
-    values = dict(zip(("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"), args))
-    values |= kwargs
+    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+    values = dict(zip(names, args, strict=False)) | kwargs
     if values.get("running_mean") is not None:
         values["training"] = False
     return (values.pop("input"),), values
