@@ -225,6 +225,8 @@ def _plain_rnn(activation: Callable) -> Callable:
     return run
 
 
+RECURRENT = {"lstm", "gru", "rnn_tanh", "rnn_relu"}
+
 DECOMPOSED: dict[str, Callable] = {
     function.__name__: function
     for function in (

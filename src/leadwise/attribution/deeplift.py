@@ -58,7 +58,8 @@ class Winner(torch.autograd.Function):
         shares = place(grad * (top - out0), index) + place(grad * (out - top), index0)
         change = x - x0
         even = (place(grad, index) + place(grad, index0)) / 2
-        return torch.where(change.abs() < 1e-10, even, shares / change), None, None, None, None, None
+        same = change.abs() < max(1e-10, torch.finfo(x.dtype).tiny)
+        return torch.where(same, even, shares / change.where(~same, 1)), None, None, None, None, None
 
 
 class Reference(Explained):

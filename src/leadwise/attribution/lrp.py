@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from leadwise.attribution.decompositions import DECOMPOSED
+from leadwise.attribution.decompositions import DECOMPOSED, RECURRENT
 from leadwise.attribution.operations import Call, Explained, Geometry, NoRuleError, Signal, flat_memory, signal
 from leadwise.attribution.question import Question, tell
 from leadwise.attribution.rules import RULES, Layers, Operation, Rule, divide, on_channels, same, share, z_rule
@@ -318,12 +318,16 @@ class Propagation(Explained):
         return Passed.apply(signals[0], call.plain())
 
     def softmax(self, call: Call) -> Any:
+        if call.name != "softmax":
+            return self.refused(call)
         if self.attention == "constant":
             return self.refused(call, ", whose weights are held constant, other than as weights of a sum")
         dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
         return Softmax.apply(call.args[0], call.plain(), dim)
 
     def decomposed(self, call: Call) -> Any:
+        if call.name in RECURRENT:
+            tell("recurrent", call.name)
         try:
             with self:
                 return DECOMPOSED[call.name](*call.args, **call.kwargs)

@@ -1,8 +1,8 @@
 """What runs in a network, operation by operation, and what each operation does with an explanation.
 
 A mode sees every operation of one forward pass, whether a module, a function or a method of a tensor made it.
-``KINDS`` says of what kind it is, and a method handles kinds: what only moves numbers about is left to PyTorch; what has
-a rule is replaced by an ``autograd.Function`` whose backward pass is the rule; what is known neither way is refused by
+``KINDS`` says of what kind it is, and a method handles kinds: what only moves numbers about is left to PyTorch; what
+has a rule is replaced by an ``autograd.Function`` whose backward pass is the rule; what is known neither way is refused by
 name, as soon as any of the explained logit would have to pass it. The network is not hooked, merged or switched.
 """
 
@@ -46,7 +46,7 @@ def _kinds() -> dict[str, str]:
         "addition": "add sub subtract rsub",
         "multiplication": "mul multiply div divide true_divide rdiv rtruediv truediv",
         "batch_norm": "batch_norm",
-        "softmax": "softmax",
+        "softmax": "softmax log_softmax logsumexp",
         "silent": """size dim numel shape ndim dtype device is_contiguous stride requires_grad grad_fn is_floating_point
             is_complex is_leaf layout data_ptr storage untyped_storage element_size nelement get_device retain_grad
             register_hook register_post_accumulate_grad_hook len repr format hash is_cuda is_sparse names itemsize

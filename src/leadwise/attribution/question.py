@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from leadwise.attribution.operations import Lowered
+from leadwise.attribution.operations import Explained, Lowered
 from leadwise.networks.network import Network
 
 EXPLAIN = ("logit", "log-odds")
@@ -89,6 +89,8 @@ class Question:
     def scores(self, x: Tensor, mode: Lowered | None = None, prepare: Callable | None = None) -> Tensor:
         """Run the network on x and return the score of each sample, (N,)."""
         logits, ends_in = self.logits(x, mode, prepare)
+        if isinstance(mode, Explained):
+            mode.carries(logits)  # refuses what can't be seen
         return self.score(logits, ends_in)
 
     def logits(self, x: Tensor, mode: Lowered | None = None, prepare: Callable | None = None) -> tuple:

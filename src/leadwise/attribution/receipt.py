@@ -15,6 +15,9 @@ COMPLETENESS = 0.02
 AGREEMENT = 0.5
 """A sampled map whose two halves correlate less than this is warned of: it is mostly noise."""
 
+CREATED = 10
+"""A map of LRP whose sum exceeds the explained score so many times is warned of."""
+
 SMALL = 0.05
 """Scores that change by less than this are compared in logits, not in shares of the change."""
 
@@ -94,6 +97,15 @@ def agreement(told: Mapping) -> float | None:
     return float(found.min()) if found.isfinite().all() else math.nan
 
 
+def conservation(told: Mapping) -> float | None:
+    """Return the sum of LRP's map as a share of the explained score, that of the worst sample."""
+    if "conserved" not in told:
+        return None
+    found, wanted = (torch.cat(told[key]).double() for key in ("conserved", "explained"))
+    shares = (found / wanted)[wanted.abs() > SMALL].tolist()
+    return max(shares, key=lambda share: abs(share - 1), default=None)
+
+
 def complaints(row: Method, told: Mapping) -> Iterator[str]:
     """Yield what is worth a warning."""
     reason = row.caveat(told) if row.caveat else None
@@ -111,6 +123,18 @@ def complaints(row: Method, told: Mapping) -> Iterator[str]:
         yield (
             f"{row.title}: maps of two halves of its samples correlate {halves:.2f} only; it is mostly noise. "
             "Take more samples, or fewer features (longer segments)."
+        )
+    share = conservation(told)
+    for name in set(told.get("recurrent", [])):
+        rest = "" if share is None else f" {100 * share:.0f} % of the score reach the input, the rest stays with biases."
+        yield (
+            f"{row.title}: the network has a recurrent layer ({name}), whose gates are held constant "
+            f"(Arras et al. 2017).{rest}"
+        )
+    if share is not None and not abs(share) <= CREATED:
+        yield (
+            f"{row.title}: the map sums to {share:.0f} times the explained score. A denominator is close to zero on the "
+            "way; a larger epsilon or a smaller gamma steadies it."
         )
     if any(told.get("empty", [])):
         yield f"{row.title}: the map is empty; nothing in the layer speaks for the explained score."

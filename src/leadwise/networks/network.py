@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
 OWN = ("_parameters", "_buffers", *(name for name in vars(nn.Module()) if "_hooks" in name))
@@ -53,10 +54,14 @@ class Evaluation(TorchFunctionMode):
         if name in DROPOUTS:
             return args[0]
         if name == "batch_norm":
-            args, kwargs = in_evaluation(args, kwargs)
+            func, args, kwargs = functional.batch_norm, *in_evaluation(func, args, kwargs)
         if changes_in_place(func) and self.owns(args[0]):
             return args[0]
-        return self.operate(name, func, args, kwargs)
+        out = self.operate(name, func, args, kwargs)
+        if name in FINAL or name in SAME_ELEMENTS:
+            with self:
+                remember_logits(out, name, func, args, kwargs)
+        return out
 
     def owns(self, tensor: Any) -> bool:
         """Return whether a tensor is a weight or a buffer of the network."""
@@ -87,27 +92,34 @@ def changes_in_place(func: Callable) -> bool:
 IN_PLACE_OPERATORS = {f"__i{name}__" for name in ("add", "sub", "mul", "div", "truediv", "pow", "matmul")}
 
 
-def in_evaluation(args: tuple, kwargs: dict) -> tuple[tuple, dict]:
-    """Return the arguments of ``batch_norm`` with its stored statistics, where it has any."""
-    names = ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps")
+def in_evaluation(func: Callable, args: tuple, kwargs: dict) -> tuple[tuple, dict]:
+    """Return the arguments of ``functional.batch_norm`` with the stored statistics, where there are any."""
+    statistics, affine = ("running_mean", "running_var"), ("weight", "bias")
+    middle = (*statistics, *affine) if func is functional.batch_norm else (*affine, *statistics)  # torch.batch_norm
+    names = ("input", *middle, "training", "momentum", "eps", "cudnn_enabled")
     values = dict(zip(names, args, strict=False)) | kwargs
     if values.get("running_mean") is not None:
         values["training"] = False
+    values.pop("cudnn_enabled", None)
     return (values.pop("input"),), values
 
 
 def natively(name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
-    """Run an operation as PyTorch does, and remember of a sigmoid or softmax what went into it."""
+    """Run an operation as PyTorch does."""
     if name == "view" and not isinstance(args[1], torch.dtype):
         func = torch.Tensor.reshape  # an output of ours may lie in memory in another order
-    out = func(*args, **kwargs)
-    if isinstance(out, Tensor) and args and isinstance(args[0], Tensor):
-        if name in FINAL:
-            out._logits = (FINAL[name], args[0])
-        elif name in SAME_ELEMENTS and hasattr(args[0], "_logits"):
-            kind, before = args[0]._logits
-            out._logits = (kind, func(before, *args[1:], **kwargs))
-    return out
+    return func(*args, **kwargs)
+
+
+def remember_logits(out: Any, name: str, func: Callable, args: tuple, kwargs: dict) -> None:
+    """Hang on the output of a sigmoid or softmax what went into it, and on a reshaped one that, reshaped alike."""
+    if not isinstance(out, Tensor) or not args or not isinstance(args[0], Tensor):
+        return
+    if name in FINAL:
+        out._logits = (FINAL[name], args[0])  # type: ignore[attr-defined]
+    elif hasattr(args[0], "_logits"):
+        kind, before = args[0]._logits
+        out._logits = (kind, func(before, *args[1:], **kwargs))  # type: ignore[attr-defined]
 
 
 FINAL = {"sigmoid": "labels", "softmax": "classes", "log_softmax": "classes"}
@@ -129,7 +141,7 @@ def replica(module: nn.Module, memo: dict | None = None) -> nn.Module:
                 "the network is scripted and in training mode, and can't be asked as in evaluation; call eval() first."
             )
         return module
-    copy = memo[module] = module.__new__(type(module))
+    copy = memo[module] = object.__new__(type(module))
     state = dict(module.__dict__)
     for name in OWN:
         state[name] = state[name].copy()
@@ -205,7 +217,8 @@ class Network:
         """
         out = self.forward(x, mode, prepare)
         kind, out = getattr(out, "_logits", (None, out))
-        return self._checked(out, len(x)), kind
+        with mode:
+            return self._checked(out, len(x)), kind
 
     def forward(self, x: Tensor, mode: Evaluation, prepare: Callable[[nn.Module], None] | None = None) -> Any:
         """Return what the module gives for x under a mode, less what ``pick`` leaves out. Nothing else calls it."""
@@ -272,7 +285,7 @@ class Network:
                 with torch.no_grad():
                     self.logits(batch)
                 return dims
-            except (RuntimeError, ValueError, IndexError, TypeError) as error:
+            except Exception as error:  # whatever a network may raise
                 if isinstance(error, ValueError) and "the network returns a" in str(error):
                     raise
                 reasons.append((str(error).splitlines() or [type(error).__name__])[0])
