@@ -356,6 +356,12 @@ def test_rule_of_the_first_layer(name, setting):
     check(name, False, FIRST[setting])
 
 
+def test_every_method_of_the_family_has_its_rules_here():
+    assert {setting.method for setting in SETTINGS.values()} == {
+        name for name, row in METHODS.items() if row.family == "LRP"
+    }
+
+
 # --- Where a denominator is exactly 0 ----------------------------------------------------------------------
 
 
