@@ -381,7 +381,9 @@ SOME = (
 
 
 @pytest.mark.parametrize("method", SOME)
-@pytest.mark.parametrize("name", ["F.relu", "dense only", "ResNet, shared in-place ReLU"])
+@pytest.mark.parametrize(
+    "name", ["F.relu", "dense only", "ResNet, shared in-place ReLU", "otherwise in training", "spectral norm"]
+)
 def test_in_training_mode_it_is_explained_as_in_evaluation(name, method, untouched):
     """Dropout (module and function) and batch statistics are a matter of training."""
     if name == "dense only" and method == "grad_cam":

@@ -172,6 +172,25 @@ class Residual(nn.Module):
         return [conv, Step("pass", F.elu), Step("add", torch.add, reads=(-1, -3))]
 
 
+class Block(nn.Module):
+    """A residual block: two normalised convolutions, and one on the shortcut."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two, self.short = Normalised(), Normalised(), Normalised()
+        self.two.conv = nn.Conv1d(5, 5, 3, stride=2, padding=2)
+        self.short.conv = nn.Conv1d(CHANNELS, 5, 1, stride=2)
+
+    def forward(self, x):
+        return self.two(F.elu(self.one(x))) + self.short(x)
+
+    def steps(self):
+        (one,), (two,), (short,) = self.one.steps(), self.two.steps(), self.short.steps()
+        two = two._replace(run=partial(F.conv1d, stride=2, padding=2))
+        short = short._replace(run=partial(F.conv1d, stride=2), reads=(-4,))
+        return [one, Step("pass", F.elu), two, short, Step("add", torch.add, reads=(-2, -1))]
+
+
 def in_place(y, x):
     y += x
     return y
@@ -260,6 +279,7 @@ OPERATIONS = {
     "x + f(x)": Operation(partial(Residual, lambda y, x: x + y), own_steps),
     "f(x) += x": Operation(partial(Residual, in_place), own_steps),
     "torch.add": Operation(partial(Residual, torch.add), own_steps),
+    "residual block": Operation(Block, own_steps),
     "f(x) - g(x)": Operation(
         partial(Branches, torch.sub),
         lambda m: [
@@ -347,7 +367,11 @@ def test_rule_inside_the_network(name, setting):
 
 
 # Of two layers that read the input, each could be called the first.
-ENTRIES = [name for name, op in OPERATIONS.items() if op.weighted and name not in ("cat", "stack", "f(x) - g(x)")]
+ENTRIES = [
+    name
+    for name, op in OPERATIONS.items()
+    if op.weighted and name not in ("cat", "stack", "f(x) - g(x)", "residual block")
+]
 
 
 @pytest.mark.parametrize("setting", FIRST)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+
+import unusual
 
 WIDTH, SAMPLES, CLASSES = 8, 200, 5
 
@@ -368,6 +371,10 @@ ZOO = {
     "final softmax": Foreign(ending(nn.Softmax(1)), logits=without_last),
     "DataParallel": Foreign(lambda: nn.DataParallel(ResNet()), logits=lambda model: model.module),
 }  # fmt: skip
+ZOO |= {
+    name: Foreign(partial(unusual.make, name), logits=unusual.said, may_refuse=refusing)
+    for name, (_, _, _, refusing) in unusual.UNUSUAL.items()
+}
 
 
 def build(name: str, bias: bool = True, seed: int = 0) -> nn.Module:
