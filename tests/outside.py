@@ -65,7 +65,7 @@ def _group_norm(out, x, groups, weight=None, bias=None, eps=1e-5):
     return _normalised(out, x, (len(x), groups), weight[:, None], bias[:, None], eps)
 
 
-def _instance_norm(out, x, mean=None, var=None, weight=None, bias=None, use_input=True, momentum=0.1, eps=1e-5):
+def _instance_norm(out, x, *, running_mean, running_var, weight, bias, use_input_stats, momentum, eps):
     return _normalised(out, x, x.shape[:2], weight[:, None], bias[:, None], eps)
 
 
@@ -144,15 +144,20 @@ class _Activations(TorchFunctionMode):
         return out
 
 
-def cams(model, x: Tensor, target: Tensor) -> dict[str, Tensor] | None:
-    """Return Grad-CAM, Grad-CAM++ and HiResCAM at the last activation with places, not yet enlarged; None without."""
+def cams(model, x: Tensor, target: Tensor, tokens: bool = False) -> dict[str, Tensor] | None:
+    """Return Grad-CAM, Grad-CAM++ and HiResCAM at the last activation with places, not yet enlarged; None without.
+
+    ``tokens`` says that activations are (N, places, channels).
+    """
     with _Activations() as seen:
         logit = explained(model, x.detach().clone().requires_grad_(), target)
     if not seen.kept:
         return None
     maps = seen.kept[-1]
     grads = torch.autograd.grad(logit.sum(), maps)[0]
-    maps, grads = maps.detach(), grads
+    maps = maps.detach()
+    if tokens:
+        maps, grads = maps.transpose(1, 2), grads.transpose(1, 2)
     places = tuple(range(2, maps.ndim))
     total = maps.sum(places, keepdim=True)
     alpha = grads**2 / (2 * grads**2 + total * grads**3)  # Chattopadhay et al. 2018, eq. 19

@@ -319,6 +319,7 @@ class Foreign(NamedTuple):
     may_refuse : methods, or "LRP" for all of that family, that may refuse it by name; the others must be right
     form : (N, 12, T) -> the input that it takes
     unseen : what "ReLU" and "layer" mean in it is not settled, so guided maps and CAM are not compared
+    tokens : its last activations are (N, places, channels)
     """
 
     make: Callable[[], nn.Module]
@@ -326,6 +327,12 @@ class Foreign(NamedTuple):
     may_refuse: tuple[str, ...] = ()
     form: Callable = lambda x: x
     unseen: bool = False
+    tokens: bool = False
+
+
+def with_own_swish(model):
+    model.function = OwnSwish()
+    return model
 
 
 ZOO = {
@@ -341,8 +348,10 @@ ZOO = {
     "BatchNorm": Foreign(lambda: plain(nn.ReLU, nn.BatchNorm1d)),
     "GroupNorm": Foreign(lambda: plain(nn.ReLU, lambda c: nn.GroupNorm(2, c)), may_refuse=RULES),
     "InstanceNorm": Foreign(lambda: plain(nn.ReLU, lambda c: nn.InstanceNorm1d(c, affine=True)), may_refuse=RULES),
-    "transformer, convolved patches": Foreign(Transformer, may_refuse=(*RULES, *CAM)),
-    "transformer, linear patches": Foreign(lambda: Transformer(linear=True), may_refuse=(*RULES, *CAM)),
+    "transformer, convolved patches": Foreign(Transformer, may_refuse=(*RULES, *CAM), tokens=True),
+    "transformer, linear patches": Foreign(
+        lambda: Transformer(linear=True), may_refuse=(*RULES, *CAM), tokens=True
+    ),
     "LSTM, attention": Foreign(Attended, may_refuse=(LRP, *RULES, *GUIDED, *CAM)),
     "convolution, GRU, attention": Foreign(
         lambda: Attended(nn.GRU, front=True), may_refuse=(LRP, *RULES, *GUIDED, *CAM)
@@ -365,7 +374,7 @@ ZOO = {
     ),
     "ReLU by mask": Foreign(lambda: Functional(lambda x: x * (x > 0)), unseen=True, may_refuse=(LRP, *RULES, *CAM)),
     "function of autograd": Foreign(
-        lambda: Functional(FrugalSwish.apply), unseen=True, may_refuse=(LRP, *RULES, *GUIDED, *CAM)
+        lambda: Functional(FrugalSwish.apply), with_own_swish, (LRP, *RULES, *GUIDED, *CAM), unseen=True
     ),
     "final sigmoid": Foreign(ending(nn.Sigmoid()), logits=without_last),
     "final softmax": Foreign(ending(nn.Softmax(1)), logits=without_last),
