@@ -89,6 +89,33 @@ def lrp0(model, x: Tensor, target: Tensor) -> Tensor:
         return x * gradient(model, x, target)
 
 
+# --- DeepLIFT, where nothing but activations is not linear -------------------------------------------------
+
+
+class _Secant(TorchFunctionMode):
+    """Of a batch (inputs, then baselines), activations get the slope between the two: the rescale rule."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func not in ACTIVATIONS:
+            return func(*args, **kwargs)
+        x, kwargs = args[0], {k: v for k, v in kwargs.items() if k != "inplace"}
+        point = x.detach().clone().requires_grad_()
+        y = func(point, *args[1:], **kwargs)
+        (tangent,) = torch.autograd.grad(y.sum(), point)
+        (a, b), (fa, fb) = x.detach().chunk(2), y.detach().chunk(2)
+        step = torch.where((a - b).abs() < 1e-9, 1.0, a - b)
+        slope = torch.where((a - b).abs() < 1e-9, tangent.chunk(2)[0], (fa - fb) / step)
+        return y.detach() + torch.cat([slope, slope]) * (x - x.detach())
+
+
+def deeplift(model, x: Tensor, target: Tensor) -> Tensor:
+    """The rescale rule from a baseline of zeros (Shrikumar et al. 2017, section 3.5.2): a chain rule for slopes."""
+    with _Secant():
+        both = gradient(model, torch.cat([x, torch.zeros_like(x)]), torch.cat([target, target]))
+    return both[: len(x)] * x
+
+
 # --- Guided backpropagation, deconvnet ---------------------------------------------------------------------
 
 
