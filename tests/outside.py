@@ -174,7 +174,7 @@ class _Activations(TorchFunctionMode):
 def cams(model, x: Tensor, target: Tensor, tokens: bool = False) -> dict[str, Tensor] | None:
     """Return Grad-CAM, Grad-CAM++ and HiResCAM at the last activation with places, not yet enlarged; None without.
 
-    ``tokens`` says that activations are (N, places, channels).
+    ``tokens`` says that activations are (N, places..., channels).
     """
     with _Activations() as seen:
         logit = explained(model, x.detach().clone().requires_grad_(), target)
@@ -184,7 +184,7 @@ def cams(model, x: Tensor, target: Tensor, tokens: bool = False) -> dict[str, Te
     grads = torch.autograd.grad(logit.sum(), maps)[0]
     maps = maps.detach()
     if tokens:
-        maps, grads = maps.transpose(1, 2), grads.transpose(1, 2)
+        maps, grads = maps.movedim(-1, 1), grads.movedim(-1, 1)
     places = tuple(range(2, maps.ndim))
     total = maps.sum(places, keepdim=True)
     alpha = grads**2 / (2 * grads**2 + total * grads**3)  # Chattopadhay et al. 2018, eq. 19

@@ -39,8 +39,14 @@ QUICK = {
 }
 
 
+SMALL = {"segment": 10, "cell": 10, "window": 50, "stride": 50}  # for images of 20 x 40 pixels
+
+
 def explain(model, x, method, target, **parameters):
-    return attribute(model, x, method, target, progress=False, **{**QUICK.get(method, {}), **parameters})
+    options = {**QUICK.get(method, {}), **parameters}
+    if x.shape[-3:-2] == (3,):
+        options |= {key: SMALL[key] for key in options.keys() & SMALL.keys()}
+    return attribute(model, x, method, target, progress=False, **options)
 
 
 # --- What is right -----------------------------------------------------------------------------------------

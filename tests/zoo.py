@@ -263,6 +263,60 @@ class ChannelLast(nn.Module):
         return self.net(x.transpose(1, 2))
 
 
+class ImageResNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.bn, self.relu = nn.Conv2d(3, WIDTH, 3, 2, 1, bias=False), nn.BatchNorm2d(WIDTH), nn.ReLU(True)
+        self.pool, self.wide = nn.MaxPool2d(3, 2, 1), nn.Conv2d(WIDTH, WIDTH, 3, 1, 1, groups=2)
+        self.norm, self.drop = nn.BatchNorm2d(WIDTH), nn.Dropout2d()
+        self.classifier = nn.Sequential(nn.AdaptiveAvgPool2d((2, 3)), nn.Flatten(), nn.Linear(6 * WIDTH, CLASSES))
+
+    def forward(self, x):
+        x = self.pool(self.relu(self.bn(self.conv(x))))
+        return self.classifier(self.drop(self.relu(x + self.norm(self.wide(x)))))
+
+
+class ConvNeXt(nn.Module):
+    """Channels last around a layer norm and dense layers; a scale on the branch."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.deep = nn.Conv2d(3, WIDTH, 4, 4), nn.Conv2d(WIDTH, WIDTH, 5, padding=2, groups=WIDTH)
+        self.norm, self.last = nn.LayerNorm(WIDTH, eps=1e-6), nn.LayerNorm(WIDTH, eps=1e-6)
+        self.up, self.down, self.scale = nn.Linear(WIDTH, 16), nn.Linear(16, WIDTH), nn.Parameter(torch.ones(WIDTH) / 2)
+        self.head = nn.Linear(WIDTH, CLASSES)
+
+    def forward(self, x):
+        x = self.stem(x)
+        y = self.norm(self.deep(x).permute(0, 2, 3, 1))
+        x = x + (self.scale * self.down(F.gelu(self.up(y)))).permute(0, 3, 1, 2)
+        return self.head(self.last(x.mean((-2, -1))))
+
+
+class Windows(nn.Module):
+    """Attention within shifted windows, as in Swin."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, WIDTH, 4, 4), nn.LayerNorm(WIDTH)
+        self.qkv, self.out, self.head = nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH), nn.Linear(WIDTH, CLASSES)
+        self.relative = nn.Parameter(torch.randn(25, 25))
+
+    def forward(self, x):
+        x = self.stem(x).permute(0, 2, 3, 1)
+        y = torch.roll(self.norm(x), shifts=(-1, -2), dims=(1, 2))
+        y = y.view(len(x), 1, 5, 2, 5, WIDTH).permute(0, 1, 3, 2, 4, 5).reshape(-1, 25, WIDTH)
+        q, k, v = self.qkv(y).reshape(len(y), 25, 3, 2, WIDTH // 2).permute(2, 0, 3, 1, 4).unbind(0)
+        weights = F.softmax(q * (WIDTH // 2) ** -0.5 @ k.transpose(-2, -1) + self.relative, dim=-1)
+        y = self.out((weights @ v).transpose(1, 2).flatten(2))
+        y = y.view(len(x), 1, 2, 5, 5, WIDTH).permute(0, 1, 3, 2, 4, 5).reshape(x.shape)
+        return self.head((x + torch.roll(y, shifts=(1, 2), dims=(1, 2))).flatten(1, 2).mean(1))
+
+
+def as_image(x):
+    return x.reshape(len(x), 3, 20, 40)
+
+
 def plain(act, norm=None):
     """A sequential network with a dilated depthwise and a grouped convolution."""
     normed = (lambda c: [norm(c)]) if norm else (lambda c: [])
@@ -319,7 +373,7 @@ class Foreign(NamedTuple):
     may_refuse : methods, or "LRP" for all of that family, that may refuse it by name; the others must be right
     form : (N, 12, T) -> the input that it takes
     unseen : what "ReLU" and "layer" mean in it is not settled, so guided maps and CAM are not compared
-    tokens : its last activations are (N, places, channels)
+    tokens : its last activations are (N, places, channels) or (N, height, width, channels)
     """
 
     make: Callable[[], nn.Module]
@@ -376,6 +430,9 @@ ZOO = {
     "function of autograd": Foreign(
         lambda: Functional(FrugalSwish.apply), with_own_swish, (LRP, *RULES, *GUIDED, *CAM), unseen=True
     ),
+    "image ResNet": Foreign(ImageResNet, form=as_image),
+    "ConvNeXt": Foreign(ConvNeXt, form=as_image, may_refuse=(*RULES, *CAM), tokens=True),
+    "shifted windows": Foreign(Windows, form=as_image, may_refuse=(*RULES, *CAM), tokens=True),
     "final sigmoid": Foreign(ending(nn.Sigmoid()), logits=without_last),
     "final softmax": Foreign(ending(nn.Softmax(1)), logits=without_last),
     "DataParallel": Foreign(lambda: nn.DataParallel(ResNet()), logits=lambda model: model.module),
