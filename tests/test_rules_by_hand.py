@@ -18,7 +18,10 @@ from by_hand import Step
 from leadwise import METHODS, attribute
 
 CHANNELS, SAMPLES = 4, 12
-pytestmark = pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning"),
+    pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths:UserWarning"),
+]
 
 
 class Setting(NamedTuple):
@@ -283,9 +286,9 @@ OPERATIONS = {
     "f(x) - g(x)": Operation(
         partial(Branches, torch.sub),
         lambda m: [
-            *m.steps()[:1],
-            Step("conv", lambda x, w, b: -F.conv1d(x, w, b), reads=(-2,), weight=m.b.weight, bias=m.b.bias),
-            Step("add", torch.add, reads=(-2, -1)),
+            *m.steps(),
+            Step("pass", torch.neg),
+            Step("add", torch.add, reads=(-3, -1)),
         ],
     ),
     "cat": Operation(
