@@ -57,9 +57,9 @@ def half_rectified(m, x):
 
 
 def added_in_a_slice(m, x):
-    x = x.clone()
-    x[:, :4] += F.relu(m.parts["conv"](x))[:, 4:]
-    return x
+    y = x.clone()
+    y[:, :4] += F.relu(m.parts["conv"](x))[:, 4:]
+    return y
 
 
 def added_by_cat(m, x):
@@ -128,11 +128,6 @@ def dynamic(m, x):
     return F.conv1d(x.reshape(1, -1, x.shape[2]), kernel, padding=1, groups=len(x) * WIDTH).view_as(x)
 
 
-def dynamic_held(m, x):
-    kernel = torch.sigmoid(m.parts["kernel"](x.mean(-1))).detach().view(len(x) * WIDTH, 1, 3)
-    return F.conv1d(x.reshape(1, -1, x.shape[2]), kernel, padding=1, groups=len(x) * WIDTH).view_as(x)
-
-
 class Scaled(nn.Module):
     """Behaves otherwise in training: noise, and a factor."""
 
@@ -177,7 +172,7 @@ UNUSUAL = {
     "scaled_dot_product_attention": (flash, own_attention, with_qkv, RULES),
     "glu": (gated, gated_by_hand, doubled, RULES),
     "kernel from the signal": (
-        dynamic, dynamic_held, lambda: {"kernel": nn.Linear(WIDTH, 3 * WIDTH)}, (*LRP_AND_MORE,)
+        dynamic, None, lambda: {"kernel": nn.Linear(WIDTH, 3 * WIDTH)}, (*LRP_AND_MORE,)
     ),
     "einsum": (
         lambda m, x: F.relu(torch.einsum("nct,dc->ndt", x, m.parts["dense"].weight)),

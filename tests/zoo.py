@@ -188,13 +188,13 @@ class Attended(nn.Module):
 
     def __init__(self, kind=nn.LSTM, front=False):
         super().__init__()
-        self.conv = nn.Conv1d(12, WIDTH, 7, 4, 3) if front else None
+        self.conv = nn.Conv1d(12, WIDTH, 7, 8, 3) if front else None
         self.rnn = kind(WIDTH if front else 12, WIDTH, batch_first=True, bidirectional=not front)
         width = WIDTH if front else 2 * WIDTH
         self.score, self.head = nn.Linear(width, 1), nn.Linear(width, CLASSES)
 
     def forward(self, x):
-        x = F.relu(self.conv(x)) if self.conv is not None else x[..., ::4]
+        x = F.relu(self.conv(x)) if self.conv is not None else x[..., ::10]
         h, _ = self.rnn(x.transpose(1, 2))
         return self.head((torch.softmax(self.score(h), 1) * h).sum(1))
 
@@ -370,7 +370,8 @@ class Foreign(NamedTuple):
     ----------
     make : builds it
     logits : network -> the module whose outputs are to be explained; by default itself
-    may_refuse : methods, or "LRP" for all of that family, that may refuse it by name; the others must be right
+    may_refuse : methods, or "LRP" for all of that family, that may refuse it by name, or say their error in a warning;
+        the others must be right
     form : (N, 12, T) -> the input that it takes
     unseen : what "ReLU" and "layer" mean in it is not settled, so guided maps and CAM are not compared
     tokens : its last activations are (N, places, channels) or (N, height, width, channels)
@@ -421,7 +422,7 @@ ZOO = {
     "GELU": Foreign(lambda: plain(nn.GELU)),
     "SiLU": Foreign(lambda: plain(nn.SiLU)),
     "Mish": Foreign(lambda: plain(nn.Mish)),
-    "own Swish": Foreign(lambda: plain(OwnSwish), unseen=True, may_refuse=RULES),
+    "own Swish": Foreign(lambda: plain(OwnSwish), unseen=True, may_refuse=(*RULES, *CAM)),
     "ReLU by clamp": Foreign(lambda: Functional(lambda x: x.clamp(min=0)), unseen=True, may_refuse=(LRP, *RULES, *CAM)),
     "ReLU by where": Foreign(
         lambda: Functional(lambda x: torch.where(x > 0, x, 0.0)), unseen=True, may_refuse=(LRP, *RULES, *CAM)
