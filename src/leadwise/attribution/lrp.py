@@ -217,7 +217,7 @@ class Propagation(Explained):
         weight, bias = call.kwargs.get("weight", weight), call.kwargs.get("bias", bias)
         if self.carries(weight) or (bias is not None and self.carries(bias)) or not self.carries(x):
             return self.refused(call, " with weights that depend on the input")
-        operation = Operation(functional.linear, lambda s, x, w: s @ w, weight.detach(), _cut(bias), -1)
+        operation = Operation(functional.linear, lambda s, x, w: s @ w, weight.detach(), _cut(bias), -1, joins=True)
         return self.weighted(x, operation, "dense")
 
     def product(self, call: Call) -> Any:
@@ -402,28 +402,28 @@ def convolution(call: Call) -> Operation:
     """Return a convolution as an operation; over time and on a CPU it runs channels-last in two dimensions."""
     g = Geometry(call)
     flat = flat_memory if g.over_time else same
+    weight, joins = flat(g.weight.detach()), g.known and g.groups == 1 and not g.transposed
     extra = [0] if g.over_time else []
     one = [1] if g.over_time else []
     sizes = ([*one, *g.stride], [*extra, *g.padding], [*one, *g.dilation])
     rest = (g.transposed, [*extra, *g.output_padding], g.groups)
 
     def run(x, w, b):
-        return torch.ops.aten.convolution(flat(x), flat(w), b, *sizes, *rest)
+        return torch.ops.aten.convolution(flat(x), w, b, *sizes, *rest)
 
     def pull(s, x, w):
-        return torch.ops.aten.convolution_backward(
-            flat(s), flat(x), flat(w), None, *sizes, *rest, [True, False, False]
-        )[0]
+        return torch.ops.aten.convolution_backward(flat(s), flat(x), w, None, *sizes, *rest, [True, False, False])[0]
 
     if g.over_time:
         return Operation(
             lambda x, w, b: run(x, w, b).squeeze(2),
             lambda s, x, w: pull(s, x, w).squeeze(2),
-            g.weight.detach(),
+            weight,
             _cut(g.bias),
+            joins=True,
         )
     if g.known:
-        return Operation(run, pull, g.weight.detach(), _cut(g.bias), merges=not g.transposed)
+        return Operation(run, pull, weight, _cut(g.bias), merges=not g.transposed, joins=joins)
     rest, kwargs = call.args[3:], {k: v for k, v in call.kwargs.items() if k not in ("input", "weight", "bias")}
 
     def native(x, w, b):
