@@ -1,14 +1,21 @@
-"""Methods that only ask: what does the logit do when a part of the input is taken away?"""
+"""Methods that only ask: what does the score do when parts of the input are taken away?
+
+The parts of KernelSHAP and LIME are segments of leads, or patches of an image; those of RISE are soft masks. All of
+them draw at random, and tell how far the maps of two halves of what they drew agree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
 
 import torch
-from captum._utils.models.linear_model import SkLearnRidge
-from captum.attr import KernelShap, Lime, Occlusion
 from torch import Tensor
 from torch.nn import functional
 
-from leadwise.attribution.gradients import baseline_like, normal
-from leadwise.attribution.question import Question
-from leadwise.progress import CHUNK, chunks, counted, track
+from leadwise.attribution.gradients import baseline_like, correlations, normal
+from leadwise.attribution.question import Question, tell
+from leadwise.progress import chunks, track
 
 
 def features(x: Tensor, segment: int) -> Tensor:
@@ -28,80 +35,182 @@ def features(x: Tensor, segment: int) -> Tensor:
     return (grid if x.ndim == 3 else grid.expand(x.shape[1:]))[None].to(x.device)
 
 
-def question_logits(question):
-    return question.network.logits
+def answers(question: Question, x: Tensor, start: Tensor, mask: Tensor, kept: Tensor) -> Tensor:
+    """Return the scores (M, N) of x (N, ...) where only M coalitions (M, K) of its K features stay.
 
-
-def occlusion(question: Question, x, *, window, stride, leads="each", baseline="zero", seed=0) -> Tensor:
-    """Fall of the explained logit when a sliding window is replaced by the baseline (Zeiler & Fergus 2014), by captum.
-
-    Each sample's relevance is the mean over the windows that cover it. ``leads`` occludes "each" lead alone or "all"
-    together; images lose all colours together.
+    Parameters
+    ----------
+    start : baseline that stands for what is removed, shaped like x
+    mask : number of each place's feature, as ``features`` gives it
+    kept : Tensor (M, K), bool
     """
-    size = [min(window, length) for length in x.shape[2:]]
-    steps = [min(stride, length) for length in size]
-    channels = 1 if leads == "each" and x.ndim == 3 else x.shape[1]
-    places = [-(-(length - w) // s) + 1 for length, w, s in zip(x.shape[2:], size, steps, strict=True)]
-    total = len(x) * (1 + x.shape[1] // channels * int(torch.tensor(places).prod()))
-    with torch.no_grad(), counted(question_logits(question), total) as forward:
-        return Occlusion(forward).attribute(
-            x,
-            sliding_window_shapes=(channels, *size),
-            strides=(1, *steps) if channels == 1 else (channels, *steps),
-            baselines=baseline_like(x, baseline, seed),
-            target=question.target,
-            perturbations_per_eval=max(1, CHUNK // len(x)),
-        )
+    found, done = [], 0
+    with torch.no_grad():
+        for count in track(chunks(len(kept), len(x)), len(kept)):
+            stays = kept[done : done + count].to(x.device)[:, mask]
+            copies = torch.where(stays, x, start).flatten(0, 1)
+            found.append(question.repeated(count).scores(copies).view(count, len(x)))
+            done += count
+    return torch.cat(found).double().cpu()
 
 
-def _by_features(explainer, question, x, *, samples, segment, baseline, seed, **options) -> Tensor:
-    """Run a captum explainer of whole features, sample by sample, under a seed that leaves the global one alone.
+def spread_out(values: Tensor, mask: Tensor, x: Tensor) -> Tensor:
+    """Return values (N, K) of features as a map like x: shared out evenly, so that sums over leads or waves add up."""
+    sizes = torch.bincount(mask.flatten())
+    return (values.to(sizes.device) / sizes)[:, mask[0]].to(x)
 
-    A feature's value is shared out evenly among its samples, so that sums over leads or waves mean something.
+
+@dataclass(frozen=True)
+class Coalitions:
+    """Which features stay, and how much each coalition counts.
+
+    Parameters
+    ----------
+    kept : Tensor (M, K), bool
+    weights : Tensor (M,), float64
+    half : Tensor (M,): 0 or 1 for what was drawn first and second, -1 for what was not drawn but counted through
     """
-    start = baseline_like(x, baseline, seed)
-    mask = features(x, segment)
-    sizes = torch.bincount(mask.flatten())[mask]
-    maps = []
-    with (
-        torch.random.fork_rng(devices=[x.device] if x.is_cuda else []),
-        counted(question_logits(question), samples * len(x)) as forward,
-    ):
-        for i in range(len(x)):
-            one = slice(i, i + 1)
-            torch.manual_seed(seed)
-            maps.append(
-                explainer(forward, **options).attribute(
-                    x[one],
-                    baselines=start[one],
-                    target=question.target[one],
-                    feature_mask=mask,
-                    n_samples=samples,
-                    perturbations_per_eval=CHUNK,
-                )
-            )
-    return torch.cat(maps) / sizes
+
+    kept: Tensor
+    weights: Tensor
+    half: Tensor
+
+    def halves(self) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield the rows, and their weights, of each half; nothing where there is nothing to draw."""
+        for one in (0, 1) if (self.half >= 0).any() else ():
+            rows = (self.half == one) | (self.half < 0)
+            yield rows, torch.where(self.half >= 0, 2 * self.weights, self.weights)[rows]
+
+
+def subsets(features: int, size: int) -> Tensor:
+    """Return all coalitions of a size, (M, K)."""
+    members = torch.tensor(list(combinations(range(features), size))).view(-1, size)
+    return torch.zeros(len(members), features, dtype=torch.bool).scatter(1, members, True)
+
+
+def paired(kept: Tensor) -> tuple[Tensor, Tensor]:
+    """Return coalitions (P, K) each followed by the others that it leaves out, (2 P, K), and which half they are of."""
+    half = (torch.arange(len(kept)) >= len(kept) // 2).long()
+    return torch.stack([kept, ~kept], 1).flatten(0, 1), half.repeat_interleave(2)
+
+
+def shapley_coalitions(features: int, samples: int, seed: int) -> Coalitions:
+    """Return coalitions with the weights of theorem 2 in Lundberg & Lee 2017.
+
+    Sizes whose coalitions are few are counted through, from 1 and K - 1 on; the rest is drawn by weight, each
+    coalition with its complement (Covert & Lee 2021, section 4.2).
+    """
+    sizes = range(1, features // 2 + 1)
+    mass = {s: (2 if 2 * s < features else 1) / (s * (features - s)) for s in sizes}
+    whole, left, waiting, kept, weights = sum(mass.values()), samples, list(sizes), [], []
+    while waiting:
+        s = waiting[0]
+        number = comb(features, s) * (2 if 2 * s < features else 1)
+        if samples < 2**features - 2 and left * mass[s] / sum(mass[t] for t in waiting) < number:
+            break
+        found = subsets(features, s)
+        kept.append(torch.cat([found, ~found]) if 2 * s < features else found)
+        weights.append(torch.full((number,), mass[s] / whole / number, dtype=torch.float64))
+        left -= number
+        waiting = waiting[1:]
+    half = [torch.full((sum(map(len, kept)),), -1)]
+    pairs = max(2, left // 2) if waiting else 0
+    if pairs:
+        generator = torch.Generator().manual_seed(seed)
+        chances = torch.tensor([mass[s] for s in waiting])
+        drawn = torch.tensor(waiting)[torch.multinomial(chances, pairs, replacement=True, generator=generator)]
+        ranks = torch.rand(pairs, features, generator=generator).argsort(1).argsort(1)
+        both, of = paired(ranks < drawn[:, None])
+        kept.append(both)
+        share = sum(mass[s] for s in waiting) / whole / len(both)
+        weights.append(torch.full((len(both),), share, dtype=torch.float64))
+        half.append(of)
+    if not kept:
+        return Coalitions(torch.zeros(0, features, dtype=torch.bool), torch.zeros(0).double(), half[0])
+    return Coalitions(torch.cat(kept), torch.cat(weights), torch.cat(half))
+
+
+def shapley_values(kept: Tensor, weights: Tensor, scores: Tensor, change: Tensor) -> Tensor:
+    """Return the values (N, K) that fit the scores (M, N) of coalitions best and sum to the ``change`` (N,) of all.
+
+    Weighted least squares among values of that sum (Lundberg & Lee 2017, eq. 5, without the two infinite weights).
+    """
+    features = kept.shape[1]
+    even = change[:, None].expand(-1, features) / features
+    apart = torch.eye(features, dtype=torch.float64) - 1 / features
+    z = kept.double()
+    missing = scores - z @ even.T
+    z = z @ apart
+    fitted = torch.linalg.pinv(z.T @ (weights[:, None] * z), hermitian=True) @ (z.T @ (weights[:, None] * missing))
+    return even + (apart @ fitted).T
 
 
 def kernel_shap(question, x, *, samples, segment, baseline="zero", seed=0) -> Tensor:
-    """Shapley values of segments by weighted regression (Lundberg & Lee 2017, theorem 2), by captum."""
-    return _by_features(KernelShap, question, x, samples=samples, segment=segment, baseline=baseline, seed=seed)
+    """Shapley values of segments by weighted regression (Lundberg & Lee 2017, theorem 2).
+
+    A segment's value is shared out evenly among its samples. The map sums to the change of the score from the baseline.
+    """
+    start, mask = baseline_like(x, baseline, seed), features(x, segment)
+    drawn = shapley_coalitions(int(mask.max()) + 1, samples, seed)
+    ends = torch.tensor([[False], [True]]).expand(2, drawn.kept.shape[1])
+    nothing, everything, *_ = scores = answers(question, x, start, mask, torch.cat([ends, drawn.kept]))
+    scores, change = scores[2:] - nothing, everything - nothing
+    maps = [
+        spread_out(shapley_values(drawn.kept[rows], weights, scores[rows], change), mask, x)
+        for rows, weights in ((slice(None), drawn.weights), *drawn.halves())
+    ]
+    return stated(maps, change)
+
+
+def stated(maps: list[Tensor], change: Tensor | None = None) -> Tensor:
+    """Return the first of three maps, of all and of each half of the samples; tell how far the halves agree."""
+    if len(maps) == 3:
+        tell("halves", correlations(*maps[1:]))
+    if change is not None:
+        tell("difference", change)
+        tell("summed", maps[0].flatten(1).double().sum(1).cpu())
+    return maps[0]
+
+
+def lime_coalitions(features: int, samples: int, seed: int) -> Coalitions:
+    """Return coalitions in which each feature stays or not with equal chances, each with its complement.
+
+    Where there are no more than ``samples`` of them, all are counted through.
+    """
+    if 2**features <= samples:
+        kept = torch.cat([subsets(features, size) for size in range(features + 1)])
+        weights = torch.full((len(kept),), samples / len(kept), dtype=torch.float64)
+        return Coalitions(kept, weights, torch.full((len(kept),), -1))
+    generator = torch.Generator().manual_seed(seed)
+    kept, half = paired(torch.rand(samples // 2, features, generator=generator) < 0.5)
+    return Coalitions(kept, torch.ones(len(kept), dtype=torch.float64), half)
+
+
+def ridge_coefficients(kept: Tensor, weights: Tensor, scores: Tensor, ridge: float) -> Tensor:
+    """Return the coefficients (N, K) of a weighted ridge regression of scores (M, N) with a free constant."""
+    z = kept.double()
+    z = z - weights @ z / weights.sum()
+    scores = scores - weights @ scores / weights.sum()
+    within = z.T @ (weights[:, None] * z) + ridge * torch.eye(z.shape[1], dtype=torch.float64)
+    return (torch.linalg.pinv(within, hermitian=True) @ (z.T @ (weights[:, None] * scores))).T
 
 
 def lime(question, x, *, samples, segment, width, ridge, baseline="zero", seed=0) -> Tensor:
-    """Coefficients of a local ridge regression on kept and removed segments (Ribeiro et al. 2016, eq. 2), by captum.
+    """Coefficients of a local ridge regression on kept and removed segments (Ribeiro et al. 2016, eq. 2).
 
-    The weight of a perturbed sample falls with the cosine distance between its kept segments and all of them.
+    The weight of a perturbed copy falls with the cosine distance between its kept segments and all of them. A segment's
+    coefficient is shared out evenly among its samples.
     """
-
-    def similarity(original, perturbed, kept, **_):
-        distance = 1 - functional.cosine_similarity(kept.float(), torch.ones_like(kept, dtype=torch.float))
-        return torch.exp(-distance.square() / width**2)
-
-    return _by_features(
-        Lime, question, x, samples=samples, segment=segment, baseline=baseline, seed=seed,
-        interpretable_model=SkLearnRidge(alpha=ridge), similarity_func=similarity,
-    )  # fmt: skip
+    start, mask = baseline_like(x, baseline, seed), features(x, segment)
+    drawn = lime_coalitions(int(mask.max()) + 1, samples, seed)
+    distance = 1 - (drawn.kept.double().mean(1)).sqrt()
+    near = torch.exp(-distance.square() / width**2)
+    scores = answers(question, x, start, mask, drawn.kept)
+    fits = [(slice(None), drawn.weights * near, ridge)]
+    fits += [(rows, drawn.weights[rows] * near[rows], ridge / 2) for rows, _ in drawn.halves()]
+    return stated(
+        [spread_out(ridge_coefficients(drawn.kept[rows], w, scores[rows], by), mask, x) for rows, w, by in fits]
+    )
 
 
 def _soft_mask(shape, cell: int, keep: float, generator: torch.Generator) -> Tensor:
@@ -123,16 +232,43 @@ def rise(question, x, *, samples, cell, keep, seed) -> Tensor:
     """
     generator = torch.Generator().manual_seed(seed)
     channels = x.shape[1] if x.ndim == 3 else 1
-    scores, total, mass = [], [], torch.zeros((channels, *x.shape[2:]), device=x.device)
+    halves, done = [Covariance(x), Covariance(x)], 0
     for count in track(chunks(samples, len(x)), samples):
         masks = torch.cat([_soft_mask((channels, *x.shape[2:]), cell, keep, generator) for _ in range(count)]).to(x)
         with torch.no_grad():
             masked = (masks[:, None] * x).flatten(0, 1)
-            scores.append(question.repeated(count).scores(masked).view(count, len(x)))
-        total.append(torch.einsum("kn,k...->n...", scores[-1], masks))
-        mass += masks.sum(0)
-    mean = torch.cat(scores).mean(0).view(-1, *[1] * (x.ndim - 1))
-    return ((sum(total) - mean * mass) / (samples * keep)).expand_as(x).clone()
+            scores = question.repeated(count).scores(masked).view(count, len(x))
+        first = max(0, min(count, samples // 2 - done))
+        halves[0].add(scores[:first], masks[:first])
+        halves[1].add(scores[first:], masks[first:])
+        done += count
+    both = (halves[0] + halves[1], *halves) if samples > 1 else halves[1:]
+    return stated([(one.value() / keep).expand_as(x).clone() for one in both])
+
+
+class Covariance:
+    """The covariance of scores (K, N) and masks (K, channels, ...), summed up in pieces."""
+
+    def __init__(self, like: Tensor):
+        self.count, self.scores, self.masks, self.products = 0, like.new_zeros(len(like)), 0.0, 0.0
+
+    def add(self, scores: Tensor, masks: Tensor) -> None:
+        """Add pairs of scores and masks."""
+        self.count += len(scores)
+        self.scores = self.scores + scores.sum(0)
+        self.masks = self.masks + masks.sum(0)
+        self.products = self.products + torch.einsum("kn,k...->n...", scores, masks)
+
+    def __add__(self, other: "Covariance") -> "Covariance":
+        both = Covariance(self.scores)
+        for name in ("count", "scores", "masks", "products"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        return both
+
+    def value(self) -> Tensor:
+        """Return the covariance (N, channels, ...)."""
+        mean = (self.scores / self.count).view(-1, *[1] * (self.products.ndim - 1))
+        return (self.products - mean * self.masks) / self.count
 
 
 def random(question, x, *, seed) -> Tensor:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from leadwise.attribution import cam, gradients, lrp, perturbation
+from leadwise.attribution import cam, gradients, lrp, occlusion, perturbation
 from leadwise.attribution.rules import Layers
 
 
@@ -266,7 +266,7 @@ _ROWS = (
            formula=r"R = \sum_k g_k \odot A_k", citation=DRAELOS, caveat=_no_leads),
     Method("guided_grad_cam", "cam", "Guided Grad-CAM", cam.guided_grad_cam, (LAYER,),
            formula=r"R = R^{\mathrm{CAM}} \odot R^{\mathrm{guided}}", citation=SELVARAJU, caveat=_guided_cam),
-    Method("occlusion", "perturbation", "Occlusion", perturbation.occlusion,
+    Method("occlusion", "perturbation", "Occlusion", occlusion.occlusion,
            (integer("window", 100, 1, 2000, "log", "samples (pixels) hidden at once", image_default=32),
             integer("stride", 50, 1, 1000, "log", "samples (pixels) between windows", image_default=16),
             Parameter("leads", "choice", "each", choices=("each", "all"), help="hide each lead alone or all together"),
