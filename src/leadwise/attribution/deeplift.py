@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadwise.attribution.decompositions import DECOMPOSED
-from leadwise.attribution.lrp import Kept, factors, fitted, two
-from leadwise.attribution.operations import Call, Explained, NoRuleError, tensors
+from leadwise.attribution.lrp import factors, fitted, two
+from leadwise.attribution.operations import Call, Explained, Kept, NoRuleError, tensors
 from leadwise.attribution.question import Question, tell
 
 CHOICES = {"max", "min", "amax", "amin", "maximum", "minimum", "topk", "sort", "kthvalue"}

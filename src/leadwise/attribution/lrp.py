@@ -14,31 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadwise.attribution.decompositions import DECOMPOSED, RECURRENT
-from leadwise.attribution.operations import Call, Explained, Geometry, NoRuleError, Signal, flat_memory, signal
+from leadwise.attribution.operations import Call, Explained, Geometry, Kept, NoRuleError, Signal, flat_memory, owned, signal
 from leadwise.attribution.question import Question, tell
 from leadwise.attribution.rules import RULES, Layers, Operation, Rule, divide, on_channels, same, share, z_rule
 from leadwise.networks.network import Network
 from leadwise.progress import in_chunks
 
 Z = z_rule()
-
-
-class Kept:
-    """Tensors that a backward pass will need, which nothing may change in between."""
-
-    __slots__ = ("tensors", "versions")
-
-    def __init__(self, *tensors: Tensor | None):
-        self.tensors = tuple(None if t is None else t.detach() for t in tensors)
-        self.versions = tuple(0 if t is None else t._version for t in self.tensors)
-
-    def __iter__(self):
-        if any(t is not None and t._version != v for t, v in zip(self.tensors, self.versions, strict=True)):
-            raise NoRuleError(
-                "the network writes into a tensor that another operation still needs, through a view of it. Replace "
-                "the in-place operation by one that makes a new tensor, or use a gradient method."
-            )
-        return iter(self.tensors)
 
 
 class Account:
@@ -59,7 +41,7 @@ class Weighted(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, operation, rule, account):
-        z = operation.run(x, operation.weight, operation.bias)
+        z = owned(operation.run(x, operation.weight, operation.bias))
         ctx.kept, ctx.operation, ctx.rule, ctx.account = Kept(x, z), operation, rule, account
         ctx.set_materialize_grads(False)
         return z

@@ -7,6 +7,8 @@ name, as soon as any of the explained logit would have to pass it. The network i
 """
 
 import sys
+import threading
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -227,6 +229,38 @@ def _max_pool1d(call: "Call") -> Tensor:
 LOWERED: dict[str, Callable] = {"conv1d": _conv1d, "max_pool1d": _max_pool1d}
 
 
+_here = threading.local()
+
+
+class Kept:
+    """Tensors that a backward pass will need; what is written into their memory in between does not reach them."""
+
+    __slots__ = ("__weakref__", "tensors")
+
+    def __init__(self, *tensors: Tensor | None):
+        self.tensors = [None if t is None else t.detach() for t in tensors]
+        _here.kept.append(weakref.ref(self))
+
+    def __iter__(self) -> Iterator[Tensor | None]:
+        return iter(self.tensors)
+
+    @staticmethod
+    def spare(target: Tensor) -> None:
+        """Give all that is kept of a tensor's memory a memory of its own, before the tensor is written into."""
+        place = target.untyped_storage().data_ptr()
+        for kept in filter(None, (reference() for reference in _here.kept)):
+            kept.tensors = [
+                t.clone() if t is not None and t.untyped_storage().data_ptr() == place else t for t in kept.tensors
+            ]
+
+
+def owned(out: Tensor) -> Tensor:
+    """Return a result as a tensor that is nobody's view, so that it may be written into."""
+    if not out._is_view():
+        return out
+    return out.new_empty(0).set_(out.untyped_storage(), out.storage_offset(), out.shape, out.stride())
+
+
 class Explained(Lowered):
     """A forward pass whose tensors are known to depend on the input; methods decide what each kind of operation does.
 
@@ -242,6 +276,7 @@ class Explained(Lowered):
 
     def enter(self, x: Tensor, box: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Return x as the input of the pass: its own copy, part of a graph."""
+        _here.kept = []
         x = _Entry.apply(x if x.requires_grad else x.detach().requires_grad_())
         self.start = x.grad_fn
         return mark(x, Signal(first=True, box=box))
@@ -255,10 +290,10 @@ class Explained(Lowered):
         if not signals:
             return super().operate(name, func, args, kwargs)
         call, target = Call(name, func, args, kwargs), None
-        if changes_in_place(func) or kwargs.get("inplace") or args[-1] is True:
+        if changes_in_place(func) or kwargs.get("inplace") or (args and args[-1] is True):
             replaced = call.out_of_place()
             target = args[0] if replaced.func is not func or "inplace" in kwargs else target
-            target = args[0] if args[-1] is True and name in POSITIONAL_IN_PLACE else target
+            target = args[0] if args and args[-1] is True and name in POSITIONAL_IN_PLACE else target
             call = replaced
         with torch.enable_grad():
             out = getattr(self, kind)(call)
@@ -273,7 +308,7 @@ class Explained(Lowered):
         if known is not None and known.fn is tensor.grad_fn:
             return True
         if reaches(tensor.grad_fn, self.start):
-            raise NoRuleError(self.reason(f"{type(tensor.grad_fn).__name__}, whose inside can't be seen"))
+            raise NoRuleError(self.reason(f"{type(tensor.grad_fn).__name__}, whose inside can't be seen{self.packed()}"))
         return False
 
     def follow(self, out: Any, call: Call, signals: list[Tensor]) -> None:
@@ -325,7 +360,7 @@ class Explained(Lowered):
             _Refused.apply(reason, one, *signals) if isinstance(one, Tensor) and one.is_floating_point() else one
             for one in (out if many else (out,))
         ]
-        return tuple(parts) if many else parts[0]
+        return type(out)(parts) if many else parts[0]
 
     def reason(self, what: str) -> str:
         """Return the sentence of a refusal, with the module in whose forward pass the operation stands."""
@@ -333,6 +368,11 @@ class Explained(Lowered):
             f"{self.method} has no rule for {what}{self.place()}. Methods that need only the gradient or only the "
             "logits will do: integrated_gradients, occlusion."
         )
+
+    def packed(self) -> str:
+        """Return why operations may be hidden, if a part of the network is scripted or traced."""
+        packed = any(isinstance(module, torch.jit.ScriptModule) for module in self.module.modules())
+        return " (the network is scripted or traced, or a part of it is; give it as it was before)" if packed else ""
 
     def place(self) -> str:
         """Return where the running operation stands, as " (in 'blocks.0', a ResBlock)"."""
@@ -388,6 +428,7 @@ def put_in_place(target: Tensor, out: Tensor) -> Tensor:
         else:
             target._signal = found  # type: ignore[attr-defined]
             return target
+    Kept.spare(target)
     target.copy_(out)
     written: Tensor | None = target
     while written is not None:

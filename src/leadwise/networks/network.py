@@ -5,6 +5,7 @@ training mode, compiled, or to be watched layer by layer, a replica of its tree 
 shares the weights and nothing else. So it gives the answers that it gives after ``eval()``, and stays as it is.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -51,11 +52,13 @@ class Evaluation(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name, kwargs = operation_name(func), kwargs or {}
+        if not args and "input" in kwargs:
+            args, kwargs = (kwargs["input"],), {key: value for key, value in kwargs.items() if key != "input"}
         if name in DROPOUTS:
             return args[0]
         if name == "batch_norm":
             func, args, kwargs = functional.batch_norm, *in_evaluation(func, args, kwargs)
-        if changes_in_place(func) and self.owns(args[0]):
+        if args and changes_in_place(func) and self.owns(args[0]):
             return args[0]
         out = self.operate(name, func, args, kwargs)
         if name in FINAL or name in SAME_ELEMENTS:
@@ -228,9 +231,8 @@ class Network:
         if prepare:
             prepare(running)
         with mode:
-            out = running(x)
-            out = self.pick(out) if self.pick else out
-        return out
+            out = _of_any_size(running, x)
+            return self.pick(out) if self.pick else out
 
     def outputs_of(self, layer: str, x: Tensor) -> list[Tensor]:
         """Run the network on a batch; return what the module called ``layer`` gives each time that it runs.
@@ -306,6 +308,19 @@ class Network:
 
 
 _FORMS: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], int]] = WeakKeyDictionary()
+
+
+def _of_any_size(module: nn.Module, x: Tensor) -> Any:
+    """Run a module; one that was exported for batches of a fixed size runs on pieces of that size."""
+    try:
+        return module(x)
+    except AssertionError as error:
+        fixed = re.search(r"Guard failed: \S*size\(\)\[0\] == (\d+)", str(error))
+        if not fixed:
+            raise ValueError(f"the exported network does not take x of shape {tuple(x.shape)}: {error}") from error
+    size, samples = int(fixed[1]), len(x)
+    x = torch.cat([x, x[-1:].expand(-samples % size, *x.shape[1:])])
+    return torch.cat([module(part) for part in x.split(size)])[:samples]
 
 
 def module_of(network: nn.Module, layer: str) -> nn.Module:
