@@ -521,7 +521,8 @@ def traced(model, x):
 def exported(model, x):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.export.export(model, (x,)).module()
+        batch = {0: torch.export.Dim("batch", min=1, max=4096)}  # else the export takes this batch size only
+        return torch.export.export(model, (x,), dynamic_shapes=(batch,)).module()
 
 
 @pytest.mark.parametrize("method", METHODS)
