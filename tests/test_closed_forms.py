@@ -54,9 +54,9 @@ DEFAULTS = {
     "deeplift": {"baseline": "zero"},
     "deepshap": {"samples": 16, "background": "noise", "seed": 0},
     "occlusion": {"window": 100, "stride": 50, "leads": "each", "baseline": "zero"},  # 0.2 s at 500 Hz, half of it
-    "kernel_shap": {"segment": 100, "baseline": "zero", "seed": 0},
-    "lime": {"samples": 1000, "segment": 100, "width": 0.25, "ridge": 1.0, "baseline": "zero", "seed": 0},  # lime 0.2
-    "rise": {"samples": 1000, "cell": 100, "keep": 0.5, "seed": 0},  # Petsiuk et al. 2018, section 4: p = 0.5
+    "kernel_shap": {"segment": 500, "baseline": "zero", "seed": 0},
+    "lime": {"samples": 1000, "segment": 250, "width": 0.25, "ridge": 1.0, "baseline": "zero", "seed": 0},  # lime 0.2
+    "rise": {"samples": 2000, "cell": 200, "keep": 0.5, "seed": 0},  # Petsiuk et al. 2018, section 4: p = 0.5
     "random": {"seed": 0},
     "lrp_epsilon": {"epsilon": 0.1},
     "lrp_epsilon_std_x": {"factor": 0.25},  # Gumpfer et al. 2023
@@ -88,8 +88,8 @@ def test_defaults_for_images():
     for name, key, value in (
         ("occlusion", "window", 32),
         ("occlusion", "stride", 16),
-        ("kernel_shap", "segment", 28),
-        ("lime", "segment", 28),
+        ("kernel_shap", "segment", 56),
+        ("lime", "segment", 56),
         ("rise", "cell", 32),
     ):
         assert METHODS[name].defaults(images=True)[key] == value

@@ -140,14 +140,14 @@ def occluded(known, found, method):
 
 def path(known, found, method):
     """Complete with enough steps; the bends of activations along the path leave about 1 / steps^2 of the logit."""
-    found = explain(known.model, known.x, method, known.target, steps=400)
+    found = explain(known.model, known.x, method, known.target, steps=1000)
     torch.testing.assert_close(found.flatten(1).sum(1), known.difference, rtol=1e-3, atol=1e-4)
 
 
 def rescaled(known, found, method):
     """Complete; and where only activations are not linear, the map itself is determined."""
     complete(found, known.difference, 1e-4)
-    chosen = words_of(known.name) & {"max_pool1d", "maxpool1d", "topk", "clamp", "where"}
+    chosen = words_of(known.name) & {"max_pool1d", "maxpool1d", "max_pool2d", "maxpool2d", "topk", "clamp", "where"}
     if not ZOO[known.name].may_refuse and not chosen:
         close(found, outside.deeplift(known.logits, known.x, known.target), 1e-5)
 
@@ -206,7 +206,7 @@ def words_of(name: str) -> frozenset[str]:
     with _Heard() as heard:
         known.model(known.x)
     modules = {type(module).__name__ for module in known.model.modules()} | set(dict(known.model.named_modules()))
-    return frozenset(word.lower() for word in heard.names | modules | {"frugalswish"} if len(word) > 2)
+    return frozenset(word.lower() for word in heard.names | modules | {"frugalswish", "checkpoint"} if len(word) > 2)
 
 
 def check_refusal(name: str, method: str, refusal: str) -> None:

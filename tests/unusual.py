@@ -180,14 +180,14 @@ UNUSUAL = {
     "einsum": (
         lambda m, x: F.relu(torch.einsum("nct,dc->ndt", x, m.parts["dense"].weight)),
         lambda m, x: F.relu(m.parts["dense"](x.transpose(1, 2)).transpose(1, 2)),
-        lambda: {"dense": nn.Linear(WIDTH, WIDTH, bias=False)}, (),
+        lambda: {"dense": nn.Linear(WIDTH, WIDTH, bias=False)}, ("cam",),
     ),
     "convolution by unfold": (
         lambda m, x: F.relu(
             torch.einsum("nctk,dck->ndt", F.pad(x, (1, 1)).unfold(2, 3, 1), m.parts["conv"].weight)
             + m.parts["conv"].bias[:, None]
         ),
-        convolved, None, (),
+        convolved, None, ("cam",),
     ),
     "roll, flip, upsampling": (
         over(lambda x: F.interpolate(x.roll(3, -1).flip(-1)[..., ::2], scale_factor=2, mode="linear")), None, None, ()

@@ -399,7 +399,7 @@ ZOO = {
     "InceptionTime": Foreign(InceptionTime),
     "F.relu": Foreign(Functional),
     "F.elu": Foreign(lambda: Functional(F.elu)),
-    "batch norm in odd places": Foreign(OddNorms),
+    "batch norm in odd places": Foreign(OddNorms, may_refuse=("lrp_zbox", "lrp_epsilon_gamma_box")),
     "SE gates, dense": Foreign(SqueezeExcite, may_refuse=RULES),
     "SE gates, convolution": Foreign(lambda: SqueezeExcite(conv=True), may_refuse=RULES),
     "BatchNorm": Foreign(lambda: plain(nn.ReLU, nn.BatchNorm1d)),

@@ -29,14 +29,14 @@ class Progress:
 
     def __init__(self, total: int):
         self.total, self.done, self.report = total, 0, _progress.get()
-        self.bar = None if callable(self.report) else tqdm(total=total, delay=2, leave=False, disable=not self.report)
+        self.bar = tqdm(total=total, delay=2, leave=False) if self.report is True else None
 
     def advance(self, count: int = 1) -> None:
         """Report ``count`` more as done. A reporting function stops the method by raising."""
         self.done += count
         if callable(self.report):
             self.report(self.done, self.total)
-        else:
+        elif self.bar is not None:
             self.bar.update(count)
 
     def __enter__(self):

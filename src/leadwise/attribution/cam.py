@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from leadwise.attribution.gradients import guided_backprop
 from leadwise.attribution.operations import Call, Explained, Signal, mark, signal
-from leadwise.attribution.question import Question, tell
+from leadwise.attribution.question import Question, gradient_of, tell
 from leadwise.networks.network import Network, module_of, network_of
 
 ACTIVATIONS = {
@@ -64,11 +64,9 @@ class Watched(Explained):
         out = super().pointwise(call)
         x = call.args[0] if call.args else call.kwargs["input"]
         known = signal(x)
-        if self.wanted or call.name not in ACTIVATIONS or known is None or not known.places:
+        if self.wanted or call.name not in ACTIVATIONS or known is None or out.ndim < 3 or out[0, 0].numel() < 2:
             return out
-        if out.ndim < 3 or out[0, 0].numel() < 2:
-            return out
-        return self.keep(mark(out, Signal(places=True)))
+        return self.keep(mark(out, Signal(places=known.places, axes=known.axes)))
 
 
 def default_layer(model: nn.Module | Network, x: Tensor) -> str:
@@ -82,7 +80,7 @@ def default_layer(model: nn.Module | Network, x: Tensor) -> str:
     keep = mode.keep
     mode.keep = lambda out: (names.append(mode.place()), keep(out))[1]  # type: ignore[method-assign]
     batch = x[:1] if x.ndim > network.sample_dims(x) else x[None]
-    network.run(mode.enter(batch.to(network.dtype).requires_grad_()), mode)
+    network.run(mode.enter(batch.to(network.dtype(batch.dtype)).requires_grad_()), mode)
     if not names:
         raise ValueError(NO_LAYER.format(type(network.module).__name__))
     return names[-1].split("'")[1] if "'" in names[-1] else ""
@@ -94,26 +92,31 @@ NO_LAYER = (
 )
 
 
-def _activation_and_gradient(question: Question, x: Tensor, layer: str | None) -> tuple[Tensor, Tensor]:
-    """Return a layer's output (N, K, ...) and the gradient of the explained score with respect to it."""
+def _activation_and_gradient(question: Question, x: Tensor, layer: str | None) -> tuple[Tensor, Tensor, tuple]:
+    """Return a layer's output (N, K, ...), the gradient of the explained score there, and which axes its places are."""
     mode = Watched(question.network, layer)
     x = x.detach().requires_grad_()
     score = question.scores(mode.enter(x), mode, mode.prepare if layer else None)
-    kept = mode.kept
-    if kept is None and layer is None:
-        raise ValueError(NO_LAYER.format(type(question.network.module).__name__))
-    if kept is None:
-        raise ValueError(f"layer {layer!r} did not run.")
-    known = signal(kept)
-    if kept.ndim not in (x.ndim, x.ndim + 1) or not (known and known.places) or kept[0, 0].numel() < 2:
-        raise ValueError(
-            f"layer {layer!r} gives shape {tuple(kept.shape)}, which is not known to be channels and then places; "
-            "choose a layer behind a convolution, before anything turns its dimensions."
-        )
-    (grads,) = torch.autograd.grad(score.sum(), kept, allow_unused=True)
+    if mode.kept is None:
+        reason = NO_LAYER.format(type(question.network.module).__name__)
+        raise ValueError(f"layer {layer!r} did not run." if layer else reason)
+    axes = _places(mode.kept, layer)
+    grads = gradient_of(score.sum(), mode.kept)
     if grads is None:
         raise ValueError(f"the explained score does not depend on layer {layer!r}.")
-    return kept.detach(), grads
+    return mode.kept.detach(), grads, axes
+
+
+def _places(kept: Tensor, layer: str | None) -> tuple[int, ...]:
+    """Return the axes of the input that a layer's places run along."""
+    known, what = signal(kept), "the last activation" if layer is None else f"layer {layer!r}"
+    axes = known.axes[2:] if known and known.places and known.axes else ()
+    if not axes or None in axes or kept[0, 0].numel() < 2 or list(axes) != sorted(set(axes)):
+        raise ValueError(
+            f"{what} gives shape {tuple(kept.shape)}, which is not known to be channels and then places of the input; "
+            "choose a layer behind a convolution, before anything turns or cuts its dimensions: layer='...'."
+        )
+    return axes
 
 
 def _to_one(cam: Tensor) -> Tensor:
@@ -123,19 +126,20 @@ def _to_one(cam: Tensor) -> Tensor:
     return cam / top.where(top > 0, 1)
 
 
-def _spread(cam: Tensor, x: Tensor) -> Tensor:
-    """Interpolate maps (N, ...) linearly to the input's size; a map over time or space is copied to every channel.
+def _spread(cam: Tensor, x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """Interpolate maps (N, ...) linearly along the axes of the input that they run along; copy them along the others.
 
     Over time, the ends of the map are put on the ends of the input, as in the published maps; over space, pixels are
-    areas, as in the image libraries. A map that keeps the leads of (N, leads, T) is interpolated along both.
+    areas, as in the image libraries.
     """
     if not cam.any():
         tell("empty", True)
-    size = x.shape[2:] if cam.ndim == x.ndim - 1 else x.shape[1:]
-    mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(size)]
-    tell("copied", cam.ndim == x.ndim - 1)
-    wide = functional.interpolate(cam[:, None], size=size, mode=mode, align_corners=x.ndim == 3)
-    return (wide if cam.ndim == x.ndim - 1 else wide[:, 0]).expand_as(x).clone()
+    tell("copied", len(axes) == 1)
+    mode = {1: "linear", 2: "bilinear", 3: "trilinear"}[len(axes)]
+    size = [x.shape[axis] for axis in axes]
+    wide = functional.interpolate(cam[:, None], size=size, mode=mode, align_corners=x.ndim == 3)[:, 0]
+    shape = [size if axis in (0, *axes) else 1 for axis, size in enumerate(x.shape)]
+    return wide.reshape(shape).expand_as(x).clone()
 
 
 def grad_cam(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
@@ -144,9 +148,9 @@ def grad_cam(question: Question, x: Tensor, *, layer: str | None = None) -> Tens
     The mean runs over all places, also those where a map is 0. Where dense layers weigh each place by itself, the mean
     may resemble the gradient of none of them, and the map may point elsewhere (Draelos & Carin 2020, arXiv:2011.08891).
     """
-    maps, grads = _activation_and_gradient(question, x, layer)
+    maps, grads, axes = _activation_and_gradient(question, x, layer)
     weights = grads.flatten(2).mean(2).view(*grads.shape[:2], *[1] * (grads.ndim - 2))
-    return _spread(_to_one((weights * maps).sum(1)), x)
+    return _spread(_to_one((weights * maps).sum(1)), x, axes)
 
 
 def grad_cam_pp(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
@@ -154,12 +158,12 @@ def grad_cam_pp(question: Question, x: Tensor, *, layer: str | None = None) -> T
 
     As in the paper, the score is the exponential of the logit, whose derivatives are powers of the logit's gradient.
     """
-    maps, grads = _activation_and_gradient(question, x, layer)
+    maps, grads, axes = _activation_and_gradient(question, x, layer)
     total = maps.flatten(2).sum(2).view(*maps.shape[:2], *[1] * (maps.ndim - 2))
     denominator = 2 * grads.square() + total * grads.pow(3)
     alpha = grads.square() / denominator.where(denominator != 0, 1)
     weights = (alpha * grads.clamp(min=0)).flatten(2).sum(2).view_as(total)
-    return _spread(_to_one((weights * maps).sum(1)), x)
+    return _spread(_to_one((weights * maps).sum(1)), x, axes)
 
 
 def hirescam(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:
@@ -168,8 +172,8 @@ def hirescam(question: Question, x: Tensor, *, layer: str | None = None) -> Tens
     It keeps its sign and the logit's unit: where all behind the layer is linear, the sum over the layer's places is the
     logit less the bias. With global average pooling in between, its positive part is Grad-CAM's but for a factor.
     """
-    maps, grads = _activation_and_gradient(question, x, layer)
-    return _spread((grads * maps).sum(1), x)
+    maps, grads, axes = _activation_and_gradient(question, x, layer)
+    return _spread((grads * maps).sum(1), x, axes)
 
 
 def guided_grad_cam(question: Question, x: Tensor, *, layer: str | None = None) -> Tensor:

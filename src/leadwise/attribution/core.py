@@ -139,7 +139,7 @@ def attribute_and_tell(model, x, method, target, explain, progress, parameters, 
     if "input_rule" in options:
         options["mu"] = mu
     with torch.inference_mode(False), torch.enable_grad(), progress_to(progress), findings() as told:
-        inside = batch.to(network.device(batch.device), network.dtype).clone()
+        inside = batch.to(network.device(batch.device), network.dtype(batch.dtype)).clone()
         question = Question(network, classes_of(network, inside, target), explain)
         relevance = row.function(question, inside, **options, **(extra or {})).detach()
         relevance = _multiply(relevance, inside, times, mu)

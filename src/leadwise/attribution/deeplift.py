@@ -14,7 +14,7 @@ from torch.nn import functional
 from leadwise.attribution.decompositions import DECOMPOSED
 from leadwise.attribution.lrp import factors, fitted, two
 from leadwise.attribution.operations import Call, Explained, Kept, NoRuleError, tensors
-from leadwise.attribution.question import Question, tell
+from leadwise.attribution.question import Question, gradient_of, tell
 
 CHOICES = {"max", "min", "amax", "amin", "maximum", "minimum", "topk", "sort", "kthvalue"}
 POOLS = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
@@ -68,11 +68,25 @@ class Reference(Explained):
     def __init__(self, network):
         super().__init__(network, "DeepLIFT")
         self.record: list[tuple] = []
+        self.weights = {id(t) for group in (network.module.parameters(), network.module.buffers()) for t in group}
 
     def meet(self, name: str, *kept: Any) -> tuple:
         """Keep tensors for the pass of the input, and return them."""
-        self.record.append((name, tuple(t.detach() for t in kept)))
-        return self.record[-1][1]
+        self.record.append((name, Kept(*kept)))
+        return tuple(self.record[-1][1])
+
+    def admits(self, call: Call) -> bool:
+        """Return whether what an operation takes besides signals is the same for the input and the reference."""
+        values = (*call.args[call.name in ("setitem", "copy") :], *call.kwargs.values())  # less what is written into
+        fixed = [t for t in tensors(values) if id(t) not in self.weights and not self.carries(t)]
+        fixed += [torch.tensor(value) for value in values if isinstance(value, float)]
+        met = self.meet(call.name, *fixed) if fixed else ()
+        return all(torch.equal(mine, theirs) for mine, theirs in zip(fixed, met, strict=True))
+
+    def handle(self, kind: str, call: Call) -> Any:
+        if not self.admits(call):
+            return self.refused(call, ", given something else for the input than for the reference,")
+        return super().handle(kind, call)
 
     def structural(self, call: Call) -> Any:
         if call.name in POOLS or call.name in ADAPTIVE:
@@ -81,11 +95,6 @@ class Reference(Explained):
             return self.larger(call)
         if call.name in CHOICES:
             return self.choice(call)
-        fixed = [t for t in tensors((*call.args, *call.kwargs.values())) if not t.is_floating_point()]
-        if fixed:
-            for mine, theirs in zip(fixed, self.meet(call.name, *fixed), strict=True):
-                if mine.shape != theirs.shape or not torch.equal(mine, theirs):
-                    return self.refused(call, " at places that differ between the input and the reference")
         return super().structural(call)
 
     def pool(self, call: Call) -> Any:
@@ -216,6 +225,7 @@ class Difference(Reference):
 
     def meet(self, name: str, *kept: Any) -> tuple:
         known, values = next(self.waiting, (None, ()))
+        values = tuple(values)
         if known != name or [v.shape for v in values] != [t.shape for t in kept]:
             raise NoRuleError(self.reason(f"a network that takes another path for the reference (at {name})"))
         return values
@@ -233,7 +243,7 @@ def deeplift_against(question: Question, x: Tensor, start: Tensor) -> Tensor:
     reference = Reference(question.network)
     before, _ = _scores(question, start, reference)
     after, at = _scores(question, x, Difference(question.network, reference.record))
-    relevance = torch.autograd.grad(after.sum(), at)[0] * (x - start)
+    relevance = gradient_of(after.sum(), at) * (x - start)
     tell("difference", after.detach() - before.detach())
     tell("summed", relevance.flatten(1).sum(1))
     return relevance

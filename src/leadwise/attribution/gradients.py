@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from leadwise.attribution.deeplift import deeplift_against
-from leadwise.attribution.operations import KINDS, Call, Explained, Lowered, NoRuleError, signal
-from leadwise.attribution.question import Question, tell
+from leadwise.attribution.operations import KINDS, Call, Explained, Kept, Lowered, NoRuleError, signal
+from leadwise.attribution.question import Question, gradient_of, tell
 from leadwise.progress import chunks, in_chunks, track
 
 
@@ -33,7 +33,7 @@ def score_and_gradient(question: Question, x: Tensor, mode: Lowered | None = Non
     score = question.scores(mode.enter(x) if isinstance(mode, Explained) else x * 1, mode)
     if not score.requires_grad:
         raise ValueError("the network's output does not depend on its input: there is nothing to explain.")
-    return score.detach(), torch.autograd.grad(score.sum(), x)[0]
+    return score.detach(), gradient_of(score.sum(), x)
 
 
 def noisy_gradients(question, x, *, samples, noise, seed):
@@ -180,7 +180,7 @@ def linear_entry(question: Question, x: Tensor) -> tuple[Callable, Callable] | N
         if mode.entries != 1 or mode.others:
             return None
         again = behind(one, entry(x[:1].detach().requires_grad_()).detach().requires_grad_())
-    except (NoRuleError, RuntimeError):
+    except NoRuleError:
         return None
     return (entry, behind) if torch.allclose(score, again, rtol=1e-3, atol=1e-5) else None
 
@@ -188,7 +188,7 @@ def linear_entry(question: Question, x: Tensor) -> tuple[Callable, Callable] | N
 def pull_back(entry: Callable, x: Tensor, relevance: Tensor) -> Tensor:
     """Hand a gradient with respect to an operation's output on to its input x."""
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(entry(x), x, relevance)[0]
+    return gradient_of(entry(x), x, relevance)
 
 
 def integrated_gradients(question, x, *, steps, baseline, reselect_target=False, seed=0) -> Tensor:
@@ -211,7 +211,7 @@ def integrated_gradients(question, x, *, steps, baseline, reselect_target=False,
         if reselect_target:
             asked = replace(asked, target=best_classes(question, path))
         score = behind(asked, path)
-        grads = torch.autograd.grad(score.sum(), path)[0].view(count, *first.shape)
+        grads = gradient_of(score.sum(), path).view(count, *first.shape)
         for grad, weight in zip(grads, weights[part], strict=True):
             total.add_(grad, alpha=weight)
         scores.append(score.detach().view(count, len(x)))
@@ -314,13 +314,12 @@ class Rectifier(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx, x, rule):
-        ctx.save_for_backward(x)
-        ctx.rule = rule
+        ctx.kept, ctx.rule = Kept(x), rule
         return x.clamp(min=0)
 
     @staticmethod
     def backward(ctx, grad):
-        return ctx.rule(grad, *ctx.saved_tensors), None
+        return ctx.rule(grad, *ctx.kept), None
 
 
 def _rectified(question: Question, x: Tensor, rule: Callable[[Tensor, Tensor], Tensor]) -> Tensor:

@@ -14,8 +14,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadwise.attribution.decompositions import DECOMPOSED, RECURRENT
-from leadwise.attribution.operations import Call, Explained, Geometry, Kept, NoRuleError, Signal, flat_memory, owned, signal
-from leadwise.attribution.question import Question, tell
+from leadwise.attribution.operations import (
+    Call,
+    Explained,
+    Geometry,
+    Kept,
+    NoRuleError,
+    Signal,
+    flat_memory,
+    owned,
+    signal,
+)
+from leadwise.attribution.question import Question, gradient_of, tell
 from leadwise.attribution.rules import RULES, Layers, Operation, Rule, divide, on_channels, same, share, z_rule
 from leadwise.networks.network import Network
 from leadwise.progress import in_chunks
@@ -165,10 +175,10 @@ class Propagation(Explained):
         known = signal(x)
         name, fixed = self.rules.first if self.rules.first and known.first else getattr(self.rules, kind)
         if name == "zbox":
-            if known.box is None:
+            if not isinstance(known.box, tuple):
                 raise NoRuleError(
                     "the z-box rule needs the range of the first layer's input, and the network changes its input "
-                    "before; choose another rule for the first layer: input_rule='sign'."
+                    f"before ({known.box or 'joined parts'}); choose another rule for the first layer: input_rule='sign'."
                 )
             return RULES[name](self.parameters | fixed | dict(zip(("low", "high"), known.box, strict=True)))
         if (name, *fixed.items()) not in self.made:
@@ -444,7 +454,8 @@ def lrp(
     def part(rows: slice) -> Tensor:
         return _lrp(question.of(rows), x[rows], layers, attention, prepare, account, parameters)
 
-    return in_chunks(part, len(x), LRP_CHUNK)
+    alone = "epsilon_std_x" in (layers.conv[0], layers.dense[0])
+    return in_chunks(part, len(x), 1 if alone else LRP_CHUNK)
 
 
 LRP_CHUNK = 16
@@ -461,7 +472,7 @@ def _lrp(question, x, layers, attention, prepare, account, parameters) -> Tensor
         at = logits.detach().requires_grad_()
         score = question.score(at, ends_in)
         start = at.detach() * torch.autograd.grad(score.sum(), at)[0]
-    relevance = torch.autograd.grad(logits, x, start)[0]
+    relevance = gradient_of(logits, x, start)
     tell("explained", score.detach())
     tell("conserved", relevance.flatten(1).sum(1))
     return relevance

@@ -384,7 +384,7 @@ def local_steps(question: Question, x: Tensor) -> list[Step]:
     try:
         with torch.enable_grad():
             question.network.run(search.enter(x), search)
-    except (NoRuleError, RuntimeError):  # its inside can't be seen
+    except NoRuleError:  # its inside can't be seen
         return []
     steps = search.chain
     while steps and (steps[-1].in_place or not any(step.axes for step in steps)):

@@ -2,8 +2,8 @@
 
 A mode sees every operation of one forward pass, whether a module, a function or a method of a tensor made it.
 ``KINDS`` says of what kind it is, and a method handles kinds: what only moves numbers about is left to PyTorch; what
-has a rule is replaced by an ``autograd.Function`` whose backward pass is the rule; what is known neither way is refused by
-name, as soon as any of the explained logit would have to pass it. The network is not hooked, merged or switched.
+has a rule is replaced by an ``autograd.Function`` whose backward pass is the rule; what is known neither way is refused
+by name, as soon as any of the explained logit would have to pass it. The network is not hooked, merged or switched.
 """
 
 import sys
@@ -37,8 +37,8 @@ def _kinds() -> dict[str, str]:
             adaptive_max_pool3d max_pool1d max_pool2d max_pool3d max_pool1d_with_indices max_pool2d_with_indices
             max_pool3d_with_indices""",
         "pointwise": """relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus softsign tanh sigmoid
-            logsigmoid hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink threshold exp expm1 log log1p log2 log10
-            sqrt rsqrt reciprocal square abs absolute pow rpow float_power erf sin cos atan arctan clamp clip clamp_min
+            logsigmoid hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink threshold exp expm1 log log1p
+            log2 log10 sqrt rsqrt reciprocal square abs absolute pow rpow float_power erf sin cos atan arctan clamp clip clamp_min
             clamp_max neg negative""",
         "conv": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
         "dense": "linear",
@@ -79,15 +79,19 @@ class Signal:
     ----------
     first : whether no weights stand between the input and it
     gate : see ``GATES``
-    places : whether it has channels and then places, as convolutions make them
+    places : whether a convolution has made it: channels, and then places
+    axes : the axis of the input that each of its dimensions runs along, None for one that runs along none; None as a
+        whole where that is not known
     node : the linear operation that made it, for a batch normalisation that follows
     base : the tensor that it may be a view of
-    box : smallest and largest value that the input admits, moved about as the input was; for the z-box rule
+    box : smallest and largest value that the input admits, moved about as the input was, for the z-box rule; or the
+        name of the operation that has changed the input
     """
 
-    __slots__ = ("base", "box", "first", "fn", "gate", "node", "places", "uses", "viewed")
+    __slots__ = ("axes", "base", "box", "first", "fn", "gate", "node", "places", "uses", "viewed")
 
-    def __init__(self, first=False, gate=0, places=False, node=None, base=None, box=None):
+    def __init__(self, first=False, gate=0, places=False, node=None, base=None, box=None, axes=None):
+        self.axes = axes
         self.first, self.gate, self.places, self.node, self.base, self.box = first, gate, places, node, base, box
         self.uses, self.viewed, self.fn = 0, False, None
 
@@ -162,7 +166,8 @@ class Lowered(Evaluation):
 
     def operate(self, name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
         """Run one operation."""
-        if name in LOWERED:
+        # Hooks on what is saved mean that it will be computed again (a checkpoint), where operations can't be lowered.
+        if name in LOWERED and torch._C._autograd._top_saved_tensors_default_hooks(False) is None:
             return LOWERED[name](Call(name, func, args, kwargs))
         return natively(name, func, args, kwargs)
 
@@ -279,7 +284,7 @@ class Explained(Lowered):
         _here.kept = []
         x = _Entry.apply(x if x.requires_grad else x.detach().requires_grad_())
         self.start = x.grad_fn
-        return mark(x, Signal(first=True, box=box))
+        return mark(x, Signal(first=True, box=box, axes=tuple(range(x.ndim))))
 
     def operate(self, name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
         """Run one operation by the handler of its kind, and mark what comes out."""
@@ -296,9 +301,13 @@ class Explained(Lowered):
             target = args[0] if args and args[-1] is True and name in POSITIONAL_IN_PLACE else target
             call = replaced
         with torch.enable_grad():
-            out = getattr(self, kind)(call)
+            out = self.handle(kind, call)
         self.follow(out, call, signals)
         return out if target is None else put_in_place(target, out)
+
+    def handle(self, kind: str, call: Call) -> Any:
+        """Run an operation by the handler of its kind."""
+        return getattr(self, kind)(call)
 
     def carries(self, tensor: Tensor) -> bool:
         """Return whether a tensor depends on the input; refuse one that does so in a way that can't be seen."""
@@ -308,7 +317,9 @@ class Explained(Lowered):
         if known is not None and known.fn is tensor.grad_fn:
             return True
         if reaches(tensor.grad_fn, self.start):
-            raise NoRuleError(self.reason(f"{type(tensor.grad_fn).__name__}, whose inside can't be seen{self.packed()}"))
+            raise NoRuleError(
+                self.reason(f"{type(tensor.grad_fn).__name__}, whose inside can't be seen{self.packed()}")
+            )
         return False
 
     def follow(self, out: Any, call: Call, signals: list[Tensor]) -> None:
@@ -320,22 +331,26 @@ class Explained(Lowered):
                 used |= one.requires_grad
                 continue
             used = True
-            mark(one, self.describe(call, signals, known))
+            mark(one, self.describe(call, signals, known, one))
         for s in known:
             s.uses += used
 
-    def describe(self, call: Call, signals: list[Tensor], known: list[Signal]) -> Signal:
+    def describe(self, call: Call, signals: list[Tensor], known: list[Signal], out: Tensor) -> Signal:
         """Return what is known of an operation's output."""
         kind, first = KINDS.get(call.name, "unknown"), all(s.first for s in known)
         gate = GATES.get(call.name, 0)
         if kind == "structural" or (call.name in KEEPS_GATE and len(known) == 1):
             gate = max(gate, *(s.gate for s in known))
-        places = any(s.places for s in known) if kind in PLACES_KEPT and call.name not in TURNED else kind == "conv"
-        found = Signal(first and kind not in ("conv", "dense", "product"), gate, places)
+        places = kind == "conv" or (kind in PLACES_KEPT and any(s.places for s in known))
+        found = Signal(first and kind not in ("conv", "dense", "product"), gate, places, axes=None)
+        if found.first and kind != "structural":
+            found.box = call.name
+        found.axes = axes_of(call, kind, signals[0], known[0].axes, out)
         if kind == "structural":
             found.base = signals[0]
             known[0].viewed = True
-            if found.first and known[0].box is not None and any(arg is signals[0] for arg in call.args):
+            found.box = known[0].box if isinstance(known[0].box, str) else None
+            if found.first and isinstance(known[0].box, tuple) and any(arg is signals[0] for arg in call.args):
                 found.box = tuple(moved(call, signals[0], edge) for edge in known[0].box)
         return found
 
@@ -386,8 +401,27 @@ class Explained(Lowered):
 
 
 PLACES_KEPT = {"structural", "pointwise", "average", "addition", "multiplication", "batch_norm", "decomposed"}
-TURNED = {"T", "H", "mT", "mH", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", "t", "reshape",
-          "view", "flatten", "unflatten", "view_as", "reshape_as"}  # fmt: skip
+TURNING = {"T", "H", "mT", "mH", "t", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", 
+           "unsqueeze", "squeeze", "getitem"}  # fmt: skip
+SIZES = (1009, 2003, 4001, 8009, 16033)  # of a tensor without memory, whose dimensions can be told apart
+
+
+def axes_of(call: Call, kind: str, x: Tensor, axes: tuple | None, out: Tensor) -> tuple | None:
+    """Return along which axis of the input each dimension of an output runs, from what is known of one operand x."""
+    if axes is None or x.ndim > len(SIZES):
+        return None
+    if call.name in TURNING and call.args[0] is x:
+        sizes = [1 if size == 1 else SIZES[i] for i, size in enumerate(x.shape)]
+        try:
+            turned = natively(call.name, call.func, (torch.empty(sizes, device="meta"), *call.args[1:]), call.kwargs)
+        except (RuntimeError, IndexError, NotImplementedError):
+            return None
+        return tuple(axes[SIZES.index(size)] if size in SIZES else None for size in turned.shape)
+    if out.ndim != x.ndim or (call.name in ("reshape", "view", "flatten") and out.shape != x.shape):
+        return None
+    if kind == "conv":
+        return (axes[0], None, *axes[2:])
+    return (*axes[:-1], None) if kind == "dense" else axes if kind in PLACES_KEPT else None
 
 
 def _path(root: nn.Module, module: nn.Module) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from leadwise.attribution.operations import Explained, Lowered
+from leadwise.attribution.operations import Explained, Lowered, NoRuleError
 from leadwise.networks.network import Network
 
 EXPLAIN = ("logit", "log-odds")
@@ -32,6 +32,24 @@ def tell(name: str, value) -> None:
     found = _findings.get()
     if found is not None:
         found.setdefault(name, []).append(value)
+
+
+def gradient_of(score: Tensor, x: Tensor, start: Tensor | None = None) -> Tensor | None:
+    """Return what the backward pass hands to x; None where nothing leads there.
+
+    Raises
+    ------
+    NoRuleError : the network computes parts of itself again on the way back, where its operations can't be seen
+    """
+    try:
+        return torch.autograd.grad(score, x, start, allow_unused=True)[0]
+    except RuntimeError as error:
+        if "checkpoint" in str(error):
+            raise NoRuleError(
+                "the network uses torch.utils.checkpoint, which computes a part again on the way back, where "
+                "operations can't be seen. Switch checkpoints off for the explanation."
+            ) from error
+        raise
 
 
 def pick(logits: Tensor, target: Tensor) -> Tensor:

@@ -126,15 +126,17 @@ def complaints(row: Method, told: Mapping) -> Iterator[str]:
         )
     share = conservation(told)
     for name in set(told.get("recurrent", [])):
-        rest = "" if share is None else f" {100 * share:.0f} % of the score reach the input, the rest stays with biases."
+        rest = (
+            "" if share is None else f" {100 * share:.0f} % of the score reach the input, the rest stays with biases."
+        )
         yield (
             f"{row.title}: the network has a recurrent layer ({name}), whose gates are held constant "
             f"(Arras et al. 2017).{rest}"
         )
     if share is not None and not abs(share) <= CREATED:
         yield (
-            f"{row.title}: the map sums to {share:.0f} times the explained score. A denominator is close to zero on the "
-            "way; a larger epsilon or a smaller gamma steadies it."
+            f"{row.title}: the map sums to {share:.0f} times the explained score. A denominator is close to zero on "
+            "the way; a larger epsilon or a smaller gamma steadies it."
         )
     if any(told.get("empty", [])):
         yield f"{row.title}: the map is empty; nothing in the layer speaks for the explained score."

@@ -215,13 +215,14 @@ def epsilon_rule(epsilon: float) -> Rule:
 
 
 def epsilon_std_x(factor: float) -> Rule:
-    """Epsilon rule whose epsilon is ``factor`` times the standard deviation of the layer's own input, per sample.
+    """Epsilon rule whose epsilon is ``factor`` times the standard deviation of the layer's own input.
 
-    Source: the SIGN-XAI package of Gumpfer et al. 2023 (``*_std_x``).
+    Source: the SIGN-XAI package of Gumpfer et al. 2023 (``*_std_x``). It holds for one sample at a time: which
+    dimension counts the samples inside a network is not known, and neighbours must not change a sample's map.
     """
 
     def mapped(R, z, x):
-        epsilon = factor * x.flatten(1).std(dim=1, unbiased=False).view(-1, *[1] * (R.ndim - 1))
+        epsilon = factor * x.std(unbiased=False)
         return [divide_stabilised(R, z[0], epsilon)]
 
     return Rule((PLAIN,), mapped)
@@ -271,8 +272,8 @@ def zplus(stabiliser: float = 1e-6) -> Rule:
 def gamma_rule(gamma: float, stabiliser: float = 1e-6) -> Rule:
     """Favour the contributions that have the sign of z_k by gamma (Montavon et al. 2019; for both signs as in zennit).
 
-    As x+ w+ + x- w- is (x w + |x w|) / 2, favoured contributions sum to (1 + gamma / 2) z + sign(z) gamma / 2 |z|, where
-    |z| stands for the sum of |x w|, and |b|. An output that is exactly 0 hands back nothing.
+    As x+ w+ + x- w- is (x w + |x w|) / 2, favoured contributions sum to (1 + gamma / 2) z + sign(z) gamma / 2 |z|,
+    where |z| stands for the sum of |x w|, and |b|. An output that is exactly 0 hands back nothing.
     """
     half = gamma / 2
 

@@ -50,7 +50,7 @@ def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[
     x, single = batch_of(network, x)
     if single or x.ndim not in (3, 4):
         raise ValueError(f"x is one sample of shape {tuple(x.shape[1:])}; expected a batch: x[None] adds the axis.")
-    x = x.to(network.device(x.device), network.dtype)
+    x = x.to(network.device(x.device), network.dtype(x.dtype))
     classes = classes_of(network, x, target)
     with torch.no_grad():
         pick(network.logits(x[:1]).expand(len(x), -1), classes)  # refuses a class that does not exist

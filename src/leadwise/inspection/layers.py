@@ -61,7 +61,7 @@ def first_layer_filters(net: nn.Module, scaled: bool = False) -> Tensor:
 
 def _on_device(net: nn.Module | Network, x: Tensor) -> Tensor:
     network = network_of(net)
-    return x.to(network.device(x.device), network.dtype)
+    return x.to(network.device(x.device), network.dtype(x.dtype))
 
 
 @torch.no_grad()

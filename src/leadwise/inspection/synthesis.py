@@ -105,7 +105,7 @@ def maximise_activation(
     random = torch.Generator().manual_seed(seed)
     shifts = torch.randint(-jitter, jitter + 1, (steps, len(shape) - 1), generator=random).tolist()
     start = _filtered(torch.randn(images, *shape, generator=random), _spectrum(shape, blur, smooth))
-    start = (0.1 * _unit(start)).to(network.device("cpu"), network.dtype)
+    start = (0.1 * _unit(start)).to(network.device("cpu"), network.dtype(start.dtype))
     index = index.to(start.device).expand(images)
     kept = torch.linspace(0, steps, min(keep, steps + 1)).round().int().tolist()
     options = {"rate": rate, "total_variation": total_variation, "decay": decay, "grey": grey, "watch": watch}

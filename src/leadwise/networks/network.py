@@ -296,11 +296,10 @@ class Network:
             f"{'; '.join(dict.fromkeys(reasons))}."
         )
 
-    @property
-    def dtype(self) -> torch.dtype:
-        """Precision of its weights: the input is brought to it."""
+    def dtype(self, otherwise: torch.dtype) -> torch.dtype:
+        """Return the precision of its weights, which the input is brought to; ``otherwise`` without any."""
         found = (weight.dtype for weight in self.module.parameters() if weight.dtype.is_floating_point)
-        return next(found, torch.get_default_dtype())
+        return next(found, otherwise)
 
     def device(self, otherwise=None):
         """Return the device of its weights; ``otherwise`` for a network without any."""
