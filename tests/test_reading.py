@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 import leadwise
-from leadwise.ecg.io import RecordError
 from leadwise.ecg.leads import LEADS, derive_limb_leads
-from leadwise.ecg.reading import FORMATS, MissingInformation, lead_name, millivolts, read_ecg, unit_in
+from leadwise.recordings.labels import lead_name, millivolts, unit_in
+from leadwise.recordings.reading import FORMATS, MissingInformation, read_ecg
+from leadwise.recordings.recording import RecordError, RecordWarning
 
 INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
 
@@ -439,7 +440,8 @@ def test_truncated_edf_is_read_and_said(truth):
 def test_invalid_cells_stay_invalid(truth):
     head, *lines = csv(truth).decode().splitlines()
     lines[10] = ",".join(["", "NaN", *lines[10].split(",")[2:]])
-    ecg = read_ecg("\n".join([head, *lines]).encode(), name="a.csv", fs=500, unit="mV")
+    with pytest.warns(RecordWarning, match="1 invalid samples"):
+        ecg = read_ecg("\n".join([head, *lines]).encode(), name="a.csv", fs=500, unit="mV")
     assert np.isnan(ecg.signal[:2, 10]).all()
     assert np.isnan(ecg.signal).sum() == 2
     assert "2 empty cells" in " ".join(ecg.notes)

@@ -18,12 +18,12 @@ from leadwise.attribution import attribute
 from leadwise.attribution.running import Progress, device_of, progress_to
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
-from leadwise.ecg.records import load_record
 from leadwise.ecg.simulate import SimulatedECG
 from leadwise.ecg.waves import Wave
 from leadwise.paths import whole_file
 from leadwise.plotting.relevance import to_numpy
 from leadwise.plotting.sheet import CourseFigure
+from leadwise.recordings.catalogue import load_record
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
 from leadwise.semantics.criteria import CRITERIA, agreement
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of

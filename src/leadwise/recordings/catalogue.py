@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwise.ecg.io import RecordError, load_ecg, read_comments, signal_files
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.paths import ASSETS, data_dir
+from leadwise.recordings.reading import load_ecg
+from leadwise.recordings.recording import RecordError
+from leadwise.recordings.wfdb import read_comments, signal_files
 
 CONDITIONS = {
     "AVB": "first-degree atrioventricular block",
