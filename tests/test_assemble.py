@@ -81,9 +81,12 @@ def test_leads_that_are_no_names(leads):
         assemble(Recording(channels(), "mine"), leads=leads)
 
 
-def test_values_beyond_float32_are_invalid():
+def test_infinite_samples_are_invalid_and_values_beyond_float32_refused():
     spoiled = np.sin(np.arange(1000) / 20)
-    spoiled[10:12] = 1e300, np.inf
+    spoiled[10:12] = -np.inf, np.inf
     with pytest.warns(RecordWarning, match="Lead II has 2 invalid samples"):
         ecg = assemble(Recording(channels(II=spoiled), "mine"))
     assert np.isnan(ecg.signal[1, 10:12]).all()
+    spoiled[10] = 1e300
+    with pytest.raises(RecordError, match=r"lead II of mine reaches 1e\+300 mV"):
+        assemble(Recording(channels(II=spoiled), "mine"))

@@ -80,11 +80,7 @@ def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
     values = {lead: channel.samples * (sign * factors[lead]) for lead, (channel, sign) in chosen.items()}
     values, rate = _at_one_rate(values, rates, recording.name, notes)
     _derive(values, recording, chosen, notes)
-    with np.errstate(over="ignore"):  # what float32 cannot hold is named below
-        signal = np.stack([np.asarray(values.pop(lead), dtype=np.float32) for lead in LEADS])
-    signal[np.isinf(signal)] = np.nan
-    if not signal.size:
-        raise RecordError(f"{recording.name} has no samples.")
+    signal = _float32(values, recording.name)
     doubts = [*recording.doubts, *(doubt for channel in used for doubt in channel.doubts)]
     doubts = [*dict.fromkeys(doubts), *_doubts_about(signal, rate)]
     for doubt in doubts:
@@ -273,6 +269,22 @@ def _at_one_rate(values, rates, name: str, notes: list[str]) -> tuple[dict[str, 
         )
     notes.append(f"The leads end up to {longest - shortest} samples apart; all are cut to {shortest} samples.")
     return {lead: row[:shortest] for lead, row in values.items()}, rate
+
+
+def _float32(values: dict[str, np.ndarray], name: str) -> np.ndarray:
+    """Return the leads in order, (12, T); infinite samples become NaN, finite ones beyond float32 are refused."""
+    signal = np.empty((len(LEADS), len(values["I"])), np.float32)
+    if not signal.size:
+        raise RecordError(f"{name} has no samples.")
+    for row, lead in zip(signal, LEADS, strict=True):
+        with np.errstate(over="ignore"):
+            row[:] = values[lead]
+        infinite = np.isinf(row)
+        if infinite.any() and np.isfinite(beyond := values[lead][infinite]).any():
+            most = np.abs(beyond[np.isfinite(beyond)]).max()
+            raise RecordError(f"lead {lead} of {name} reaches {most:.3g} mV, no voltage at all; check gain and unit.")
+        row[infinite] = np.nan
+    return signal
 
 
 # What is doubtful

@@ -241,7 +241,8 @@ _PLAIN = {8: "i1", 16: "<i2", 32: "<i4", 61: ">i2", 80: "u1", 160: "<u2"}
 _BIAS = {80: 2**7, 160: 2**15}
 
 
-def _unpack_24(raw: np.ndarray) -> np.ndarray:
+def unpack_24(raw: np.ndarray) -> np.ndarray:
+    """Return samples of 24 bits, least significant byte first, as int32 (T,)."""
     low, middle, high = raw.reshape(-1, 3).astype(np.int32).T
     return low | middle << 8 | (high ^ 0x80) - 0x80 << 16
 
@@ -270,7 +271,7 @@ def _signed(values: np.ndarray, bits: int) -> np.ndarray:
     return (values ^ half) - half
 
 
-_UNPACK = {24: _unpack_24, 212: _unpack_212, 310: _unpack_310, 311: _unpack_311}
+_UNPACK = {24: unpack_24, 212: _unpack_212, 310: _unpack_310, 311: _unpack_311}
 
 
 def _from_flac(path: Path, kind: int, frames: int) -> np.ndarray:

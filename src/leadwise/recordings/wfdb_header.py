@@ -32,7 +32,7 @@ _SIGNAL = re.compile(
     rf"""(?P<file>\S+)
     \s+(?P<format>[0-9]+)(?:x(?P<per_frame>[0-9]+))?(?::(?P<skew>[0-9]+))?(?:\+(?P<offset>[0-9]+))?
     (?:\s+(?P<gain>[-+]?{_NUMBER})(?:\((?P<baseline>{_WHOLE})\))?(?:/(?P<unit>\S+))?
-    (?:\s+(?P<resolution>{_WHOLE})
+    (?:\s+(?P<resolution>[0-9]+)
     (?:\s+(?P<zero>{_WHOLE})
     (?:\s+(?P<first>{_WHOLE})
     (?:\s+(?P<checksum>{_WHOLE})
