@@ -53,6 +53,9 @@ def read(path: Path, count: int | None) -> Recording:
     start, per_record = 256 * (len(layout.signals) + 1), sum(layout.sizes)
     held, rest = divmod(path.stat().st_size - start, max(1, per_record * layout.width))
     records = held if layout.records is None else min(held, layout.records)
+    if not records:
+        size = per_record * layout.width
+        raise RecordError(f"{path.name} has no samples: it holds no whole data record of {size} bytes.")
     is_signal = [signal["label"] not in ANNOTATIONS for signal in layout.signals]
     check_size(
         path.name, 1, records * sum(size for size, wanted in zip(layout.sizes, is_signal, strict=True) if wanted)
