@@ -36,6 +36,8 @@ from leadwise.recordings.recording import (
 )
 
 FLAT_SECONDS = 2.0  # a constant stretch at least this long is reported
+HEIGHTS = 0.05, 20.0  # mV, what the largest lead of an ECG spans
+AMPLIFIER = 2000.0  # mV; no recorder takes in more, with electrode potentials and all
 
 Chosen = dict[str, tuple[Channel, int]]  # lead -> its channel, and -1 where that is upside down
 
@@ -77,7 +79,8 @@ def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
     rates = {lead: _rate_of(channel, fs, recording.name) for lead, (channel, _) in chosen.items()}
     factors = {lead: _factor_of(lead, channel, unit, recording.name) for lead, (channel, _) in chosen.items()}
     notes += _corrections(used, fs, unit)
-    values = {lead: channel.samples * (sign * factors[lead]) for lead, (channel, sign) in chosen.items()}
+    with np.errstate(invalid="ignore", over="ignore"):
+        values = {lead: channel.samples * (sign * factors[lead]) for lead, (channel, sign) in chosen.items()}
     values, rate = _at_one_rate(values, rates, recording.name, notes)
     _derive(values, recording, chosen, notes)
     signal = _float32(values, recording.name)
@@ -295,13 +298,35 @@ def _doubts_about(signal: np.ndarray, fs: float) -> list[str]:
     doubts = []
     for lead, row in zip(LEADS, signal, strict=True):
         doubts += _doubts_about_lead(lead, row, fs)
-    finite = [row[np.isfinite(row)] for row in signal]
-    spread = max((float(np.ptp(np.percentile(row, [1, 99]))) for row in finite if row.size), default=0.0)
-    if not 0.05 <= spread <= 20 and spread > 0:
-        doubts.append(
-            f"The largest lead spans {spread:.3g} mV, implausible for an ECG: check gain and units in the header."
-        )
-    return doubts
+    return doubts + _doubts_about_heights(signal)
+
+
+def _doubts_about_heights(signal: np.ndarray) -> list[str]:
+    """Say where a lead leaves the range of any amplifier, or the largest lead that of an ECG."""
+    whole = {lead: _reach(row) for lead, row in zip(LEADS, signal, strict=True)}
+    far = [f"{lead} ({reach:.3g} mV)" for lead, reach in whole.items() if reach > AMPLIFIER]
+    if far:
+        what = f"Values beyond any amplifier in {some(far)}"
+        return [f"{what}, implausible for an ECG: check gain and units in the header."]
+    largest = max(whole, key=whole.get)
+    if whole[largest] <= HEIGHTS[1] and _spread(signal[LEADS.index(largest)]) >= HEIGHTS[0]:
+        return []  # the usual case, without sorting twelve leads
+    spread = max(map(_spread, signal))
+    if HEIGHTS[0] <= spread <= HEIGHTS[1] or not spread:
+        return []
+    return [f"The largest lead spans {spread:.3g} mV, implausible for an ECG: check gain and units in the header."]
+
+
+def _reach(row: np.ndarray) -> float:
+    """Return the largest difference between valid samples, 0 where there are none."""
+    low, high = np.fmin.reduce(row), np.fmax.reduce(row)
+    return float(high) - float(low) if high > low else 0.0
+
+
+def _spread(row: np.ndarray) -> float:
+    """Return what all but the highest and the lowest hundredth of the valid samples span, 0 where there are none."""
+    valid = row[np.isfinite(row)]
+    return float(np.ptp(np.percentile(valid, [1, 99]))) if valid.size else 0.0
 
 
 def _doubts_about_lead(lead: str, row: np.ndarray, fs: float) -> list[str]:
