@@ -279,9 +279,12 @@ def _float32(values: dict[str, np.ndarray], name: str) -> np.ndarray:
     signal = np.empty((len(LEADS), len(values["I"])), np.float32)
     if not signal.size:
         raise RecordError(f"{name} has no samples.")
-    for row, lead in zip(signal, LEADS, strict=True):
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        for row, lead in zip(signal, LEADS, strict=True):
             row[:] = values[lead]
+    if np.isfinite(signal).all():
+        return signal
+    for row, lead in zip(signal, LEADS, strict=True):
         infinite = np.isinf(row)
         if infinite.any() and np.isfinite(beyond := values[lead][infinite]).any():
             most = np.abs(beyond[np.isfinite(beyond)]).max()
@@ -330,19 +333,27 @@ def _spread(row: np.ndarray) -> float:
 
 
 def _doubts_about_lead(lead: str, row: np.ndarray, fs: float) -> list[str]:
-    doubts, invalid = [], ~np.isfinite(row)
-    if invalid.all():
+    valid_at = np.isfinite(row)
+    valid = row[valid_at]
+    if not valid.size:
         return [f"Lead {lead} has no valid sample: all are NaN."]
-    if invalid.any():
-        doubts.append(
-            f"Lead {lead} has {invalid.sum()} invalid samples (NaN), at {_seconds(invalid_ranges(invalid), fs)}."
-        )
-    valid = row[~invalid]
+    doubts = []
+    if valid.size < row.size:
+        ranges = _seconds(invalid_ranges(~valid_at), fs)
+        doubts.append(f"Lead {lead} has {row.size - valid.size} invalid samples (NaN), at {ranges}.")
     if valid.min() == valid.max():
         return [*doubts, f"Lead {lead} is flat: {valid[0]:g} mV throughout."]
-    still = [(start, stop + 1) for start, stop in invalid_ranges(row[1:] == row[:-1])]
-    long = [(start, stop) for start, stop in still if stop - start >= FLAT_SECONDS * fs]
+    long = _constant(row, int(np.ceil(FLAT_SECONDS * fs)))
     return [*doubts, f"Lead {lead} is constant at {_seconds(long, fs)}."] if long else doubts
+
+
+def _constant(row: np.ndarray, least: int) -> list[tuple[int, int]]:
+    """Return the runs of at least so many equal samples."""
+    step = max(1, least - 1)
+    if not np.any(row[1::step] == row[:-1:step]):  # a run has one of its pairs at a multiple of its length
+        return []
+    still = [(start, stop + 1) for start, stop in invalid_ranges(row[1:] == row[:-1])]
+    return [(start, stop) for start, stop in still if stop - start >= least]
 
 
 def _seconds(ranges: list[tuple[int, int]], fs: float) -> str:

@@ -14,10 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwise.recordings import wfdb_header
 from leadwise.recordings.labels import factor_of, lead_name
 from leadwise.recordings.recording import Channel, RecordError, Recording, border, check_size, some
-from leadwise.recordings.wfdb_header import DEFAULT_FS, DEFAULT_GAIN, Header, Signal
+from leadwise.recordings.wfdb_header import (
+    DEFAULT_FS,
+    DEFAULT_GAIN,
+    Header,
+    Signal,
+    header_lines,
+    parse_comments,
+    parse_header,
+)
 
 EXTENSIONS = (".hea", ".dat", ".mat")
 
@@ -64,9 +71,10 @@ def read(path: Path, count: int | None) -> Recording:
     path : the record, with or without its extension
     """
     base = _record_base(path)
-    header = wfdb_header.read_header(_header_of(base))
+    lines = header_lines(_header_of(base))
+    header = parse_header(lines, _header_of(base))
     recording = _join_segments(base, header) if header.segments else _read_signals(base, header)
-    return replace(recording, metadata=read_comments(base))
+    return replace(recording, metadata=parse_comments(lines))
 
 
 def read_comments(path: str | Path) -> dict[str, str]:
@@ -76,7 +84,7 @@ def read_comments(path: str | Path) -> dict[str, str]:
     ----------
     path : the record, with or without its extension
     """
-    return wfdb_header.read_comments(_header_of(_record_base(path)))
+    return parse_comments(header_lines(_header_of(_record_base(path))))
 
 
 def signal_files(path: str | Path) -> list[Path]:
@@ -87,7 +95,7 @@ def signal_files(path: str | Path) -> list[Path]:
     path : the record, with or without its extension
     """
     base = _record_base(path)
-    header = wfdb_header.read_header(_header_of(base))
+    header = _read_header(base)
     names = [signal.file for signal in header.signals] + [f"{name}.hea" for name, _ in header.segments if name != "~"]
     return [base.parent / name for name in dict.fromkeys(names) if name != "~"]
 
@@ -97,6 +105,10 @@ def signal_files(path: str | Path) -> list[Path]:
 
 def _header_of(base: Path) -> Path:
     return base.with_name(base.name + ".hea")
+
+
+def _read_header(base: Path) -> Header:
+    return parse_header(header_lines(_header_of(base)), _header_of(base))
 
 
 def _record_base(path: str | Path) -> Path:
@@ -389,7 +401,7 @@ def _read_segment(base: Path, name: str, length: int) -> Recording:
     path = base.parent / name
     if not _header_of(path).is_file():
         raise RecordError(f"the segment {name} of {base} is missing: there is no {_header_of(path)}.")
-    header = wfdb_header.read_header(_header_of(path))
+    header = _read_header(path)
     if header.segments:
         raise RecordError(f"the segment {name} of {base} has segments itself, which WFDB does not allow.")
     if header.length is not None and header.length != length:

@@ -96,14 +96,14 @@ class Header:
     notes: tuple[str, ...] = ()
 
 
-def read_header(path: Path) -> Header:
-    """Parse a header file.
+def parse_header(lines: list[str], path: Path) -> Header:
+    """Parse the lines of a header, as ``header_lines`` returns them; ``path`` is for the messages.
 
     Raises
     ------
     RecordError : a line that header(5) does not allow, named with what it holds; fewer lines than announced
     """
-    lines = [_checked(line, path) for line in header_lines(path) if not line.startswith("#")]
+    lines = [_checked(line, path) for line in lines if not line.startswith("#")]
     if not lines:
         raise RecordError(f"{path} is not a valid WFDB header: it holds no record line. Fetch it again.")
     record = _match(_RECORD, lines[0], path, "record line (name, number of signals, sampling rate, length)")
@@ -119,17 +119,19 @@ def read_header(path: Path) -> Header:
     return Header(record["name"], fs, int(record["length"] or 0) or None, **rest, notes=tuple(notes))
 
 
-def read_comments(path: Path) -> dict[str, str]:
-    """Return the comments of a header file as text: "# Age: 65" gives ``{"age": "65"}``.
+def parse_comments(lines: list[str]) -> dict[str, str]:
+    """Return the comments among a header's lines as text: "# Age: 65" gives ``{"age": "65"}``.
 
     A key that comes twice keeps both values, one a line; comments without a colon are collected under "comments".
     """
     metadata: dict[str, str] = {}
-    for line in header_lines(path):
+    for line in lines:
+        if not line.startswith("#"):
+            continue
         text = line[:LONGEST_COMMENT].lstrip("# \t").strip()
         key, colon, value = (part.strip() for part in text.partition(":"))
         key, value = (key.lower(), value) if colon and key else ("comments", text)
-        if value and line.startswith("#"):
+        if value:
             metadata[key] = f"{metadata[key]}\n{value}" if key in metadata else value
     return metadata
 
