@@ -352,8 +352,9 @@ def _constant(row: np.ndarray, least: int) -> list[tuple[int, int]]:
     step = max(1, least - 1)
     if not np.any(row[1::step] == row[:-1:step]):  # a run has one of its pairs at a multiple of its length
         return []
-    still = [(start, stop + 1) for start, stop in invalid_ranges(row[1:] == row[:-1])]
-    return [(start, stop) for start, stop in still if stop - start >= least]
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], row[1:] == row[:-1], [False])).astype(np.int8)))
+    runs = edges.reshape(-1, 2)
+    return [(int(start), int(stop) + 1) for start, stop in runs[runs[:, 1] + 1 - runs[:, 0] >= least]]
 
 
 def _seconds(ranges: list[tuple[int, int]], fs: float) -> str:
