@@ -140,7 +140,7 @@ def _as_floats(array: np.ndarray, name: str) -> np.ndarray:
     if array.dtype.kind not in "iuf":
         raise RecordError(f"{name} holds values of type {array.dtype}; expected real numbers.")
     with np.errstate(invalid="ignore", over="ignore"):  # what becomes NaN or infinite is said by assemble
-        return np.array(array, dtype=float)
+        return np.asarray(array, dtype=float)
 
 
 def _channels_of(array: np.ndarray, names: list[str] | None, count: int | None, source: str) -> list[Channel]:

@@ -80,7 +80,7 @@ def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
     factors = {lead: _factor_of(lead, channel, unit, recording.name) for lead, (channel, _) in chosen.items()}
     notes += _corrections(used, fs, unit)
     with np.errstate(invalid="ignore", over="ignore"):
-        values = {lead: channel.samples * (sign * factors[lead]) for lead, (channel, sign) in chosen.items()}
+        values = {lead: _scaled(channel.samples, sign * factors[lead]) for lead, (channel, sign) in chosen.items()}
     values, rate = _at_one_rate(values, rates, recording.name, notes)
     _derive(values, recording, chosen, notes)
     signal = _float32(values, recording.name)
@@ -237,6 +237,10 @@ def _rate_of(channel: Channel, fs: float | None, name: str) -> float:
             "one: fs=500."
         )
     return float(rate)
+
+
+def _scaled(samples: np.ndarray, factor: float) -> np.ndarray:
+    return samples if factor == 1 else samples * factor
 
 
 def _corrections(channels: list[Channel], fs, unit) -> list[str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 MOST_BYTES = 512 * 2**20  # a minute of twelve leads at 1000 Hz is 1.4 MB; more than this is no ECG for this course
-MOST_VALUES = 16_000_000  # samples x channels, expanded: twelve leads for 44 minutes at 500 Hz, 128 MB in float64
+MOST_VALUES = 20_000_000  # samples x channels, expanded: twelve leads for 55 minutes at 500 Hz, 160 MB in float64
 RATES = (1.0, 100_000.0)  # Hz; what an ECG may be sampled at
 LONGEST_LINE = 100_000  # characters; a longer line of a text file is no header, and patterns would crawl over it
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from leadwise.recordings.arrays import rows_are_channels
 from leadwise.recordings.labels import factor_of, lead_name, unit_in
-from leadwise.recordings.recording import Channel, RecordError, Recording
+from leadwise.recordings.recording import Channel, RecordError, Recording, border
 from leadwise.recordings.text_table import Table, TableError, read_table
 
 TIME_NAMES = {"time", "t", "zeit", "seconds", "sec", "s", "milliseconds", "ms", "timestamp", "time_s", "time_ms"}
@@ -20,10 +20,11 @@ INDEX_NAMES = {"", "index", "sample", "samples", "sample_no", "n", "unnamed: 0",
 
 def read(path: Path, count: int | None) -> Recording:
     """Return the channels of a table, without rate and unit where the text does not state them."""
-    try:
-        table = read_table(path)
-    except TableError as error:
-        raise RecordError(f"{path.name} cannot be read as a table: {error}.") from error
+    with border(f"{path.name} cannot be read as a table"):
+        try:
+            table = read_table(path)
+        except TableError as error:
+            raise RecordError(f"{path.name} cannot be read as a table: {error}.") from error
     notes = [f"{table.empty} empty cells are invalid samples (NaN)."] if table.empty else []
     if table.names and not any(map(lead_name, table.names)) and len(table.names) > 64:
         notes.append("Dropped a column of text on the left.")
