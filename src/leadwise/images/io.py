@@ -161,7 +161,7 @@ def _small(image: Image.Image, longest: int | None, background) -> Image.Image:
     small = _in_tiles(image, factors, background)
     if small.size == tuple(size):
         return small
-    box = (0, 0, *(side / factor for side, factor in zip(image.size, factors, strict=True)))
+    box = (0, 0, image.width / factors[0], image.height / factors[1])
     return small.resize(size, Image.Resampling.LANCZOS, box=box)
 
 

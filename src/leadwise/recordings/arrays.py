@@ -9,7 +9,7 @@ import warnings
 import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 
@@ -59,7 +59,7 @@ def _read_npz(path: Path, count: int | None) -> Recording:
     return Recording(channels, path.stem, notes)
 
 
-def _head(file: BinaryIO, name: str) -> Head:
+def _head(file: IO[bytes], name: str) -> Head:
     """Read the header of an array from an open file; refuse objects, and more values than may be read."""
     version = np.lib.format.read_magic(file)
     read_head = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
@@ -101,7 +101,7 @@ def _load(archive: zipfile.ZipFile, key: str) -> np.ndarray:
         return _array(file)
 
 
-def _array(file: BinaryIO) -> np.ndarray:
+def _array(file: IO[bytes]) -> np.ndarray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return np.lib.format.read_array(file, allow_pickle=False)

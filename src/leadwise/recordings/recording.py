@@ -1,7 +1,7 @@
 """What a reader makes of a file: a :class:`Recording` of channels, before anything is made of them; limits, errors."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -82,10 +82,10 @@ class Recording:
     metadata : what the file says besides (age, sex, diagnosis codes ...), as text
     """
 
-    channels: tuple[Channel, ...]
+    channels: Sequence[Channel]
     name: str = ""
-    notes: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    notes: Iterable[str] = ()
+    doubts: Iterable[str] = ()
     metadata: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self):

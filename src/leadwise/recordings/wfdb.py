@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from leadwise.recordings.labels import factor_of, lead_name
-from leadwise.recordings.recording import Channel, RecordError, Recording, border, check_size, some
+from leadwise.recordings.recording import Channel, RecordError, Recording, border, check_size, reason, some
 from leadwise.recordings.wfdb_header import (
     DEFAULT_FS,
     DEFAULT_GAIN,
@@ -121,7 +121,7 @@ def _record_base(path: str | Path) -> Path:
                 return candidate
         raise RecordError(_why_absent(path, base))
     except (OSError, UnicodeError) as error:  # a name that no file can have
-        raise RecordError(f"no record {base.name[:60]!r}: {error.strerror or 'no file can have that name'}.") from error
+        raise RecordError(f"no record {base.name[:60]!r}: {reason(error)}.") from error
 
 
 def _why_absent(path: Path, base: Path) -> str:
@@ -151,7 +151,8 @@ def _read_signals(base: Path, header: Header) -> Recording:
     held = {file: _samples_held(base, file, group) for file, group in groups.items() if file != "~"}
     length = _length(base, header, groups, held)
     check_size(base.name, 1, length * sum(signal.per_frame for signal in header.signals), "its header says")
-    channels, doubts = [], [*_missing(header), *_surplus(groups, held, length)]
+    channels: list[Channel] = []
+    doubts = [*_missing(header), *_surplus(groups, held, length)]
     altered, moved = [], []
     for file, group in groups.items():
         steps = None if file == "~" else _steps(base.parent / file, group, length)
@@ -452,6 +453,10 @@ def _joined(base: Path, key: str, fs: float, ratio: int, parts) -> Channel:
         factor = factor_of(same[0].unit)
         units.add(same[0].unit if factor is None else "mV")
         pieces.append(same[0].samples * (factor or 1.0))
-    if len(units) > 1:
-        raise RecordError(f"the segments of {base} have {key} in different units ({', '.join(sorted(units))}).")
-    return Channel(key, np.concatenate(pieces), *units, fs)
+    samples = np.concatenate(pieces)
+    if len(units) == 1:
+        return Channel(key, samples, units.pop(), fs)
+    changes = f"the segments give {key} in different units ({', '.join(sorted(units))})"
+    if lead_name(key):
+        raise RecordError(f"{base}: {changes}; expected V, mV, µV or nV.")
+    return Channel(key, np.full_like(samples, np.nan), "mV", fs, doubts=(f"Left empty: {changes}.",))

@@ -115,8 +115,12 @@ def parse_header(lines: list[str], path: Path) -> Header:
     fs, notes = _rate(record["fs"], path)
     if len(described) > announced:
         notes.append(f"The header describes {len(described)} {kind} but announces {announced}; the rest is ignored.")
-    rest = {kind: tuple((_segment if segmented else _signal)(line, path) for line in described[:announced])}
-    return Header(record["name"], fs, int(record["length"] or 0) or None, **rest, notes=tuple(notes))
+    length, described = int(record["length"] or 0) or None, described[:announced]
+    if segmented:
+        segments = tuple(_segment(line, path) for line in described)
+        return Header(record["name"], fs, length, segments=segments, notes=tuple(notes))
+    signals = tuple(_signal(line, path) for line in described)
+    return Header(record["name"], fs, length, signals, notes=tuple(notes))
 
 
 def parse_comments(lines: list[str]) -> dict[str, str]:
