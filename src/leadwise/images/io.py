@@ -85,7 +85,7 @@ def load_image(source: str | Path | bytes, *, longest: int | None = LONGEST, bac
         raise ValueError(f"longest is {longest}; expected at least 1 pixel, or None to keep the size.")
     content, name = _content(source)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is lower
+        warnings.simplefilter("ignore")  # large pictures, where our own limit is lower, and damaged EXIF data
         try:
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 return _decode(image, name, longest, background)

@@ -283,7 +283,7 @@ def _float32(values: dict[str, np.ndarray], name: str) -> np.ndarray:
     signal = np.empty((len(LEADS), len(values["I"])), np.float32)
     if not signal.size:
         raise RecordError(f"{name} has no samples.")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         for row, lead in zip(signal, LEADS, strict=True):
             row[:] = values[lead]
     if np.isfinite(signal).all():
