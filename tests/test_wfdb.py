@@ -82,9 +82,9 @@ def test_matlab_signal_file(tmp_path):
     assert_truth(load_ecg(record.with_suffix(".mat")))
 
 
-@pytest.mark.parametrize("fmt", ["16", "212", "24", "32", "80", "516"])
+@pytest.mark.parametrize("fmt", ["16", "212", "24", "32", "80", "508", "516", "524"])
 def test_sample_formats(tmp_path, fmt):
-    digital = microvolts() // (10 if fmt == "80" else 1)
+    digital = microvolts() // (10 if fmt in ("80", "508") else 1)
     ecg = load_ecg(write(tmp_path, digital, fmt=[fmt] * 12))
     assert_truth(ecg, digital / 1000)
 
