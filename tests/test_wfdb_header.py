@@ -177,3 +177,13 @@ def test_skew_counts_samples_of_the_signal_not_frames(tmp_path):
 def test_a_line_of_a_hundred_thousand_characters_is_refused_at_once(tmp_path):
     with pytest.raises(RecordError, match="a line of 100"):
         load_ecg(write(tmp_path, "r 12 500 600 " + "1 " * 50_000 + "\n" + header(ROWS, 16)))
+
+
+def test_a_signal_without_file_is_empty(tmp_path):
+    """signal(5), format 0: a null signal, here in the middle of the others."""
+    lines = header(ROWS, 16).splitlines()
+    lines[4] = "~ 0 200(0)/mV 16 0 0 0 0 aVR"
+    with pytest.warns(UserWarning, match="Lead aVR has no valid sample"):
+        ecg = load_ecg(write(tmp_path, "\n".join(lines), encode(np.delete(ROWS, 3, 0), 16)))
+    assert np.isnan(ecg.signal[3]).all()
+    np.testing.assert_allclose(np.delete(ecg.signal, 3, 0), np.delete(ROWS, 3, 0) / 200, atol=1e-6)

@@ -151,25 +151,10 @@ def _read_signals(base: Path, header: Header) -> Recording:
     held = {file: _samples_held(base, file, group) for file, group in groups.items() if file != "~"}
     length = _length(base, header, groups, held)
     check_size(base.name, 1, length * sum(signal.per_frame for signal in header.signals), "its header says")
-    channels: list[Channel] = []
-    doubts = [*_missing(header), *_surplus(groups, held, length)]
-    altered, moved = [], []
-    for file, group in groups.items():
-        steps = None if file == "~" else _steps(base.parent / file, group, length)
-        for signal, digital in zip(group, _split(group, steps, length), strict=True):
-            number = len(channels) + 1
-            channels.append(_channel(signal, digital, fs * signal.per_frame, base, number))
-            label = signal.name or f"channel {number}"
-            if digital is not None and header.length and not _sum_agrees(signal, digital):
-                altered.append(label)
-            if digital is not None and signal.format == DIFFERENCES and int(digital[0]) != signal.first:
-                moved.append(label)
-    if altered:
-        doubts.append(
-            f"Header and data disagree: wrong checksum for {some(altered, 12)}; the file was altered or damaged."
-        )
-    if moved:
-        doubts.append(f"Header and data disagree: the header gives another first sample for {some(moved, 12)}.")
+    stored = {file: iter(_stored(base.parent / file, group, length)) for file, group in groups.items()}
+    rows = [next(stored[signal.file]) for signal in header.signals]
+    channels = [_channel(signal, row, length, fs, base) for signal, row in zip(header.signals, rows, strict=True)]
+    doubts = [*_missing(header), *_surplus(groups, held, length), *_contradictions(header, rows)]
     return Recording(channels, base.name, _assumptions(base, header), doubts)
 
 
@@ -190,7 +175,7 @@ def _groups(base: Path, signals: tuple[Signal, ...]) -> dict[str, list[Signal]]:
                 f"{base}.hea comes back to {signal.file} after another file; expected its signals in one."
             )
         group.append(signal)
-        last = signal.file
+        last = last if signal.file == "~" else signal.file
     return groups
 
 
@@ -298,13 +283,14 @@ def _from_flac(path: Path, kind: int, frames: int) -> np.ndarray:
     return values.ravel() >> unused
 
 
-def _split(group: list[Signal], steps: np.ndarray | None, length: int) -> list[np.ndarray | None]:
-    """Return the samples of each signal of a file; None for signals without file."""
-    if steps is None:
+def _stored(path: Path, group: list[Signal], length: int) -> list[np.ndarray | None]:
+    """Return the samples of each signal of a file, as steps of the converter; None for signals without file ("~")."""
+    if group[0].file == "~":
         return [None] * len(group)
+    steps = _steps(path, group, length)
     if FORMATS[group[0].format].bytes:
-        rows, edges = steps.reshape(length, -1), np.cumsum([0, *(signal.per_frame for signal in group)])
-        found = [rows[:, start:stop].reshape(-1) for start, stop in pairwise(edges)]
+        frames, edges = steps.reshape(length, -1), np.cumsum([0, *(signal.per_frame for signal in group)])
+        found = [frames[:, start:stop].reshape(-1) for start, stop in pairwise(edges)]
     else:  # FLAC keeps channels apart
         found = list(steps.reshape(-1, len(group)).T)
     if group[0].format == DIFFERENCES:
@@ -312,25 +298,22 @@ def _split(group: list[Signal], steps: np.ndarray | None, length: int) -> list[n
     return found
 
 
-def _channel(signal: Signal, digital: np.ndarray | None, fs: float, base: Path, number: int) -> Channel:
+def _channel(signal: Signal, row: np.ndarray | None, length: int, fs: float, base: Path) -> Channel:
     """Return a signal in its unit; invalid samples and those that its skew leaves open are NaN."""
-    if digital is None:
-        raise RecordError(f"{base}.hea gives {signal.name or f'channel {number}'} no signal file.")
-    if signal.skew >= len(digital):
-        raise RecordError(f"{base}.hea gives a skew of {signal.skew} samples to a signal of {len(digital)}.")
-    samples = digital.astype(float)
-    samples -= signal.baseline
-    samples /= signal.gain or DEFAULT_GAIN
-    invalid = FORMATS[signal.format].invalid
-    if invalid is not None:
-        samples[digital == invalid] = np.nan
+    if row is None:
+        samples = np.full(length * signal.per_frame, np.nan)
+    else:
+        samples = row.astype(float)
+        samples -= signal.baseline
+        samples /= signal.gain or DEFAULT_GAIN
+        invalid = FORMATS[signal.format].invalid
+        if invalid is not None:
+            samples[row == invalid] = np.nan
+    if signal.skew >= len(samples):
+        raise RecordError(f"{base}.hea gives a skew of {signal.skew} samples to a signal of {len(samples)}.")
     if signal.skew:
         samples = np.append(samples[signal.skew :], np.full(signal.skew, np.nan))
-    return Channel(signal.name, samples, signal.unit or "mV", fs)
-
-
-def _sum_agrees(signal: Signal, digital: np.ndarray) -> bool:
-    return signal.checksum is None or not (int(digital.sum(dtype=np.int64)) - signal.checksum) % 65536
+    return Channel(signal.name, samples, signal.unit or "mV", fs * signal.per_frame)
 
 
 # Comparing header and data
@@ -362,6 +345,22 @@ def _missing(header: Header) -> list[str]:
             "assumed."
         )
     return doubts
+
+
+def _contradictions(header: Header, rows: list[np.ndarray | None]) -> list[str]:
+    """Compare checksums, where the header gives a length, and the first values of differences with the data."""
+    altered, moved = [], []
+    for number, (signal, row) in enumerate(zip(header.signals, rows, strict=True), 1):
+        label = signal.name or f"channel {number}"
+        if row is None:
+            continue
+        if header.length and signal.checksum is not None and (int(row.sum(dtype=np.int64)) - signal.checksum) % 65536:
+            altered.append(label)
+        if signal.format == DIFFERENCES and int(row[0]) != signal.first:
+            moved.append(label)
+    doubts = [f"wrong checksum for {some(altered, 12)}; the file was altered or damaged"] if altered else []
+    doubts += [f"the header gives another first sample for {some(moved, 12)}"] if moved else []
+    return [f"Header and data disagree: {doubt}." for doubt in doubts]
 
 
 def _surplus(groups: dict[str, list[Signal]], held: dict[str, int], length: int) -> list[str]:
