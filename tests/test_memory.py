@@ -32,7 +32,7 @@ resource.setrlimit(resource.RLIMIT_AS, (size + {margin}, size + {margin}))
 for path in sorted(Path(sys.argv[1]).iterdir()):
     if path.suffix == ".dat":
         continue
-    start = time.monotonic()
+    start = time.process_time()
     try:
         if path.suffix == ".png":
             said = str(load_image(path).shape)
@@ -40,12 +40,12 @@ for path in sorted(Path(sys.argv[1]).iterdir()):
             said = str(read_ecg(path, **json.loads(sys.argv[2])).signal.shape)
     except Exception as error:
         said = type(error).__name__ + ": " + str(error)
-    print(json.dumps([path.name, said, time.monotonic() - start]), flush=True)
+    print(json.dumps([path.name, said, time.process_time() - start]), flush=True)
 """
 
 
 def outcomes(folder, **said) -> dict[str, str]:
-    """Read every file of a folder in a child with little memory; each within five seconds of one busy core."""
+    """Read every file of a folder in a child with little memory; each within five seconds of one core."""
     command = [sys.executable, "-c", CHILD.format(margin=MARGIN), str(folder), json.dumps(said)]
     child = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert child.returncode == 0, child.stderr[-2000:]
@@ -104,6 +104,7 @@ def test_claims_are_refused_before_they_are_allocated(tmp_path):
     with (tmp_path / "sparse.npy").open("wb") as file:
         np.lib.format.write_array_header_1_0(file, {"descr": "|i1", "fortran_order": False, "shape": (12, 10_000_000)})
         file.truncate(file.tell() + 120_000_000)
+    (tmp_path / "long.csv").write_bytes((b"1,2,3,4,5,6,7,8,9,10,11,12\n" * 40_000) * 25)
     found = outcomes(tmp_path)
     assert found.pop("r.hea") == "(12, 600)"
     assert found.pop("records.edf") == "(12, 500)"  # what the file holds, with a note
@@ -131,7 +132,7 @@ def test_the_largest_recordings_fit(tmp_path):
 @pytest.mark.parametrize(
     ("shape", "reads"),
     [
-        ((8000, 7990, 16, 6, 64_001), True),  # 16 bits, four channels
+        ((8000, 7990, 8, 6, 32_001), True),  # four channels
         ((8000, 7990, 16, 0, 16_001), True),
         ((8000, 7990, 8, 2, 24_001), True),
         ((1, 64_000_000, 8, 0, 2), False),  # a row costs more than its pixel

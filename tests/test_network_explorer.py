@@ -66,11 +66,6 @@ def test_nothing_uploaded(value):
     assert uploaded_files(SimpleNamespace(value=value)) == {}
 
 
-def test_two_uploads_of_one_name_are_both_kept():
-    value = tuple({"name": "rec.dat", "content": memoryview(content)} for content in (b"one", b"two"))
-    assert uploaded_files(SimpleNamespace(value=value)) == {"rec.dat": b"one", "1/rec.dat": b"two"}
-
-
 def test_every_view_and_layer_of_alexnet_is_drawn():
     explorer = NetworkExplorer(load_alexnet("embedded"), view="filters")
     seen = [drawn(explorer)]

@@ -63,6 +63,7 @@ SIGNATURES = (
 )
 
 LONGEST_NAME = 200  # bytes
+MOST_TEXT = 24 * 2**20  # bytes of a table: eight minutes of twelve leads at 500 Hz; its cells take twenty times as much
 
 
 def read_ecg(source, *, fs=None, unit=None, leads=None, name: str | None = None) -> ECG:
@@ -162,14 +163,17 @@ def recognise(path: Path) -> str:
     size = path.stat().st_size
     if not size:
         raise RecordError(f"{path.name} is empty (0 bytes). Export or upload it again.")
-    if size > MOST_BYTES:
-        raise RecordError(f"{path.name} has {size / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB are read.")
     with path.open("rb") as file:
         start = file.read(4096)
     found = next((kind for begin, kind in SIGNATURES if start.startswith(begin)), "CSV" if _is_text(start) else None)
     if found == "EDF" and by_name in ("CSV", None) and _is_text(start) and b"\n" in start[:512]:
         found = "CSV"  # a table whose first number is 0
     if found in FORMATS and found == (by_name or found):
+        most = MOST_TEXT if found == "CSV" else MOST_BYTES
+        if size > most:
+            raise RecordError(
+                f"{path.name} has {size / 2**20:.0f} MB; at most {most / 2**20:.0f} MB of {found} are read."
+            )
         return found
     what = {"CSV": "plain text", None: "data of an unknown kind"}.get(found, found)
     advice = f"; if it is a table, rename it to {path.stem}.csv" if found == "CSV" else ""
