@@ -502,7 +502,7 @@ from leadwise.ecg.leads import LEADS
 for name in ("rec.hea", "a.csv", "a.npy", "a.edf"):
     leadwise.read_ecg(f"{sys.argv[1]}/{name}", fs=500, unit="mV", leads=LEADS)
 leadwise.load_ecg(f"{sys.argv[1]}/rec")
-leadwise.load_ecg_model, leadwise.simulate_ecg, leadwise.records
+leadwise.check_ecg, leadwise.simulate_ecg, leadwise.records
 print([name for name in ("pandas", "h5py", "wfdb", "edfio", "soundfile", "neurokit2") if name in sys.modules])
 """
     child = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120)

@@ -5,6 +5,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import h5py
 import numpy as np
 import torch
 from safetensors import SafetensorError
@@ -140,8 +141,6 @@ def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | No
     ------
     WeightsError : unreadable file, other architecture, missing layer, wrong shape, or a weight that is not finite
     """
-    import h5py  # only here: who reads no Keras file need not wait for it
-
     model = model or ECGNet(source="published")
     check_keras_structure(structure)
     state = {}
