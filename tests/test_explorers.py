@@ -11,10 +11,10 @@ import wfdb
 from figures import is_drawn_by_the_browser, stops, upload
 from leadwise import METHODS, attribute, load_ecg_model
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.records import load_record
 from leadwise.explorers import ECGExplorer, HeartVector
 from leadwise.explorers.base import control_for
 from leadwise.explorers.canvas import LARGEST
+from leadwise.recordings.catalogue import load_record
 
 QUICK = {"samples": 20, "segment": 500, "window": 500, "stride": 500, "cell": 500}
 

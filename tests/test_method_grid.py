@@ -10,13 +10,13 @@ from PIL import Image
 
 from figures import stops
 from leadwise import METHODS, attribute, load_ecg_model
-from leadwise.ecg.records import load_record
 from leadwise.explorers import MethodGrid
 from leadwise.explorers.canvas import LARGEST
 from leadwise.explorers.map_canvas import SLOTS
 from leadwise.images.io import photographs
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet, preprocess
+from leadwise.recordings.catalogue import load_record
 
 QUICK = ("gradient", "grad_cam", "lrp_epsilon")
 TITLES = [METHODS[name].title for name in QUICK]

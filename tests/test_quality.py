@@ -7,11 +7,11 @@ import pytest
 
 import leadwise
 from leadwise.ecg.conditions import CONDITIONS
-from leadwise.ecg.io import RecordWarning
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.noise import Noise
-from leadwise.ecg.quality import CHECKS, LIMITS, Finding, Report, check_ecg
 from leadwise.ecg.record import ECG
+from leadwise.recordings.quality import CHECKS, LIMITS, Finding, Report, check_ecg
+from leadwise.recordings.recording import RecordWarning
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,8 @@
 import io
 import os
 import pickle
+import subprocess
+import sys
 
 import edfio
 import numpy as np
@@ -10,9 +12,10 @@ import pandas as pd
 import pytest
 
 import leadwise
-from leadwise.ecg.io import RecordError
 from leadwise.ecg.leads import LEADS, derive_limb_leads
-from leadwise.ecg.reading import FORMATS, MissingInformation, lead_name, millivolts, read_ecg, unit_in
+from leadwise.recordings.labels import lead_name, millivolts, unit_in
+from leadwise.recordings.reading import FORMATS, MissingInformation, read_ecg
+from leadwise.recordings.recording import RecordError, RecordWarning
 
 INDEPENDENT = [LEADS.index(lead) for lead in ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")]
 
@@ -439,7 +442,68 @@ def test_truncated_edf_is_read_and_said(truth):
 def test_invalid_cells_stay_invalid(truth):
     head, *lines = csv(truth).decode().splitlines()
     lines[10] = ",".join(["", "NaN", *lines[10].split(",")[2:]])
-    ecg = read_ecg("\n".join([head, *lines]).encode(), name="a.csv", fs=500, unit="mV")
+    with pytest.warns(RecordWarning, match="1 invalid samples"):
+        ecg = read_ecg("\n".join([head, *lines]).encode(), name="a.csv", fs=500, unit="mV")
     assert np.isnan(ecg.signal[:2, 10]).all()
     assert np.isnan(ecg.signal).sum() == 2
     assert "2 empty cells" in " ".join(ecg.notes)
+
+
+# What the caller hands over
+
+
+@pytest.mark.parametrize(
+    "name", ["..", ".", "a/..", "a/", "nul\0.csv", "\ud800.csv", "x" * 300 + ".csv", "é" * 150 + ".csv", "tab\t.csv"]
+)
+def test_names_that_no_file_can_have(truth, name):
+    with pytest.raises(RecordError, match="the upload is named"):
+        read_ecg({name: csv(truth)}, fs=500, unit="mV")
+    with pytest.raises(RecordError):
+        read_ecg(name)
+
+
+def test_folders_in_the_name_of_an_upload_are_left_out(truth):
+    for name in ("../../a.csv", "C:\\records\\a.csv", "/etc/a.csv"):
+        assert read_ecg({name: csv(truth)}, fs=500, unit="mV").record_id == "a"
+
+
+def test_two_uploads_of_one_name_do_not_overwrite_each_other(sim, tmp_path):
+    files = wfdb_files(sim, tmp_path)
+    for other in ("mine/rec.dat", "REC.dat"):
+        with pytest.raises(RecordError, match=r"two uploads are named (rec|REC)\.dat"):
+            read_ecg(files | {other: bytes(120_000)})
+
+
+@pytest.mark.parametrize("content", [5, "text", None, [1, 2]])
+def test_an_upload_that_is_no_bytes(content):
+    with pytest.raises(ValueError, match="expected bytes"):
+        read_ecg({"a.csv": content})
+
+
+@pytest.mark.parametrize("leads", [[1, 2], {"I": 5}, 7, [b"I"]])
+def test_leads_that_are_no_names(truth, leads):
+    with pytest.raises(ValueError, match="leads"):
+        read_ecg(csv(truth), name="a.csv", fs=500, unit="mV", leads=leads)
+
+
+def test_a_line_beyond_the_limit_of_the_csv_module(truth):
+    with pytest.raises(RecordError, match="cannot be read as a table"):
+        read_ecg(csv(truth) + b'\n"' + b"1" * 200_000, name="a.csv", fs=500, unit="mV")
+
+
+def test_what_is_slow_to_import_is_imported_where_it_is_needed(truth, sim, tmp_path):
+    """A child reads WFDB, CSV, NPY and EDF, and has neither pandas, h5py nor wfdb."""
+    for name, content in (wfdb_files(sim, tmp_path) | {"a.csv": csv(truth), "a.npy": npy(truth)}).items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "a.edf").write_bytes(edf(truth))
+    code = """
+import sys, leadwise
+from leadwise.ecg.leads import LEADS
+for name in ("rec.hea", "a.csv", "a.npy", "a.edf"):
+    leadwise.read_ecg(f"{sys.argv[1]}/{name}", fs=500, unit="mV", leads=LEADS)
+leadwise.load_ecg(f"{sys.argv[1]}/rec")
+leadwise.check_ecg, leadwise.simulate_ecg, leadwise.records
+print([name for name in ("pandas", "h5py", "wfdb", "edfio", "soundfile", "neurokit2") if name in sys.modules])
+"""
+    child = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, timeout=120)
+    assert child.stdout.strip() == "[]", child.stderr[-1000:]

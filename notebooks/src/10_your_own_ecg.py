@@ -28,9 +28,9 @@ from leadwise import check_ecg, read_ecg
 from leadwise.checks import notebook_10 as check
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.noise import Noise
-from leadwise.ecg.quality import LIMITS
-from leadwise.ecg.reading import FORMATS, MissingInformation
 from leadwise.plotting import percent, plot_ecg
+from leadwise.recordings.quality import LIMITS
+from leadwise.recordings.reading import FORMATS, MissingInformation
 from leadwise.report import explain_ecg, plot_explanation, report
 
 folder = Path(tempfile.mkdtemp())

@@ -12,11 +12,11 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "ECG": "leadwise.ecg.record",
-    "load_ecg": "leadwise.ecg.io",
-    "read_ecg": "leadwise.ecg.reading",
-    "check_ecg": "leadwise.ecg.quality",
-    "records": "leadwise.ecg.records",
-    "load_record": "leadwise.ecg.records",
+    "load_ecg": "leadwise.recordings.reading",
+    "read_ecg": "leadwise.recordings.reading",
+    "check_ecg": "leadwise.recordings.quality",
+    "records": "leadwise.recordings.catalogue",
+    "load_record": "leadwise.recordings.catalogue",
     "simulate_ecg": "leadwise.ecg.simulate",
     "load_ecg_model": "leadwise.networks.weights",
     "load_alexnet": "leadwise.networks.alexnet",

@@ -22,8 +22,6 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from leadwise.attribution import METHODS, caveat, receipt
-from leadwise.ecg.io import RecordError
-from leadwise.ecg.quality import Report, check_ecg
 from leadwise.ecg.record import ECG
 from leadwise.networks.network import network_of
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
@@ -31,6 +29,8 @@ from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.sheet import CourseFigure, fold
 from leadwise.plotting.style import INK
+from leadwise.recordings.quality import Report, check_ecg
+from leadwise.recordings.recording import RecordError
 from leadwise.semantics import RelevanceTable, describe, lead_wave_matrix, waves_of
 
 NOT_FOR_DIAGNOSIS = (

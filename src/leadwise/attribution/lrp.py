@@ -178,7 +178,8 @@ class Propagation(Explained):
             if not isinstance(known.box, tuple):
                 raise NoRuleError(
                     "the z-box rule needs the range of the first layer's input, and the network changes its input "
-                    f"before ({known.box or 'joined parts'}); choose another rule for the first layer: input_rule='sign'."
+                    f"before ({known.box or 'joined parts'}); choose another rule for the first layer: "
+                    "input_rule='sign'."
                 )
             return RULES[name](self.parameters | fixed | dict(zip(("low", "high"), known.box, strict=True)))
         if (name, *fixed.items()) not in self.made:

@@ -38,8 +38,8 @@ def _kinds() -> dict[str, str]:
             max_pool3d_with_indices""",
         "pointwise": """relu relu6 leaky_relu prelu elu selu celu gelu silu mish softplus softsign tanh sigmoid
             logsigmoid hardtanh hardswish hardsigmoid hardshrink softshrink tanhshrink threshold exp expm1 log log1p
-            log2 log10 sqrt rsqrt reciprocal square abs absolute pow rpow float_power erf sin cos atan arctan clamp clip clamp_min
-            clamp_max neg negative""",
+            log2 log10 sqrt rsqrt reciprocal square abs absolute pow rpow float_power erf sin cos atan arctan
+            clamp clip clamp_min clamp_max neg negative""",
         "conv": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
         "dense": "linear",
         "product": "matmul rmatmul mm bmm mv addmm einsum",
@@ -401,7 +401,7 @@ class Explained(Lowered):
 
 
 PLACES_KEPT = {"structural", "pointwise", "average", "addition", "multiplication", "batch_norm", "decomposed"}
-TURNING = {"T", "H", "mT", "mH", "t", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims", 
+TURNING = {"T", "H", "mT", "mH", "t", "permute", "transpose", "movedim", "moveaxis", "swapaxes", "swapdims",
            "unsqueeze", "squeeze", "getitem"}  # fmt: skip
 SIZES = (1009, 2003, 4001, 8009, 16033)  # of a tensor without memory, whose dimensions can be told apart
 

@@ -10,8 +10,8 @@ from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_number, exercise
 from leadwise.checks.quiz import Option, Question
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.quality import Finding, Report, check_ecg
 from leadwise.ecg.record import ECG
+from leadwise.recordings.quality import Finding, Report, check_ecg
 from leadwise.report import Explanation, OnePage
 from leadwise.semantics import agreement
 

@@ -1,11 +1,8 @@
 """The twelve standard leads: their order, their names, and the laws that tie the limb leads together."""
 
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from leadwise.ecg.record import ECG
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
@@ -65,7 +62,15 @@ def derive_limb_leads(lead_i: np.ndarray, lead_ii: np.ndarray) -> dict[str, np.n
     return {"I": i, "II": ii, "III": ii - i, "aVR": -(i + ii) / 2, "aVL": i - ii / 2, "aVF": ii - i / 2}
 
 
-def limb_lead_residuals(ecg: "ECG") -> dict[str, float]:
+class HasLeads(Protocol):
+    """What has leads by name: an ``ECG``."""
+
+    def lead(self, name: str) -> np.ndarray:
+        """Return one lead, shape (T,), mV."""
+        ...
+
+
+def limb_lead_residuals(ecg: HasLeads) -> dict[str, float]:
     """Return, for III, aVR, aVL and aVF, the largest difference (mV) between the recorded lead and the one derived
     from I and II; NaN where no sample is valid.
 
@@ -75,7 +80,7 @@ def limb_lead_residuals(ecg: "ECG") -> dict[str, float]:
     return {name: _largest(derived[name] - ecg.lead(name)) for name in LIMB_LEADS[2:]}
 
 
-def einthoven_residual(ecg: "ECG") -> float:
+def einthoven_residual(ecg: HasLeads) -> float:
     """Return the largest departure from Einthoven's law, max |I + III - II|, in mV; NaN where no sample is valid."""
     return limb_lead_residuals(ecg)["III"]
 

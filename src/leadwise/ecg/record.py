@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from leadwise.ecg import filters
 from leadwise.ecg.leads import LEADS
 
 
@@ -95,11 +96,9 @@ class ECG:
 
         A record that has that rate already comes back as it is. See :func:`leadwise.ecg.filters.resample`.
         """
-        from leadwise.ecg.filters import resample
-
         if fs == self.fs:
             return self
-        signal = resample(self.signal, self.fs, fs)
+        signal = filters.resample(self.signal, self.fs, fs)
         note = f"Resampled from {self.fs:g} to {fs:g} Hz; it holds nothing above {min(self.fs, fs) / 2:g} Hz."
         return replace(self, signal=signal, fs=float(fs), notes=(*self.notes, note))
 
@@ -112,6 +111,8 @@ class ECG:
         ------
         ValueError : the rate is not 500 Hz, or samples are NaN (the message names leads and sample ranges)
         """
-        from leadwise.ecg.filters import preprocess
-
-        return self if self.preprocessed else replace(self, signal=preprocess(self.signal, self.fs), preprocessed=True)
+        return (
+            self
+            if self.preprocessed
+            else replace(self, signal=filters.preprocess(self.signal, self.fs), preprocessed=True)
+        )

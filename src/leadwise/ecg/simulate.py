@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
-import wfdb
 
 from leadwise.ecg.conditions import (
     CONDITIONS,
@@ -288,6 +287,8 @@ def save_simulated(ecg: SimulatedECG, folder: str | Path, name: str | None = Non
     -------
     Path of the header
     """
+    import wfdb  # only here: it brings pandas along
+
     folder, name = Path(folder), name or ecg.record_id
     folder.mkdir(parents=True, exist_ok=True)
     wfdb.wrsamp(

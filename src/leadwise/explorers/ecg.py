@@ -11,15 +11,15 @@ import torch
 
 from leadwise.attribution import METHODS, caveat
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.reading import FORMATS, read_ecg
 from leadwise.ecg.record import ECG
-from leadwise.ecg.records import load_record, records
 from leadwise.explorers.base import FAMILIES, FIELD, MethodExplorer, drop, explain, grid, methods_of, slide
 from leadwise.explorers.canvas import CHOICES, ECGCanvas
 from leadwise.explorers.upload import uploaded_files
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.plotting import number, percent
 from leadwise.plotting.style import relevance_rgba
+from leadwise.recordings.catalogue import load_record, records
+from leadwise.recordings.reading import FORMATS, read_ecg
 
 FS, SAMPLES = 500, 2000  # Hz, and the length of the networks' window
 CLASSES = {1: "pathology", 0: "no finding"}

@@ -13,7 +13,6 @@ import traitlets
 from leadwise.attribution import METHODS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
-from leadwise.ecg.records import load_record, records
 from leadwise.explorers.base import SlowExplorer, drop, explain, grid, slide
 from leadwise.explorers.canvas import CHOICES, GROUPS, ECGCanvas
 from leadwise.explorers.ecg import CLASSES, FS, SAMPLES, display_controls, first_sample, offer_window, prepared, titles
@@ -29,6 +28,7 @@ from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.plotting import number, percent, plot_grid
 from leadwise.plotting.explained import positive_share
 from leadwise.plotting.sheet import CourseFigure
+from leadwise.recordings.catalogue import load_record, records
 
 METHODS_SHOWN = ("gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "lrp_epsilon", "lrp_epsilon_plus")
 LEADS_SHOWN = ("I", "II", "V1", "V6")

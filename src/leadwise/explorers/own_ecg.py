@@ -6,13 +6,13 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from leadwise.attribution import METHODS
-from leadwise.ecg.quality import Report, check_ecg
-from leadwise.ecg.reading import FORMATS, read_ecg
 from leadwise.ecg.record import ECG
-from leadwise.ecg.records import load_record, records
 from leadwise.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, grid, methods_of, slide
 from leadwise.explorers.upload import uploaded_files
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
+from leadwise.recordings.catalogue import load_record, records
+from leadwise.recordings.quality import Report, check_ecg
+from leadwise.recordings.reading import FORMATS, read_ecg
 from leadwise.report import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, plot_explanation, report
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]

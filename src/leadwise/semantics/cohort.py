@@ -17,7 +17,6 @@ from torch import nn
 from leadwise.attribution import attribute
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
-from leadwise.ecg.records import load_record
 from leadwise.ecg.simulate import SimulatedECG
 from leadwise.ecg.waves import Wave
 from leadwise.networks.network import network_of
@@ -25,6 +24,7 @@ from leadwise.paths import whole_file
 from leadwise.plotting.relevance import to_numpy
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.progress import Progress, progress_to
+from leadwise.recordings.catalogue import load_record
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
 from leadwise.semantics.criteria import CRITERIA, agreement
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of

@@ -16,6 +16,7 @@ import numpy as np
 WAYS = ((";", ","), (";", "."), ("\t", "."), ("\t", ","), ("|", "."), (",", "."), (None, "."), (None, ","), (",", ","))
 EMPTY = {"", "nan", "na", "n/a", "null", "none", "-", "--"}
 COMMENT = ("#", "%", "//")
+LONGEST_STATEMENT = 500  # characters of a line that patterns look at
 SAMPLE = 60  # lines looked at to find the delimiter
 # "# fs: 500 Hz", "Sampling rate = 500", "Abtastrate;500"
 STATED = {
@@ -91,7 +92,11 @@ def _text(path: Path) -> str:
 
 def _stated(lines: list[str]) -> dict[str, str]:
     """Return what lines that are comments or have few numbers say about rate and unit."""
-    notes = [line for line in lines if line.lstrip().startswith(COMMENT) or len(re.findall(r"\d+", line)) <= 2]
+    notes = [
+        line[:LONGEST_STATEMENT]
+        for line in lines
+        if line.lstrip().startswith(COMMENT) or len(re.findall(r"\d+", line)) <= 2
+    ]
     found = {key: next(filter(None, map(pattern.search, notes)), None) for key, pattern in STATED.items()}
     return {key: match.group(1) for key, match in found.items() if match}
 

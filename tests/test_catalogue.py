@@ -7,10 +7,10 @@ import pytest
 import wfdb
 
 import leadwise
-from leadwise.ecg import records as module
-from leadwise.ecg.io import RecordError
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.records import CONDITIONS, load_record, records
+from leadwise.recordings import catalogue as module
+from leadwise.recordings.catalogue import CONDITIONS, load_record, records
+from leadwise.recordings.recording import RecordError
 
 
 @pytest.fixture

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwise.ecg.io import RecordError, load_ecg, read_comments, signal_files
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.paths import ASSETS, data_dir
+from leadwise.recordings.reading import load_ecg
+from leadwise.recordings.recording import RecordError, border
+from leadwise.recordings.wfdb import read_comments, signal_files
 
 CONDITIONS = {
     "AVB": "first-degree atrioventricular block",
@@ -196,10 +198,8 @@ def _complete(header: Path) -> bool:
 
 
 def _load_excerpt(path: Path) -> ECG:
-    try:
+    with border(f"{path} is not a readable .npy file", "delete it and fetch it again"):
         signal = np.load(path, allow_pickle=False)
-    except (OSError, EOFError, ValueError) as error:
-        raise RecordError(f"{path} is not a readable .npy file ({error}). Delete it and fetch it again.") from error
     if signal.shape != (2000, len(LEADS)) or not np.isfinite(signal).all():
         raise RecordError(
             f"{path} holds shape {signal.shape}; expected (2000, 12) finite values in mV. Fetch it again."
