@@ -127,7 +127,7 @@ def test_what_neurokit_misses_in_one_lead(simulated):
 
 def test_waves_do_not_overlap_and_stay_inside(simulated):
     for ecg in simulated["AVB", True] + simulated["LBBB", True]:
-        for start in (0, 137, 333):
+        for start in (0, 0.274, 0.666):
             cut = ecg.window(start, 1900)
             found = delineate(cut, per_lead=True)
             assert all(0 <= wave.onset <= wave.peak < wave.offset <= cut.samples for wave in found.waves)

@@ -122,7 +122,7 @@ def test_the_printed_code_makes_the_map_that_is_shown(explorer):
 def test_the_window_is_cut_out_of_the_filtered_recording(explorer):
     explorer.controls["start"].value = 3.5
     network = load_ecg_model("LBBB", verbose=False)
-    p = float(network.probability(load_record("sim-lbbb-1").preprocess().window(1750, 2000).tensor()))
+    p = float(network.probability(load_record("sim-lbbb-1").preprocess().window(3.5, 2000).tensor()))
     assert f"p(LBBB) = {p:.3f}" in explorer.message.value
     assert "3.5–7.5 s" in explorer.alt
 

@@ -106,7 +106,7 @@ FAULTS = {
         "invalid samples",
         "error",
         ("V3",),
-        r"1.40-1.52 s(?s:.*)ecg.window\(760, 4240\)",
+        r"1.40-1.52 s(?s:.*)ecg\.window\(1\.52, samples=4240\)",
     ),
     "NaN everywhere": (
         put(slice(None), slice(None, None, 100), np.nan),
@@ -241,6 +241,8 @@ def test_report_in_text_and_html(clean):
 
 def test_the_part_that_the_advice_names_can_be_used(clean):
     ecg = changed(clean, put(lead("V3"), slice(700, 760), np.nan))
-    part = ecg.window(760, 4240)
+    [finding] = check_ecg(ecg).of("error")
+    assert finding.advice == "use the part without them: ecg.window(1.52, samples=4240)"
+    part = ecg.window(1.52, samples=4240)
     assert check_ecg(part).ok
     assert part.preprocess().window().samples == 2000

@@ -636,7 +636,7 @@ check.out_of_step(changes)
 # error appears. What is wrong with `colleague`, and how would you have noticed? Make the right waves, `repaired`.
 
 # %% a colleague's sentence
-START = 650
+START = 1.3  # s
 whole = leadwise.simulate_ecg("LBBB", 9_300_000)
 later = whole.preprocess().window(START)
 later_map = leadwise.attribute(MODELS["LBBB"], later.tensor(), METHOD, target=1)

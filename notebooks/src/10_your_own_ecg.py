@@ -233,8 +233,8 @@ print(sum(bool(found.of("warning")) for found in good))
 
 
 # %% answers to spoiled recordings
-def answers(recording, start=0):
-    """Return what each network says to 4 s of a recording, from sample ``start`` at 500 Hz on."""
+def answers(recording, start=0.0):
+    """Return what each network says to 4 s of a recording, from ``start`` seconds on."""
     x = recording.resample(500).preprocess().window(start).tensor()
     return {name: float(model.probability(x)) for name, model in MODELS.items()}
 
@@ -258,13 +258,13 @@ for fault, change in {"as recorded": lambda signal: signal, **FAULTS}.items():
 
 # %% window
 prepared = ecg.resample(500).preprocess()
-starts = np.arange(0, prepared.samples - 2000 + 1, 250)
+starts = np.arange(0, prepared.duration - 4 + 0.01, 0.5)  # s
 curves = {
     name: [float(model.probability(prepared.window(s).tensor())) for s in starts] for name, model in MODELS.items()
 }
 fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
 for style, (name, values) in zip(("o-", "s--", "^-", "d:"), curves.items(), strict=True):
-    axis.plot(starts / 500, values, style, markersize=4, label=name)
+    axis.plot(starts, values, style, markersize=4, label=name)
 axis.set(xlabel="start of the window (s)", ylabel="p(pathology)", ylim=(-0.03, 1.03))
 axis.legend(title="network", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
@@ -481,9 +481,9 @@ check.findings(own, found, matter)
 # → its probabilities in the order of the starts.
 
 # %% exercise 7 tags=["solution"] answers=["by_window"]
-# Exercise 7: as in section 5, with a start every 500 samples at 500 Hz.
+# Exercise 7: as in section 5, with a start every second.
 signal = own.resample(500).preprocess()
-cuts = [signal.window(start).tensor() for start in range(0, signal.samples - 1999, 500)]
+cuts = [signal.window(start).tensor() for start in np.arange(0, signal.duration - 4 + 0.01)]
 by_window = {name: [float(model.probability(cut)) for cut in cuts] for name, model in MODELS.items()}
 for name, values in by_window.items():
     print(f"p({name}) from {min(values):.2f} to {max(values):.2f} over {len(values)} windows")

@@ -195,16 +195,15 @@ def explain_ecg(
     if explain is not None and explain not in networks:
         raise ValueError(f"no network {explain!r} to explain; there are {', '.join(networks)}.")
     raw = ecg.resample(FS)
-    first = round(start * FS)
     ecg = raw.preprocess()
-    x = ecg.window(first, SAMPLES).tensor()
+    x = ecg.window(start, SAMPLES).tensor()
     with torch.no_grad():
         probabilities = {name: float(torch.softmax(net(x[None]), -1)[0, 1]) for name, net in networks.items()}
     model = explain or max(probabilities, key=probabilities.get)
     with LOCK, warnings.catch_warnings():  # the filters of warnings are common to all threads
         warnings.simplefilter("ignore", MethodWarning)  # the caveat stands on the page
         relevance = attribute(networks[model], x, method, target=1, progress=progress, **parameters).numpy()
-    matrix = lead_wave_matrix(relevance, waves_of(raw, first))
+    matrix = lead_wave_matrix(relevance, waves_of(raw, start))
     return Explanation(
         ecg,
         start,

@@ -289,7 +289,8 @@ def _clean_part(material: _Material) -> str:
     start, stop = max(parts, key=lambda part: part[1] - part[0], default=(0, 0))
     if (stop - start) / material.fs < LIMITS["window"].value:
         return "record it again: no 4 s are free of them"
-    return f"use the part without them: ecg.window({start}, {stop - start})"
+    first = np.ceil(1000 * start / material.fs) / 1000  # whole milliseconds can be typed
+    return f"use the part without them: ecg.window({first:.10g}, samples={stop - round(first * material.fs)})"
 
 
 def _flat(material: _Material) -> Iterator[Finding]:

@@ -150,7 +150,7 @@ class ECGExplorer(MethodExplorer):
     def answer(self, asked, progress):
         """Return relevance (12, 2000), logits (2,), and the probability of the pathology."""
         record, first, model, target, method, settings = asked
-        network, x = self.load_model(model), self.load_record(record).window(first, SAMPLES).tensor()
+        network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
         with one_thread():
             relevance = explain(network, x, method, target, progress, **dict(settings))
             with torch.no_grad():

@@ -265,7 +265,7 @@ class _Recording:
 
     def explain(self, case, method, progress) -> torch.Tensor:
         record, model, target, first = case
-        x = self.load_record(record).window(first, SAMPLES).tensor()
+        x = self.load_record(record).window(first / FS, SAMPLES).tensor()
         return explain(self.load_model(model), x, method, target, progress)
 
     def note(self, case, relevance) -> str:
@@ -274,11 +274,11 @@ class _Recording:
     def show(self, canvas: "ECGGrid", case, maps, notes) -> None:
         record, model, target, first = case
         title = f"{record}: the {model} network, explained: {CLASSES[target]}"
-        canvas.show(self.load_record(record).window(first, SAMPLES), maps, notes=notes, title=title)
+        canvas.show(self.load_record(record).window(first / FS, SAMPLES), maps, notes=notes, title=title)
 
     def line(self, case) -> str:
         record, model, target, first = case
-        network, x = self.load_model(model), self.load_record(record).window(first, SAMPLES).tensor()
+        network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
         with torch.no_grad():
             logit = float(network(x)[target])
         p, what = f"p({model}) = {float(network.probability(x)):.3f}", ECG_MODELS[model].capitalize()
