@@ -23,6 +23,7 @@ from matplotlib.patches import Rectangle
 
 from leadwise.attribution import METHODS, MethodWarning, attribute, caveat
 from leadwise.attribution.running import LOCK
+from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.io import RecordError
 from leadwise.ecg.quality import Report, check_ecg
 from leadwise.ecg.record import ECG
@@ -53,7 +54,7 @@ class Explanation:
     ----------
     ecg : the whole recording, preprocessed, at 500 Hz
     start : s, where the 4 s start that the networks saw
-    quality : what the checks found on the whole recording
+    quality : what the checks found on the whole recording, with the size of the leads judged in the window
     probabilities : network -> probability of its pathology, 0 to 1, by softmax; not calibrated
     sources : network -> where its weights come from
     model : the network that is explained
@@ -132,7 +133,8 @@ def report(
 
     Parameters
     ----------
-    ecg : the whole recording, as read; it is resampled to 500 Hz and preprocessed here
+    ecg : the whole recording, as read; a calibration pulse at its ends is cut off, and it is resampled to 500 Hz and
+        preprocessed here
     models : networks by name, or names of ``ECG_MODELS``; None: all four
     method : key of ``METHODS``
     explain : the network to explain; None: the one with the highest probability
@@ -188,7 +190,8 @@ def explain_ecg(
     """
     if method not in METHODS:
         raise ValueError(f"no method {method!r}; expected a key of leadwise.METHODS, such as 'lrp_epsilon'.")
-    quality = check_ecg(ecg)
+    ecg = cut_calibration(ecg)
+    quality = check_ecg(ecg, start)
     if not quality.ok and not despite_errors:
         raise RecordError(f"{quality.name} failed a check. {' '.join(map(str, quality.of('error')))}")
     networks = _networks(models, weights)

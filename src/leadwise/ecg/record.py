@@ -43,7 +43,7 @@ class ECG:
             )
         if tuple(self.leads) != LEADS:
             raise ValueError(f"leads are {tuple(self.leads)}; expected {LEADS}. load_ecg brings them into this order.")
-        if not self.fs > 0:
+        if not 0 < self.fs < float("inf"):
             raise ValueError(f"fs is {self.fs}; expected a positive sampling rate in Hz.")
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", tuple(self.leads))

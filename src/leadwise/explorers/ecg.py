@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from leadwise.attribution import METHODS, caveat
+from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.reading import FORMATS, read_ecg
 from leadwise.ecg.record import ECG
@@ -197,7 +198,8 @@ def display_controls(groups) -> dict[str, widgets.Widget]:
 
 
 def prepared(ecg: ECG) -> ECG:
-    """Return a recording filtered as the networks expect, over its whole length."""
+    """Return a recording filtered as the networks expect, over its whole length, without a calibration pulse."""
+    ecg = cut_calibration(ecg)
     return (ecg if ecg.fs == FS else ecg.resample(FS)).preprocess()
 
 
