@@ -31,7 +31,7 @@ from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.sheet import CourseFigure, fold
-from leadwise.plotting.style import INK
+from leadwise.plotting.style import INK, printable
 from leadwise.semantics import RelevanceTable, describe, lead_wave_matrix, waves_of
 
 NOT_FOR_DIAGNOSIS = (
@@ -165,7 +165,9 @@ def report(
     html, page, pdf = to_html(explanation, pictures), draw_page(explanation, pictures), BytesIO()
     with _any_letter():
         page.savefig(
-            pdf, format="pdf", metadata={"CreationDate": None, "Creator": "leadwise", "Title": explanation.name}
+            pdf,
+            format="pdf",
+            metadata={"CreationDate": None, "Creator": "leadwise", "Title": printable(explanation.name)},
         )
     files = {".pdf": pdf.getvalue(), ".html": html.encode()}
     paths = [_write(stem.with_name(stem.name + ending), content) for ending, content in files.items()]
@@ -312,7 +314,7 @@ def to_html(e: Explanation, pictures: tuple[CourseFigure, CourseFigure] | None =
         for name, p in e.probabilities.items()
     )
     facts = "".join(f"<dt>{escape(head)}</dt><dd>{escape(text)}</dd>" for head, text in _facts(e))
-    return (
+    return printable(
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; "
@@ -387,8 +389,8 @@ def _text(page, x, y, text, size, *, weight="normal", colour=INK, width=None) ->
         lines = _lines(text, width or A4[0] - x - MARGIN, size, weight)
     for line in lines:
         page.text(
-            x / A4[0], 1 - y / A4[1], line, size=size, weight=weight, color=colour, va="top", family="DejaVu Sans",
-            parse_math=False,
+            x / A4[0], 1 - y / A4[1], printable(line), size=size, weight=weight, color=colour, va="top",
+            family="DejaVu Sans", parse_math=False,
         )  # fmt: skip
         y += _leading(size)
     return y

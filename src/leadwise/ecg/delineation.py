@@ -309,7 +309,8 @@ def _isoelectric_line(leads: np.ndarray, spans: list[tuple[int, int] | None]) ->
     if len(onsets) == 1:
         return means.T
     knots = onsets - _ms(12)
-    return PchipInterpolator(knots, means)(np.clip(np.arange(leads.shape[-1]), knots[0], knots[-1])).T
+    with np.errstate(over="ignore"):  # next to no slope, of which it takes the inverse
+        return PchipInterpolator(knots, means)(np.clip(np.arange(leads.shape[-1]), knots[0], knots[-1])).T
 
 
 def _without_qrs(leads: np.ndarray, beats: np.ndarray, spans: list[tuple[int, int] | None]) -> np.ndarray:

@@ -14,7 +14,7 @@ from leadwise.attribution import METHODS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.records import load_record, records
-from leadwise.explorers.base import SlowExplorer, drop, explain, grid, slide
+from leadwise.explorers.base import SlowExplorer, drop, explain, grid, parts, slide
 from leadwise.explorers.canvas import CHOICES, GROUPS, ECGCanvas
 from leadwise.explorers.ecg import CLASSES, FS, SAMPLES, display_controls, first_sample, offer_window, prepared, titles
 from leadwise.explorers.ecg import DISPLAY as ECG_DISPLAY
@@ -337,6 +337,13 @@ class ECGGrid(widgets.GridBox):
             normalise=CHOICES["normalise"][self.normalise_index], threshold=self.threshold,
             sign=CHOICES["sign"][self.sign_index], notes=self.notes, title=self.title,
         )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the grid and every canvas, those out of sight too."""
+        for widget in parts(self.pool, self.links):
+            if widget is not self:
+                widget.close()
+        super().close()
 
     def _heading(self, name: str) -> str:
         return " · ".join(filter(None, (name, self.notes.get(name))))

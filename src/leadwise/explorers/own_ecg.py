@@ -85,7 +85,11 @@ class OwnECG(MethodExplorer):
 
     def _changed(self, change) -> None:
         if change.owner is self.controls["upload"]:
-            self.source = uploaded_files(change.owner) or self.source
+            try:
+                self.source = uploaded_files(change.owner) or self.source
+            except ValueError as error:
+                self._fail(error)
+                return
         if change.owner is self.controls["path"] and change.new.strip():
             self.source = change.new.strip()
         super()._changed(change)
