@@ -651,7 +651,7 @@ for title, found in {"colleague": colleague, "repaired": repaired}.items():
     steep = np.abs(np.diff(later.signal, axis=1, append=later.signal[:, -1:]))
     print(f"{title:10s} steepness inside QRS / outside: {steep[:, inside].mean() / steep[:, ~inside].mean():.1f}")
 print(fill(describe(later_map, repaired, "LBBB"), 100))
-# The waves count from the start of the recording, the map from the start of the window: everything is 650 samples late. QRS
+# The waves count from the start of the recording, the map from the start of the window: everything is 1.3 s late. QRS
 # is the steepest part of a beat; labels for which that fails do not belong to the signal. Or draw it, with waves=...
 
 # %% check 3
