@@ -220,11 +220,16 @@ def test_a_closed_explorer_keeps_no_widget(name, data_dir):
 
 
 def test_an_explorer_grows_by_nothing_while_it_is_used(explorer):
-    choose(explorer, "smoothgrad")
-    choose(explorer, "gradient")
-    before = len(alive())
-    for method in ("lrp_gamma", "smoothgrad", "gradient"):
+    """Controls of a method's parameters are made once, and begin with their defaults each time."""
+    visited = ("smoothgrad", "lrp_gamma", "gradient")
+    for method in visited:
         choose(explorer, method)
+    before = len(alive())
+    for method in visited * 2:
+        choose(explorer, method)
+        assert explorer.settings() == {k: v for k, v in METHODS[method].defaults().items() if v is not None}
+        for control in explorer.parameters.values():
+            control.value = stops(control)[0]
     assert len(alive()) == before
 
 

@@ -234,20 +234,31 @@ class _Material:
         return {lead: float(np.ptp(np.percentile(row, [0.1, 99.9]))) for lead, row in self.level.items()}
 
     @cached_property
-    def spans(self) -> dict[str, np.ndarray]:
-        """Lead -> mV from peak to peak in each piece of 2 s, (pieces,); of the whole where it is shorter."""
+    def pieces(self) -> np.ndarray:
+        """The pieces of 2 s, (pieces, 2): [start, stop) in samples; the last ends with the record and may overlap."""
         width = max(min(round(LIMITS["piece"].value * self.fs), self.ecg.samples), 1)
-        count = max(self.ecg.samples // width, 1)
-        pieces = {lead: row[: count * width].reshape(count, -1) for lead, row in self.level.items()}
-        return {lead: np.ptp(np.percentile(rows, [0.5, 99.5], axis=1), axis=0) for lead, rows in pieces.items()}
+        starts = np.arange(0, self.ecg.samples - width + 1, width)
+        if len(starts) and starts[-1] + width < self.ecg.samples:
+            starts = np.append(starts, self.ecg.samples - width)
+        return np.stack([starts, starts + width], axis=1)
 
     @cached_property
-    def shown(self) -> slice:
-        """The pieces of ``spans`` that the explained window touches; all where it is not known."""
+    def spans(self) -> dict[str, np.ndarray]:
+        """Lead -> mV from peak to peak in each piece, (pieces,)."""
+        if not len(self.pieces):
+            return {}
+        index = self.pieces[:, :1] + np.arange(self.pieces[0, 1] - self.pieces[0, 0])
+        return {
+            lead: np.ptp(np.percentile(row[index], [0.5, 99.5], axis=1), axis=0) for lead, row in self.level.items()
+        }
+
+    @cached_property
+    def shown(self) -> np.ndarray:
+        """Whether the explained window touches each piece, (pieces,); True everywhere where it is not known."""
         if self.start is None or not 0 <= self.start < self.ecg.duration:
-            return slice(None)
-        first, last = (at / LIMITS["piece"].value for at in (self.start, self.start + WINDOW_SECONDS))
-        return slice(int(first + 1e-6), max(int(np.ceil(last - 1e-6)), 1))
+            return np.ones(len(self.pieces), bool)
+        first, last = (at * self.fs for at in (self.start, self.start + WINDOW_SECONDS))
+        return (self.pieces[:, 0] < last - 1) & (self.pieces[:, 1] > first + 1) | (len(self.pieces) == 1)
 
     def band(self, rows: np.ndarray, low: float, high: float) -> np.ndarray:
         """Return the part of rows (..., T) between two frequencies, Hz; low 0: all below."""
@@ -399,15 +410,16 @@ def _tall_leads(material: _Material, usual: dict[str, float]) -> Iterator[Findin
     """Yield leads that alone are too large: throughout or in the window, an error; for a while elsewhere, a warning."""
     limit, middle = LIMITS["largest lead"].value, float(np.median(list(usual.values())))
     tall = {lead: spans > limit for lead, spans in material.spans.items() if (spans > limit).any()}
-    in_window = material.shown != slice(None)
-    bad = [lead for lead, over in tall.items() if usual[lead] > limit or (in_window and over[material.shown].any())]
+    known = not material.shown.all()
+    bad = [lead for lead, over in tall.items() if usual[lead] > limit or (known and over[material.shown].any())]
     for severity, leads, advice in (
         ("error", bad, "its electrode is loose or its gain wrong: choose a window without it, or record again"),
         ("warning", [lead for lead in tall if lead not in bad], "a loose electrode; choose a window without it"),
     ):
         if leads:
-            pieces = invalid_ranges(np.any([tall[lead] for lead in leads], axis=0))
-            where = ", ".join(f"{2 * first}-{2 * last} s" for first, last in pieces[:4])
+            runs = invalid_ranges(np.any([tall[lead] for lead in leads], axis=0))
+            times = material.pieces / material.fs
+            where = ", ".join(f"{times[first, 0]:g}-{times[last - 1, 1]:g} s" for first, last in runs[:4])
             most = max(float(material.spans[lead].max()) for lead in leads)
             measured = (
                 f"{' and '.join(leads)} up to {most:.3g} mV at {where}, where the median lead spans {middle:.2g} mV"

@@ -320,6 +320,7 @@ class MethodExplorer(SlowExplorer):
 
     def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
         self.parameters: dict[str, widgets.Widget] = {}
+        self.offered: dict = {}  # method -> controls of its parameters, made when they are first needed
         self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
         self.at_work, self.lock = None, threading.Lock()  # what is being computed, for the bar
         self.code_line = CodeLine()
@@ -340,7 +341,21 @@ class MethodExplorer(SlowExplorer):
         ------
         ValueError : a value is given for a parameter that the method lacks, or it is out of range
         """
-        given, rows = given or {}, list(METHODS[method].parameters)
+        kept = None if given else self.offered.get(method)
+        if kept is None:
+            kept = self._controls_of(method, given or {})
+            self.offered[(method, "given") if given else method] = kept
+        else:  # a browser may still send what it has of them: they are kept, and begin anew
+            defaults = METHODS[method].defaults(self.images)
+            with self.quietly():
+                for name, control in kept.items():
+                    control.value = defaults[name]
+        self.parameters = kept
+        self.method_box.children = [*self.method_box.children[: len(self.choice)], *kept.values()]
+
+    def _controls_of(self, method: str, given: dict) -> dict[str, widgets.Widget]:
+        """Return controls of a method's parameters, those with something to choose, by name."""
+        rows = list(METHODS[method].parameters)
         strangers = sorted(set(given) - {row.name for row in rows})
         if strangers:
             has = ", ".join(row.name for row in rows) or "none"
@@ -350,12 +365,10 @@ class MethodExplorer(SlowExplorer):
             for row in rows
         ]
         made = {row.name: control_for(row, images=self.images) for row in rows}
-        before, self.parameters = self.parameters, {name: one for name, one in made.items() if one is not None}
-        for control in self.parameters.values():
+        made = {name: control for name, control in made.items() if control is not None}
+        for control in made.values():
             control.observe(self._changed, "value")
-        self.method_box.children = [*self.method_box.children[: len(self.choice)], *self.parameters.values()]
-        for widget in parts(before):
-            widget.close()
+        return made
 
     def _changed(self, change) -> None:
         if self.quiet:
