@@ -46,13 +46,18 @@ _CONV = {
 _POOL = {"pool_size": 2, "strides": 2, "padding": "valid", "data_format": "channels_last"}
 _DENSE = {"units": 64, "activation": "linear", "use_bias": True}
 _AVERAGE = {"data_format": "channels_last", "optional": {"keepdims": False}}
-KERAS_ARCHITECTURE: list[tuple[str, dict]] = [
+_ELU = {"activation": "elu"}
+_Layers = list[tuple[str, dict]]
+_CONV_BLOCK: _Layers = [("Conv1D", _CONV), ("Activation", _ELU), ("MaxPooling1D", _POOL)]
+_DENSE_BLOCK: _Layers = [("Dense", _DENSE), ("Activation", _ELU), ("Dropout", {})]
+KERAS_ARCHITECTURE: _Layers = [
     ("InputLayer", {}),  # any number of samples, and the kernels say how many leads
-    *[("Conv1D", _CONV), ("Activation", {"activation": "elu"}), ("MaxPooling1D", _POOL)],
-    *[("Conv1D", _CONV), ("Activation", {"activation": "elu"}), ("MaxPooling1D", _POOL), ("Dropout", {})] * 4,
+    *_CONV_BLOCK,
+    *[*_CONV_BLOCK, ("Dropout", {})] * 4,
     ("GlobalAveragePooling1D", _AVERAGE),
-    *[("Dense", _DENSE), ("Activation", {"activation": "elu"}), ("Dropout", {})] * 3,
-    *[("Dense", _DENSE | {"units": 2}), ("Softmax", {"axis": -1})],
+    *_DENSE_BLOCK * 3,
+    ("Dense", _DENSE | {"units": 2}),
+    ("Softmax", {"axis": -1}),
 ]
 
 
