@@ -1,5 +1,7 @@
 """Fixtures that all tests share."""
 
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -30,6 +32,25 @@ def data_dir(tmp_path, monkeypatch) -> Path:
     path.mkdir()
     monkeypatch.setenv("LEADWISE_DATA", str(path))
     return path
+
+
+@pytest.fixture
+def register(data_dir, tmp_path, monkeypatch):
+    """Write a registry that vouches for files of the data folder as they are now."""
+
+    def write(*places: str) -> None:
+        entries = [
+            {"source": "s", "path": place, "remote": place, "size": len(content), "sha256": sha256}
+            for place in places
+            for content in [(data_dir / place).read_bytes()]
+            for sha256 in [hashlib.sha256(content).hexdigest()]
+        ]
+        source = {"group": "g", "title": "made for a test", "licence": "CC0", "mirrors": []}
+        path = tmp_path / "registry.json"
+        path.write_text(json.dumps({"groups": {"g": "made"}, "sources": {"s": source}, "files": entries}))
+        monkeypatch.setenv("LEADWISE_REGISTRY", str(path))
+
+    return write
 
 
 @pytest.fixture(scope="module")

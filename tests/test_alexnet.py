@@ -170,8 +170,12 @@ def place(data_dir):
     return path
 
 
-def test_a_downloaded_checkpoint_is_loaded_and_preferred(place, checkpoint, capsys):
+PLACE = "alexnet/alexnet-owt-7be5be79.pth"
+
+
+def test_a_downloaded_checkpoint_is_loaded_and_preferred(place, checkpoint, capsys, register):
     place.write_bytes(checkpoint)
+    register(PLACE)
     model = leadwise.load_alexnet()
     assert capsys.readouterr().out == "AlexNet: imagenet weights, 1000 classes\n"
     assert not model.training
@@ -180,9 +184,20 @@ def test_a_downloaded_checkpoint_is_loaded_and_preferred(place, checkpoint, caps
         assert torch.equal(model.state_dict()[name], torch.full(shape, i / 100))
 
 
+def test_a_damaged_checkpoint_is_refused(place, checkpoint, register):
+    place.write_bytes(checkpoint)
+    register(PLACE)
+    place.write_bytes(checkpoint[:-1] + bytes([checkpoint[-1] ^ 1]))
+    for weights in ("imagenet", "auto"):
+        with pytest.raises(WeightsError, match=r"7be5be79.pth: not the published file, or damaged.* download alexnet"):
+            load_alexnet(weights)
+
+
 @pytest.mark.parametrize("kept", [0, 10, 0.5, 0.999])
-def test_a_truncated_checkpoint_is_refused(place, checkpoint, kept):
+def test_a_truncated_checkpoint_is_refused(place, checkpoint, kept, register):
+    """Also where a registry vouches for it."""
     place.write_bytes(checkpoint[: int(kept if kept >= 1 else kept * len(checkpoint))])
+    register(PLACE)
     for weights in ("imagenet", "auto"):
         with pytest.raises(WeightsError, match=r"alexnet-owt-7be5be79.pth: not a readable .* download it again"):
             load_alexnet(weights)
@@ -222,7 +237,10 @@ def download(checkpoint, data_dir, tmp_path, monkeypatch):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX shell")
-def test_the_script_brings_the_checkpoint_and_auto_uses_it(download, checkpoint, data_dir, capsys):
+def test_the_script_brings_the_checkpoint_and_auto_uses_it(
+    download, checkpoint, data_dir, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("LEADWISE_REGISTRY", str(tmp_path / "registry.json"))
     done = download(checkpoint)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 came" in done.stdout
@@ -252,8 +270,9 @@ def test_the_script_refuses_a_truncated_checkpoint_and_leaves_nothing(download, 
         ({"features.0.weight": torch.zeros(64, 3, 3, 3)}, r"has shape \(64, 3, 3, 3\); expected \(64, 3, 11, 11\)"),
     ],
 )
-def test_another_networks_checkpoint_is_refused(place, content, message):
+def test_another_networks_checkpoint_is_refused(place, content, message, register):
     torch.save(content, place)
+    register(PLACE)
     with pytest.raises(WeightsError, match=message):
         load_alexnet("imagenet")
 
@@ -263,8 +282,9 @@ class Bomb:
         return (print, ("this ran code from a weight file",))
 
 
-def test_a_checkpoint_that_would_run_code_is_refused(place, capsys):
+def test_a_checkpoint_that_would_run_code_is_refused(place, capsys, register):
     torch.save({"features.0.weight": Bomb()}, place)
+    register(PLACE)
     with pytest.raises(WeightsError, match="not a readable PyTorch checkpoint"):
         load_alexnet("imagenet")
     assert "ran code" not in capsys.readouterr().out

@@ -66,7 +66,7 @@ def test_whole_recording_first():
     assert state(verdict(lambda ecg: ecg.window().preprocess()), "4 s only") == "not yet"
     assert state(verdict(lambda ecg: ecg.preprocess()), "whole recording") == "not yet"
     assert state(verdict(lambda ecg: ecg.window()), "Nothing is filtered") == "not yet"
-    assert state(verdict(lambda ecg: ecg.preprocess().window(ecg.samples - 2000)), "last 4 s") == "not yet"
+    assert state(verdict(lambda ecg: ecg.preprocess().window(ecg.duration - 4)), "last 4 s") == "not yet"
     assert state(verdict(lambda ecg: ecg.preprocess().window(0, 1000)), "2000") == "not yet"
 
 

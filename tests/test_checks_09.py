@@ -71,15 +71,15 @@ def test_shift():
 
 def test_waves_of_a_window():
     ecg = leadwise.simulate_ecg("LBBB", 9_300_000)
-    where = {"ecg": ecg, "start": 650}
-    says(check.waves_of_window(waves_of(ecg, 650), **where), "right")
+    where = {"ecg": ecg, "start": 1.3}
+    says(check.waves_of_window(waves_of(ecg, 1.3), **where), "right")
     says(
         check.waves_of_window([wave.shift(-650) for wave in delineate(ecg).waves if wave.lead is None], **where),
         "right",
     )
     says(check.waves_of_window(waves_of(ecg), **where), "not yet", "start of the recording")
-    says(check.waves_of_window(waves_of(ecg, -650), **where), "not yet", "wrong direction")
-    says(check.waves_of_window(waves_of(ecg, 100), **where), "not yet", "START")
+    says(check.waves_of_window([wave.shift(650) for wave in waves_of(ecg)], **where), "not yet", "wrong direction")
+    says(check.waves_of_window(waves_of(ecg, 0.2), **where), "not yet", "START")
     says(check.waves_of_window([], **where), "not yet", "hold waves")
 
 

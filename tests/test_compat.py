@@ -55,6 +55,36 @@ def test_zennit_works_after_ensure_torchvision(broken_torchvision):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_torchvision_first_fails_by_itself_is_explained_and_then_works(broken_torchvision):
+    """What the failed import leaves behind is no worse with leadwise, whose import says why, and what works now."""
+    code = """
+import sys, warnings
+try:
+    import torchvision
+except RuntimeError as error:
+    assert "torchvision::nms does not exist" in str(error)
+else:
+    raise SystemExit("it loads")
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    import leadwise
+[warning] = said
+assert "built for CUDA" in str(warning.message) and "works now" in str(warning.message)
+import torchvision, torchvision.ops, torchvision.models, zennit
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    leadwise.compat.prepare_torchvision()
+"""
+    done = python(code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_nothing_is_said_where_torchvision_loaded_or_was_not_asked_for():
+    for code in ("import leadwise", "import leadwise, torchvision; leadwise.compat.prepare_torchvision()"):
+        done = python(code)
+        assert "TorchvisionWarning" not in done.stderr, done.stderr
+
+
 def test_import_leadwise_needs_no_torch():
     done = python("import leadwise, sys; assert not {'torch', 'torchvision', 'zennit'} & set(sys.modules)")
     assert done.returncode == 0, done.stderr

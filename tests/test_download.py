@@ -43,7 +43,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self, body, status=200, sent=None, **headers):
         self.send_response(status)
-        for name, value in {"Content-Length": len(body), **headers}.items():
+        for name, value in {"Content_Length": len(body), **headers}.items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
         self.wfile.write(body[:sent])
@@ -62,7 +62,34 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(CONTENT)
 
     def other_range(self, _):
-        self.part(Content_Range="bytes 1-2/3")
+        self.part(Content_Range="bytes 1-2/3") if self.headers.get("Range") else self.answer(CONTENT)
+
+    def other_range_always(self, _):
+        self.answer(CONTENT, 206, Content_Range="bytes 1-2/3")
+
+    def no_such_range(self, _):
+        self.answer(b"", 416) if self.headers.get("Range") else self.answer(CONTENT)
+
+    def odd_length(self, _):
+        self.answer(CONTENT, Content_Length="abc")
+        self.close_connection = True
+
+    def negative_length(self, _):
+        self.answer(CONTENT, Content_Length="-5")
+        self.close_connection = True
+
+    def drip(self, _):  # a byte now and then: every one in time, and never an end
+        self.answer(CONTENT, sent=10)
+        self.leak()
+
+    def drip_heads(self, _):
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nX-Wait: ")
+        self.leak()
+
+    def leak(self):
+        while not self.server.released.wait(0.05):
+            self.wfile.write(b"x")
+            self.wfile.flush()
 
     def wrong(self, _):
         self.answer(OTHER)
@@ -249,10 +276,55 @@ def test_a_useless_partial_file_is_restarted_clean(server, tmp_path, how, left):
     assert holds(tmp_path, file.path)
 
 
-def test_another_part_than_asked_for_is_refused(server, tmp_path):
+@pytest.mark.parametrize("how", ["other_range", "no_such_range"])
+def test_after_another_part_than_asked_for_the_whole_is_asked_for(server, tmp_path, how):
+    file = entry(server.url(how), path="file.bin")
+    (tmp_path / "file.bin.partial").write_bytes(CONTENT[:HALF])
+    assert fetch(file, tmp_path).status == "came"
+    assert [span for _, span in server.requests] == [f"bytes={HALF}-", None]
+
+
+def test_a_wrong_part_leaves_nothing_that_fails_the_next_run_too(server, tmp_path):
     file = entry(server.url("other_range"), path="file.bin")
     (tmp_path / "file.bin.partial").write_bytes(CONTENT[:HALF])
-    assert "another part" in fetch(file, tmp_path).detail
+    assert "another part" in fetch(file, tmp_path, attempts=1).detail
+    assert not list(tmp_path.iterdir())
+    assert fetch(file, tmp_path, attempts=1).status == "came"
+    assert "another part" in fetch(entry(server.url("other_range_always"), path="two.bin"), tmp_path).detail
+
+
+@pytest.mark.parametrize("how", ["odd_length", "negative_length"])
+def test_a_length_that_is_no_number_is_not_needed(server, tmp_path, how):
+    result = fetch(entry(server.url(how)), tmp_path)
+    assert result.status == "came", result.detail
+
+
+def test_an_odd_address_fails_alone(server, tmp_path):
+    for url in ("http://[::1", "http://a..b/file.bin", "gopher://x/file.bin", "http://127.0.0.1:99999/file.bin"):
+        assert fetch(entry(url), tmp_path).status == "failed"
+
+
+@pytest.mark.parametrize("how", ["drip", "drip_heads"])
+def test_a_dripping_server_is_given_up_and_not_asked_again(server, tmp_path, how):
+    files = [entry(server.url(how, name), path=name) for name in ("one.bin", "two.bin")]
+    fetcher = dl.Fetcher(tmp_path, files, timeout=0.3, pause=0.001, attempts=2)
+    began = time.monotonic()
+    results = [fetcher.fetch(file) for file in files]
+    assert time.monotonic() - began < 8
+    assert "too slow: less than 65.5 kB in 0.3 s" in results[0].detail
+    assert "did not answer before" in results[1].detail
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right on Windows")
+def test_a_linked_partial_file_is_not_written_through(server, tmp_path):
+    (tmp_path / "precious.txt").write_text("mine")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "file.bin.partial").symlink_to(tmp_path / "precious.txt")
+    assert fetch(entry(server.url("good"), path="file.bin"), tmp_path / "data").status == "came"
+    assert (tmp_path / "precious.txt").read_text() == "mine"
+    assert (tmp_path / "data" / "file.bin").read_bytes() == CONTENT
+    os.mkfifo(tmp_path / "data" / "pipe.bin.partial")  # would wait for a reader for ever
+    assert fetch(entry(server.url("good"), path="pipe.bin"), tmp_path / "data").status == "came"
 
 
 def test_addresses_are_tried_in_order(server, tmp_path):
@@ -294,9 +366,11 @@ def test_nobody_listens(server, tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, the device that is always full")
-def test_a_full_disk_is_named_and_nothing_is_left(server, tmp_path):
-    file = entry(server.url("good"), path="file.bin")
-    (tmp_path / "file.bin.partial").symlink_to("/dev/full")
+def test_a_full_disk_is_named_and_nothing_is_left(server, tmp_path, monkeypatch):
+    file, real = entry(server.url("good"), path="file.bin"), Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda path, *mode: real(Path("/dev/full") if path.suffix == ".partial" else path, *mode)
+    )
     result = fetch(file, tmp_path)
     assert result.status == "failed"
     assert "the disk is full" in result.detail
@@ -511,6 +585,79 @@ def test_an_unreadable_registry_is_named(content, how, tmp_path):
     assert done.returncode == 2
     assert f"{path} is not a readable registry" in done.stderr
     assert "Check LEADWISE_REGISTRY." in done.stderr
+
+
+REGISTERED = {
+    "groups": {"a": "something"},
+    "sources": {"s": {"group": "a", "title": "t", "licence": "CC0", "mirrors": ["http://127.0.0.1:9/"]}},
+    "files": [{"source": "s", "path": "a/b.bin", "remote": "b.bin", "size": 1, "sha256": "0" * 64}],
+}
+
+
+@pytest.mark.parametrize(
+    ("where", "value", "reason"),
+    [
+        (("files", 0, "path"), "../x", "the path '../x' leaves the data folder"),
+        (("files", 0, "path"), "a/../../x", "leaves the data folder"),
+        (("files", 0, "path"), "/etc/x", "leaves the data folder"),
+        (("files", 0, "path"), "C:\\x", "leaves the data folder"),
+        (("files", 0, "path"), "", "leaves the data folder"),
+        (("files", 0, "path"), 5, "int"),
+        (("files", 0, "source"), "elsewhere", "no 'elsewhere'"),
+        (("files", 0, "sha256"), "abc", "a sha256 of 64 hexadecimal digits"),
+        (("files", 0, "size"), "1", "a size in bytes"),
+        (("files", 0, "colour"), "red", "colour"),
+        (("sources", "s", "group"), "b", "no group 'b'"),
+        (("sources", "s", "mirrors"), "http://127.0.0.1:9/", "expected a list of addresses"),
+        (("files",), {"a": 1}, "not a readable registry"),
+        (("groups",), None, "not a readable registry"),
+    ],
+)
+def test_a_registry_that_is_wrong_is_refused_with_the_reason(where, value, reason, tmp_path, monkeypatch, capsys):
+    content = json.loads(json.dumps(REGISTERED))
+    place = content
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    (tmp_path / "mine.json").write_text(json.dumps(content))
+    monkeypatch.setenv("LEADWISE_REGISTRY", str(tmp_path / "mine.json"))
+    assert cli.main(["download", "--offline", "--data", str(tmp_path / "data")]) == 2
+    said = capsys.readouterr().err
+    assert reason in said
+    assert "Check LEADWISE_REGISTRY." in said
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", "5", "[" * 100_000])
+def test_an_empty_registry_is_named(content, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.json").write_text(content)
+    monkeypatch.setenv("LEADWISE_REGISTRY", str(tmp_path / "mine.json"))
+    assert cli.main(["download", "--list"]) == 2
+    assert "is not a readable registry" in capsys.readouterr().err
+
+
+def test_a_registry_without_files_says_so(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine.json").write_text('{"groups": {}, "sources": {}, "files": []}')
+    monkeypatch.setenv("LEADWISE_REGISTRY", str(tmp_path / "mine.json"))
+    assert cli.main(["download", "--data", str(tmp_path)]) == 0
+    assert "nothing to fetch" in capsys.readouterr().out
+    assert dl.readable(0) == "0 B"
+
+
+def test_whole_files_from_many_threads_do_not_collide(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from leadwise.paths import whole_file
+
+    def write(number):
+        with whole_file(tmp_path / "one.txt") as part:
+            part.write_text(str(number) * 1000)
+            time.sleep(0.001)
+            assert part.read_text() == str(number) * 1000
+
+    with ThreadPoolExecutor(16) as pool:
+        list(pool.map(write, [number % 10 for number in range(300)]))
+    assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
+    assert len(set((tmp_path / "one.txt").read_text())) == 1
 
 
 # --- the registry ----------------------------------------------------------------------------------------------------

@@ -1,7 +1,9 @@
 """Explorers: every option of every control changes the picture or leaves it, and nothing fails unseen."""
 
+import datetime
 import re
 import threading
+from types import SimpleNamespace
 
 import ipywidgets as widgets
 import numpy as np
@@ -11,9 +13,11 @@ import wfdb
 from figures import is_drawn_by_the_browser, stops, upload
 from leadwise import METHODS, attribute, load_ecg_model
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers import ECGExplorer, HeartVector
+from leadwise.explorers import ECGExplorer, HeartVector, ImageExplorer, MethodGrid, NetworkExplorer, OwnECG, RuleLab
 from leadwise.explorers.base import control_for
 from leadwise.explorers.canvas import LARGEST
+from leadwise.explorers.upload import uploaded_files
+from leadwise.networks.alexnet import load_alexnet
 from leadwise.recordings.catalogue import load_record
 
 QUICK = {"samples": 20, "segment": 500, "window": 500, "stride": 500, "cell": 500}
@@ -122,7 +126,7 @@ def test_the_printed_code_makes_the_map_that_is_shown(explorer):
 def test_the_window_is_cut_out_of_the_filtered_recording(explorer):
     explorer.controls["start"].value = 3.5
     network = load_ecg_model("LBBB", verbose=False)
-    p = float(network.probability(load_record("sim-lbbb-1").preprocess().window(1750, 2000).tensor()))
+    p = float(network.probability(load_record("sim-lbbb-1").preprocess().window(3.5, 2000).tensor()))
     assert f"p(LBBB) = {p:.3f}" in explorer.message.value
     assert "3.5–7.5 s" in explorer.alt
 
@@ -148,6 +152,92 @@ def test_an_uploaded_recording_joins_the_menu(explorer, tmp_path):
     network = load_ecg_model("LBBB", verbose=False)
     p = float(network.probability(ecg.preprocess().window(0, 2000).tensor()))
     assert f"p(LBBB) = {p:.3f}" in explorer.message.value
+
+
+def test_a_second_upload_of_the_same_name_takes_nobodys_place(explorer):
+    def sheet(ecg):
+        rows = (",".join(f"{v:.4f}" for v in (i / 500, *row)) for i, row in enumerate(ecg.signal.T))
+        return "\n".join(["time (s)," + ",".join(f"{lead} (mV)" for lead in LEADS), *rows]).encode()
+
+    one, two = sheet(load_record("sim-rbbb-1")), sheet(load_record("sim-lbbb-2"))
+    network = load_ecg_model("LBBB", verbose=False)
+    shown = {}
+    for content in (one, two, one):
+        upload(explorer.controls["upload"], {"ecg.csv": content})
+        assert explorer.error is None
+        shown[explorer.controls["record"].value] = explorer.message.value
+    assert list(shown) == ["yours: ecg.csv", "yours: ecg.csv (2)"]
+    assert explorer.controls["record"].value == "yours: ecg.csv"
+    for name, record in (("yours: ecg.csv", "sim-rbbb-1"), ("yours: ecg.csv (2)", "sim-lbbb-2")):
+        explorer.controls["record"].value = name
+        p = float(network.probability(load_record(record).preprocess().window().tensor()))
+        assert f"p(LBBB) = {p:.3f}" in explorer.message.value
+
+
+@pytest.mark.parametrize("names", [("a.csv", "a.csv"), ("a.hea", "A.HEA")])
+def test_two_files_of_one_name_in_one_upload_are_refused(explorer, names):
+    control = explorer.controls["upload"]
+    files = [{"name": n, "size": 3, "content": memoryview(b"abc"), "type": "", "last_modified": None} for n in names]
+    with pytest.raises(ValueError, match="two of the files are called"):
+        uploaded_files(SimpleNamespace(value=tuple(files)))
+    if not isinstance(control.value, dict):  # ipywidgets 7 holds a dictionary, which cannot
+        now = datetime.datetime.now(datetime.timezone.utc)
+        control.set_trait("value", tuple(file | {"last_modified": now} for file in files))
+        assert "two of the files are called" in explorer.message.value
+        assert explorer.controls["record"].value == "sim-lbbb-1"
+
+
+def alive() -> set:
+    """Every widget that a kernel keeps."""
+    kept = getattr(widgets.widget, "_instances", None)
+    return set(widgets.Widget.widgets if kept is None else kept)
+
+
+EXPLORERS = {
+    "ECGExplorer": lambda: ECGExplorer("sim-lbbb-1", method="gradient"),
+    "HeartVector": HeartVector,
+    "ImageExplorer": lambda: ImageExplorer(model="embedded", method="gradient"),
+    "MethodGrid of a picture": lambda: MethodGrid(model="embedded", methods=("gradient",)),
+    "MethodGrid of a recording": lambda: MethodGrid("sim-lbbb-1", methods=("gradient",)),
+    "NetworkExplorer": lambda: NetworkExplorer(load_alexnet("embedded"), view="filters"),
+    "OwnECG": lambda: OwnECG(method="gradient", weights="embedded"),
+    "RuleLab": RuleLab,
+}
+
+
+@pytest.mark.parametrize("name", EXPLORERS)
+def test_a_closed_explorer_keeps_no_widget(name, data_dir):
+    before = alive()
+    with EXPLORERS[name]() as explorer:
+        assert len(alive() - before) > 10
+        for control in ("method", "view", "rule", "family"):  # what puts other controls in the place of some
+            if control in explorer.controls:
+                for option in stops(explorer.controls[control])[:3]:
+                    explorer.controls[control].value = option
+        explorer.wait()
+    assert alive() - before == set()
+    explorer.close()  # a second time does nothing
+
+
+def test_an_explorer_grows_by_nothing_while_it_is_used(explorer):
+    """Controls of a method's parameters are made once, and begin with their defaults each time."""
+    visited = ("smoothgrad", "lrp_gamma", "gradient")
+    for method in visited:
+        choose(explorer, method)
+    before = len(alive())
+    for method in visited * 2:
+        choose(explorer, method)
+        assert explorer.settings() == {k: v for k, v in METHODS[method].defaults().items() if v is not None}
+        for control in explorer.parameters.values():
+            control.value = stops(control)[0]
+    assert len(alive()) == before
+
+
+def test_an_explorer_that_cannot_be_made_keeps_no_widget(data_dir):
+    before = alive()
+    with pytest.raises(Exception, match="no file"):
+        OwnECG("no/such/file.csv", method="gradient", weights="embedded")
+    assert alive() - before == set()
 
 
 def write_wfdb(ecg, folder):

@@ -105,7 +105,7 @@ def test_text_says_where_it_starts_how_wide_and_in_which_font(sheet):
 
 
 def test_formulae_are_outlines(sheet):
-    sheet.text(4, 4, "sum $z_k$", 7.2)
+    sheet.text(4, 4, "sum $z_k$", 7.2, parse_math=True)
     recorder, (op,), (style,) = recorded(sheet, "path")
     assert style["fill"] == "#000000ff"
     assert np.ptp(points(recorder, op)[0][:, 0]) > 20
@@ -127,7 +127,7 @@ def test_an_error_reaches_the_caller_and_the_view_stays(sheet):
     canvas = FigureCanvas(sheet.figure)
     before = state_of(canvas)
     broken = Sheet(10.0, 10.0, 0, 0, zoom=1)
-    broken.text(0, 0, "$\\nonsense$")
+    broken.text(0, 0, "$\\nonsense$", parse_math=True)
     with pytest.raises(ValueError, match="nonsense"):
         canvas.show(broken.figure)
     assert state_of(canvas) == before

@@ -44,7 +44,7 @@ def test_every_control(explorer, sim):
     explorer.parameters["epsilon"].value = explorer.parameters["epsilon"].options[0][1]
     assert explorer.error is None
     network = leadwise.load_ecg_model("AVB", "embedded")
-    x = sim.preprocess().window(1600).tensor()
+    x = sim.preprocess().window(3.2).tensor()
     assert explorer.explanation.probabilities["AVB"] == pytest.approx(float(network.probability(x)), abs=1e-6)
     expected = leadwise.attribute(network, x, "lrp_epsilon", target=1, **explorer.settings())
     np.testing.assert_allclose(explorer.explanation.relevance, expected, rtol=1e-4, atol=1e-7)

@@ -41,14 +41,36 @@ def test_lead_time_tensor_and_duration():
 
 def test_window_cuts_and_refuses():
     ecg = ECG(tone(1, 500), record_id="r1")
-    cut = ecg.window(100, 50)
+    cut = ecg.window(0.2, 50)
     assert np.array_equal(cut.signal, ecg.signal[:, 100:150])
+    assert np.array_equal(ecg.window(2.5).signal, ecg.signal[:, 1250:3250])
+    assert np.array_equal(ecg.window(6).signal, ecg.signal[:, 3000:])
+    assert ECG(tone(1, 400), fs=400).window(1).samples == 1600  # 4 s at any rate
     assert cut.record_id == "r1"
     assert ecg.window().samples == 2000
-    with pytest.raises(ValueError, match=r"window \[4000, 6000\) does not fit record 'r1', which has 5000 samples"):
-        ecg.window(4000)
-    with pytest.raises(ValueError, match="does not fit"):
+    for start in (4000, 6.01, -0.1, float("nan")):  # samples taken for seconds; too late; too early
+        with pytest.raises(ValueError, match=r"does not fit record 'r1', which lasts 10 s .* start <= 6 \(seconds"):
+            ecg.window(start)
+    with pytest.raises(ValueError, match=r"a window of 4 s \(2000 samples\) does not fit .* and has 1500 samples"):
         ECG(tone(1, 500, seconds=3)).window()
+    for samples in (4.0, 0, -5, True, "2000"):
+        with pytest.raises(ValueError, match=r"expected a whole number, 1 or more \(start is in seconds\)"):
+            ecg.window(0, samples)
+
+
+def test_resampling_next_to_nothing():
+    """scipy's polyphase filter ends the process on a single sample."""
+    for samples in (0, 1, 2, 3):
+        for fs, expected in ((250, 2 * samples), (1000, -(-samples // 2))):
+            ecg = ECG(np.ones((12, samples)), fs).resample(500)
+            assert ecg.samples == expected
+            assert np.allclose(ecg.signal, 1, atol=1e-3)
+    for fs in (750_000, 1e9):  # 1/1000 would be the nearest fraction to 1/1500
+        with pytest.raises(ValueError, match="too far apart"):
+            ECG(np.ones((12, 10)), fs).resample(500)
+    for fs in (0, -500, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="expected a positive sampling rate"):
+            ECG(np.ones((12, 10)), fs)
 
 
 @pytest.mark.parametrize("fs", [100, 250, 257, 360, 400, 1000])

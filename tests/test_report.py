@@ -58,7 +58,7 @@ def test_pdf_is_one_a4_page(saved):
 
 
 def test_the_numbers_are_those_of_the_networks(recording, saved):
-    x = recording.preprocess().window(1250).tensor()
+    x = recording.preprocess().window(2.5).tensor()
     for name, probability in saved.explanation.probabilities.items():
         network = leadwise.load_ecg_model(name, "embedded")
         assert probability == pytest.approx(float(network.probability(x)), abs=1e-6)
@@ -125,7 +125,7 @@ def test_findings_of_the_check_are_on_the_page(tmp_path):
 def test_as_many_findings_as_there_may_be_still_make_one_page(recording, monkeypatch, tmp_path):
     found = leadwise.check_ecg(recording.resample(400)).findings[0]
     many = module.Report("x", (replace(found, measured="much " * 30),) * 40)
-    monkeypatch.setattr(module, "check_ecg", lambda ecg: many)
+    monkeypatch.setattr(module, "check_ecg", lambda ecg, start=None: many)
     made = report(recording, ["LBBB"], method="gradient", weights="embedded", folder=tmp_path)
     assert pages(made.pdf.read_bytes()) == 1
     lowest = min(text.get_position()[1] for text in made.page.texts)
@@ -161,8 +161,26 @@ def test_what_is_refused(recording):
         report(recording, ["LVH"])
     with pytest.raises(ValueError, match="models is empty"):
         report(recording, {})
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match=r"start=7 s on does not fit .* choose 0 <= start <= 6 \(seconds\)"):
         report(recording, ["AVB"], start=7, weights="embedded")
+
+
+def test_a_calibration_pulse_is_no_part_of_it(recording):
+    pulse = np.tile(np.where(np.abs(np.arange(500) - 350) < 50, 1.0, 0.0), (12, 1))
+    longer = leadwise.ECG(np.concatenate([recording.signal, pulse], axis=1))
+    explanation = explain_ecg(longer, ["LBBB"], method="gradient", weights="embedded")
+    assert "calibration pulse" in str(explanation.quality)
+    assert explanation.ecg.duration <= 10.6
+
+
+def test_a_loose_electrode_outside_the_window_does_not_matter(recording):
+    loose = recording.signal.copy()
+    loose[8, 3500:3900] += 25 * np.sin(np.arange(400) / 8)
+    loose = leadwise.ECG(loose)
+    options = {"method": "gradient", "weights": "embedded"}
+    assert explain_ecg(loose, ["LBBB"], start=0, **options).quality.ok
+    with pytest.raises(RecordError, match="V3 up to"):
+        explain_ecg(loose, ["LBBB"], start=5, **options)
 
 
 def test_despite_errors(recording):

@@ -80,7 +80,7 @@ def test_overlapping_waves_give_qrs_the_precedence_and_single_leads_do_not_count
 @pytest.mark.parametrize("condition", ["NORM", "AVB", "LBBB", "AF", "AVB2", "PVC"])
 def test_labels_of_simulated_patients_are_their_waves(condition):
     ecg = leadwise.simulate_ecg(condition, seed=4)
-    waves = waves_of(ecg, start=700)
+    waves = waves_of(ecg, start=1.4)
     labels = wave_labels(waves, 2000)
     assert labels.shape == (2000,)
     assert set(labels) <= set(range(len(WAVES)))
@@ -95,10 +95,13 @@ def test_labels_of_simulated_patients_are_their_waves(condition):
 def test_waves_of_a_recording_without_known_waves_are_delineated():
     simulated = leadwise.simulate_ecg("NORM", seed=3)
     plain = ECG(simulated.signal)
-    found, known = (wave_labels(waves_of(ecg, 1000), 2000) for ecg in (plain, simulated))
+    found, known = (wave_labels(waves_of(ecg, 2.0), 2000) for ecg in (plain, simulated))
     qrs = WAVES.index("QRS")
     assert ((found == qrs) == (known == qrs)).mean() > 0.97
     assert waves_of(ECG(np.zeros((12, 5000)))) == ()
+    for start in (-0.1, 10.1, 650, float("nan")):
+        with pytest.raises(ValueError, match=r"expected 0 to 10 \(seconds\)"):
+            waves_of(plain, start)
 
 
 # --- tables ----------------------------------------------------------------------------------------------------------

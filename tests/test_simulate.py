@@ -340,7 +340,7 @@ def test_swapping_the_mask_turns_the_record_into_its_counterfactual():
 
 def test_truth_travels_through_window_resampling_and_preprocessing():
     ecg = simulate_ecg("LBBB", 6)
-    cut = ecg.window(400, 2000)
+    cut = ecg.window(0.8, 2000)
     np.testing.assert_array_equal(cut.causal_mask, ecg.causal_mask[:, 400:2400])
     np.testing.assert_array_equal(cut.counterfactual.signal, ecg.counterfactual.signal[:, 400:2400])
     assert [w.shift(400) for w in cut.waves] == [w for w in ecg.waves if w.onset >= 400 and w.offset <= 2400]

@@ -636,7 +636,7 @@ check.out_of_step(changes)
 # error appears. What is wrong with `colleague`, and how would you have noticed? Make the right waves, `repaired`.
 
 # %% a colleague's sentence
-START = 650
+START = 1.3  # s
 whole = leadwise.simulate_ecg("LBBB", 9_300_000)
 later = whole.preprocess().window(START)
 later_map = leadwise.attribute(MODELS["LBBB"], later.tensor(), METHOD, target=1)
@@ -651,7 +651,7 @@ for title, found in {"colleague": colleague, "repaired": repaired}.items():
     steep = np.abs(np.diff(later.signal, axis=1, append=later.signal[:, -1:]))
     print(f"{title:10s} steepness inside QRS / outside: {steep[:, inside].mean() / steep[:, ~inside].mean():.1f}")
 print(fill(describe(later_map, repaired, "LBBB"), 100))
-# The waves count from the start of the recording, the map from the start of the window: everything is 650 samples late. QRS
+# The waves count from the start of the recording, the map from the start of the window: everything is 1.3 s late. QRS
 # is the steepest part of a beat; labels for which that fails do not belong to the signal. Or draw it, with waves=...
 
 # %% check 3

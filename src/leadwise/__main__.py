@@ -73,7 +73,7 @@ def _compare(arguments: argparse.Namespace) -> int:
         ecg = load(arguments.record)
         if ecg.fs != 500:
             ecg = ecg.resample(500)
-        ecg = ecg.preprocess().window(round(arguments.start * 500))
+        ecg = ecg.preprocess().window(arguments.start)
         paths = compare(model, ecg, arguments.out, arguments.methods or COMPARISON, arguments.target)
     except (ValueError, OSError) as error:
         return _usage_error(error)

@@ -3,9 +3,13 @@
 Both import torchvision, and torchvision's build on PyPI is compiled against CUDA: beside a CPU-only torch its extension
 does not load, and its import then ends with ``operator torchvision::nms does not exist``. Nothing in this course calls
 those compiled operators, so it is enough that their names are known. Nothing is declared where the extension loads.
+
+Where ``import torchvision`` comes before ``import leadwise``, it fails before anything here has run. What it leaves
+behind is recognised, the reason is given as a warning, and the same import works from then on.
 """
 
 import sys
+import warnings
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
 from pathlib import Path
@@ -17,7 +21,17 @@ OPERATORS = {
     "qnms": "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
 }
 
+FAILED_BEFORE = (
+    "an import of torchvision failed before leadwise was imported. If it said 'operator torchvision::nms does not "
+    "exist': this torchvision is built for CUDA, and this torch for the CPU. Import torchvision again, it works "
+    "now; in a script, write `import leadwise` first. Or install the torchvision of the index that torch came from."
+)
+
 _declared: list = []  # keeps the torch.library.Library alive: its operators vanish with it
+
+
+class TorchvisionWarning(UserWarning):
+    """An import of torchvision failed before this package could help."""
 
 
 def ensure_torchvision() -> bool:
@@ -76,7 +90,13 @@ def prepare_torchvision() -> None:
     """Have ``ensure_torchvision`` called when torchvision is first imported, and not before; needs no torch by itself.
 
     ``import leadwise`` calls this, so that ``import signxai`` or ``import zennit`` after it succeeds.
+
+    Warns
+    -----
+    TorchvisionWarning : torchvision was imported before, and failed; the warning says why, and that it works now
     """
+    if "torchvision" not in sys.modules and "torchvision.extension" in sys.modules:
+        warnings.warn(FAILED_BEFORE, TorchvisionWarning, stacklevel=3)
     prepared = any(isinstance(finder, _BeforeTorchvision) for finder in sys.meta_path)
     if not prepared and "torchvision" not in sys.modules:
         sys.meta_path.insert(0, _BeforeTorchvision())

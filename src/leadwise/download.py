@@ -8,13 +8,17 @@ its target as ``NAME.partial``, from where the next attempt resumes.
 import errno
 import json
 import os
+import re
 import shutil
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import cache, cached_property
+from functools import cached_property, lru_cache
+from http.client import HTTPException
 from pathlib import Path
+from queue import Empty, Queue
 from urllib.parse import urlsplit
 
 import pooch
@@ -82,51 +86,101 @@ class Result:
 
 
 class _FailedAttempt(Exception):
-    """One attempt failed; ``again``: another one may succeed; ``silent``: the host did not answer at all."""
+    """One attempt failed; ``again``: another one may succeed; ``silent``: the host did not answer, or hardly.
 
-    def __init__(self, reason: str, again: bool = False, silent: bool = False):
+    ``restart``: what was kept of earlier attempts is of no use with this host.
+    """
+
+    def __init__(self, reason: str, again: bool = False, silent: bool = False, restart: bool = False):
         super().__init__(reason)
-        self.again, self.silent = again, silent
+        self.again, self.silent, self.restart = again, silent, restart
 
 
-@cache
-def _content() -> dict:
+def _registry() -> tuple[dict[str, str], tuple[File, ...]]:
+    """Return groups and files, of the package or of ``LEADWISE_REGISTRY``; read again when that file changes."""
     path = Path(os.environ.get("LEADWISE_REGISTRY") or REGISTRY).expanduser()
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path} is not a readable registry ({error}). Check LEADWISE_REGISTRY.") from error
+        return _parsed(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise ValueError(f"{path} is not a readable registry ({reason}). Check LEADWISE_REGISTRY.") from error
+
+
+@lru_cache(maxsize=4)
+def _parsed(path: Path, changed: int) -> tuple[dict[str, str], tuple[File, ...]]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise TypeError(f"a {type(content).__name__}; expected groups, sources and files")
+    groups, files = dict(content["groups"]), tuple(_entry(fields, content["sources"]) for fields in content["files"])
+    strangers = sorted({file.group for file in files} - set(groups))
+    if strangers:
+        raise ValueError(f"no group {strangers[0]!r}, which a file names")
+    return groups, files
+
+
+def _entry(fields: dict, sources: dict) -> File:
+    """Return a file of the registry: what its source says, and its own fields before that."""
+    fields = sources[fields["source"]] | fields
+    remote, mirrors = fields.pop("remote"), fields.pop("mirrors")
+    del fields["source"]
+    if not isinstance(mirrors, list):
+        raise TypeError(f"the mirrors of {fields.get('path')} are {mirrors!r}; expected a list of addresses")
+    file = File(urls=tuple(mirror + remote for mirror in mirrors), **fields)
+    if not _stays_inside(file.path):
+        raise ValueError(f"the path {file.path!r} leaves the data folder")
+    if not isinstance(file.size, int) or file.size < 0 or not re.fullmatch("[0-9a-f]{64}", file.sha256):
+        raise ValueError(f"{file.path} needs a size in bytes and a sha256 of 64 hexadecimal digits")
+    return file
+
+
+def _stays_inside(path: str) -> bool:
+    """Say whether a path of the registry names a file below the folder that it is joined to, on any system."""
+    parts = path.split("/")
+    return all(part not in ("", ".", "..") for part in parts) and not re.search(r"[\\:\x00]", path)
 
 
 def groups() -> dict[str, str]:
-    """Return the groups that can be asked for: name -> what it is."""
-    return _content()["groups"]
+    """Return the groups that can be asked for: name -> what it is.
+
+    >>> "ecg-models" in groups()
+    True
+    """
+    return _registry()[0]
 
 
-@cache
 def registry() -> tuple[File, ...]:
     """Return every downloadable file, in the order of ``registry.json``.
 
-    An entry there names its source and inherits what the source says; its own fields go first.
+    Raises
+    ------
+    ValueError : the registry cannot be read, lacks something, or names a path outside the data folder
     """
-    content = _content()
-    files = []
-    for entry in content["files"]:
-        fields = content["sources"][entry["source"]] | entry
-        remote, mirrors = fields.pop("remote"), fields.pop("mirrors")
-        del fields["source"]
-        files.append(File(urls=tuple(mirror + remote for mirror in mirrors), **fields))
-    return tuple(files)
+    return _registry()[1]
+
+
+def file_at(place: str) -> File | None:
+    """Return the registry's file of a path inside the data folder, or None where there is none.
+
+    >>> file_at("ecg_models/AVB/weights.h5").size
+    311000
+    """
+    return next((file for file in registry() if file.path == place), None)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file, hexadecimal."""
+    return pooch.file_hash(str(path))
 
 
 def readable(size: int) -> str:
     """Return a number of bytes as text, such as "311 kB"."""
-    return next(f"{size / scale:.3g} {unit}" for scale, unit in ((1e6, "MB"), (1e3, "kB"), (1, "B")) if size >= scale)
+    scale, unit = next((pair for pair in ((1e6, "MB"), (1e3, "kB")) if size >= pair[0]), (1, "B"))
+    return f"{size / scale:.3g} {unit}"
 
 
 def matches(path: Path, file: File) -> bool:
     """Say whether the file at ``path`` has the size and the sha256 of the registry."""
-    return path.is_file() and path.stat().st_size == file.size and pooch.file_hash(str(path)) == file.sha256
+    return path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
 
 
 def search_mirror(mirror: Path, wanted: Iterable[File]) -> dict[str, Path]:
@@ -143,7 +197,7 @@ def search_mirror(mirror: Path, wanted: Iterable[File]) -> dict[str, Path]:
     for path in sorted(candidates, key=lambda path: (path.name not in names, path)):
         if not missing:
             break
-        sha256 = pooch.file_hash(str(path))
+        sha256 = sha256_of(path)
         if sha256 in missing:
             missing.remove(sha256)
             found[sha256] = path
@@ -160,7 +214,8 @@ class Fetcher:
     files : all that will be asked for, so that the mirror is searched once
     mirror : folder to look in before the network, or None
     offline : never use the network
-    timeout : seconds without a byte before an attempt counts as stalled
+    timeout : seconds in which the answer, and then each further 64 kB, must have come; else the attempt counts as
+        stalled, also where the server lets a byte drip now and then
     attempts : for each address
     pause : seconds before the second attempt, doubled before each further one
     """
@@ -211,7 +266,7 @@ class Fetcher:
         """Try each address in turn, each a few times."""
         reasons = ["not in the mirror folder"] if self.mirror else []
         for url in file.urls:
-            host = urlsplit(url).netloc
+            host = _host(url)
             try:
                 self._from_url(file, target, url, host)
             except _FailedAttempt as failure:
@@ -241,6 +296,8 @@ class Fetcher:
         """
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = _partial(target)
+        if partial.is_symlink() or (partial.exists() and not partial.is_file() and not partial.is_dir()):
+            partial.unlink()  # to write through a link or into a pipe would change what lies elsewhere
         resumed = partial.is_file() and partial.stat().st_size > 0
         fill(partial)
         pooch.get_logger().setLevel("WARNING")
@@ -263,23 +320,84 @@ class Fetcher:
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if 0 < have < file.size else {})
         answer = None
         try:
-            with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as answer:
+            with _Transfer(url, headers, self.timeout) as transfer:
+                answer = transfer.next()
                 have = _check(answer, file, have)
                 with partial.open("ab" if have else "wb") as output, _progress_bar(file, have) as bar:
-                    for chunk in answer.iter_content(CHUNK):
+                    while chunk := transfer.next():
                         output.write(chunk)
                         bar.update(len(chunk))
                         have += len(chunk)
                         if have > file.size:
                             raise _FailedAttempt(f"sends more than the {file.size} bytes that the registry says")
-        except (requests.ConnectionError, requests.Timeout) as error:
-            raise _FailedAttempt(_why_no_answer(error, self.timeout), again=True, silent=answer is None) from error
+        except _FailedAttempt as failure:
+            if failure.restart:
+                partial.unlink(missing_ok=True)
+            raise
         except requests.exceptions.ChunkedEncodingError:
             pass  # cut short
-        except requests.RequestException as error:
+        except (requests.ConnectionError, requests.Timeout, HTTPException) as error:
+            silent = answer is None or isinstance(error, _Dripping)
+            raise _FailedAttempt(_why_no_answer(error, self.timeout), again=True, silent=silent) from error
+        except (requests.RequestException, ValueError) as error:
             raise _FailedAttempt(str(error)) from error
         if have < file.size:
             raise _FailedAttempt(f"broke off after {have} of {file.size} bytes", again=True)
+
+
+class _Dripping(requests.Timeout):
+    """Bytes come, but too slowly ever to end."""
+
+
+class _Transfer:
+    """A request whose answer, and then its content, arrive in a thread, so that waiting for them can have an end.
+
+    The timeout of a socket begins anew with every byte: alone, it lets a server drip for days.
+    """
+
+    def __init__(self, url: str, headers: dict[str, str], timeout: float):
+        self.url, self.headers, self.timeout = url, headers, timeout
+        self.arrived: Queue = Queue()  # the answer, chunks, then b"" or what went wrong
+        self.room, self.left = threading.Semaphore(16), threading.Event()
+
+    def __enter__(self):
+        threading.Thread(target=self._receive, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.left.set()
+        self.room.release()
+
+    def _receive(self) -> None:
+        try:
+            with requests.get(self.url, headers=self.headers, stream=True, timeout=self.timeout) as answer:
+                self.arrived.put(answer)
+                for chunk in answer.iter_content(CHUNK):
+                    self.room.acquire()
+                    if self.left.is_set():
+                        return
+                    self.arrived.put(chunk)
+            self.arrived.put(b"")
+        except Exception as error:
+            self.arrived.put(error)
+
+    def next(self):
+        """Return the answer, then chunk after chunk, then b""; raise what went wrong, or Timeout."""
+        try:
+            item = self.arrived.get(timeout=self.timeout + 1)  # a socket that hears nothing at all speaks first
+        except Empty:
+            raise _Dripping from None
+        self.room.release()
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:  # no address: the attempt to reach it says so
+        return url
 
 
 def _partial(target: Path) -> Path:
@@ -294,22 +412,30 @@ def _progress_bar(file: File, have: int) -> tqdm:
 
 
 def _check(answer: requests.Response, file: File, have: int) -> int:
-    """Return after which byte the answer sets in: ``have``, or 0 for a clean restart. Raise if it isn't the file."""
+    """Return after which byte the answer sets in: ``have``, or 0 for a clean restart. Raise if it isn't the file.
+
+    Whatever is wrong with an answer to a request for the rest, the next request is for the whole.
+    """
     if answer.status_code >= 400:
-        raise _FailedAttempt(f"HTTP {answer.status_code} {answer.reason}", again=answer.status_code in BUSY)
+        unsuitable = have > 0 and answer.status_code == 416
+        again = answer.status_code in BUSY or unsuitable
+        raise _FailedAttempt(f"HTTP {answer.status_code} {answer.reason}", again=again, restart=unsuitable)
     if "text/html" in answer.headers.get("Content-Type", ""):
         raise _FailedAttempt("sent a web page instead of the file; is there a login page in between?")
     if answer.status_code != 206:
         have = 0
     elif not answer.headers.get("Content-Range", "").startswith(f"bytes {have}-"):
-        raise _FailedAttempt("sent another part of the file than asked for")
-    size = have + int(answer.headers.get("Content-Length", file.size - have))
+        raise _FailedAttempt("sent another part of the file than asked for", again=have > 0, restart=True)
+    length = answer.headers.get("Content-Length", "")
+    size = have + int(length) if re.fullmatch("[0-9]{1,18}", length) else file.size  # else the content itself decides
     if size != file.size and "Content-Encoding" not in answer.headers:
-        raise _FailedAttempt(f"offers {size} bytes; the registry says {file.size}")
+        raise _FailedAttempt(f"offers {size} bytes; the registry says {file.size}", again=have > 0, restart=have > 0)
     return have
 
 
-def _why_no_answer(error: requests.RequestException, timeout: float) -> str:
+def _why_no_answer(error: Exception, timeout: float) -> str:
+    if isinstance(error, _Dripping):
+        return f"too slow: less than {readable(CHUNK)} in {timeout:g} s"
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return f"no data for {timeout:g} s"
     cause = error.args[0] if error.args else error
@@ -366,7 +492,8 @@ def download(
 def summary(results: list[Result], data: Path, offline: bool = False) -> str:
     """Return the last lines of the report: how many files came, were there, failed, and what to do about it."""
     counts = Counter(result.status for result in results)
-    text = f"{data}: " + ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    said = ", ".join(f"{counts[status]} {status}" for status in STATUSES if counts[status])
+    text = f"{data}: {said or 'nothing to fetch: the registry names no such file'}"
     if counts["mirror only"]:
         text += "\nThe files marked 'mirror only' have no public address: --mirror DIR takes them from a folder."
     if counts["failed"] and not offline:
@@ -395,5 +522,5 @@ def as_markdown() -> str:
 
 
 def _row(file: File) -> str:
-    links = " ".join(f"[{urlsplit(url).netloc}]({url})" for url in file.urls) or "none"
+    links = " ".join(f"[{_host(url)}]({url})" for url in file.urls) or "none"
     return f"| {file.path} | {readable(file.size)} | {file.licence} | {links} | `{file.sha256}` |"

@@ -1,6 +1,7 @@
 """Where downloaded data and embedded assets lie, and how files are written."""
 
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,10 +32,11 @@ def data_dir() -> Path:
 def whole_file(path: Path) -> Iterator[Path]:
     """Give a path beside ``path`` to write to and move it into place at the end, so that a crash leaves no half file.
 
-    The folder is created. Where the block raises, what was there before stays.
+    The folder is created. Where the block raises, what was there before stays. Several threads, and processes, may
+    write to one path at once: each has a part of its own, and the last to end decides.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(f".{secrets.token_hex(8)}.part")  # short: the name itself may be as long as names can be
     try:
         yield part
         os.replace(part, path)

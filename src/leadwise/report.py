@@ -22,13 +22,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from leadwise.attribution import METHODS, caveat, receipt
+from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
 from leadwise.networks.network import network_of
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.sheet import CourseFigure, fold
-from leadwise.plotting.style import INK
+from leadwise.plotting.style import INK, printable
 from leadwise.recordings.quality import Report, check_ecg
 from leadwise.recordings.recording import RecordError
 from leadwise.semantics import RelevanceTable, describe, lead_wave_matrix, waves_of
@@ -53,7 +54,7 @@ class Explanation:
     ----------
     ecg : the whole recording, preprocessed, at 500 Hz
     start : s, where the 4 s start that the networks saw
-    quality : what the checks found on the whole recording
+    quality : what the checks found on the whole recording, with the size of the leads judged in the window
     probabilities : network -> probability of its pathology, 0 to 1, by softmax; not calibrated
     sources : network -> where its weights come from
     model : the network that is explained
@@ -132,7 +133,8 @@ def report(
 
     Parameters
     ----------
-    ecg : the whole recording, as read; it is resampled to 500 Hz and preprocessed here
+    ecg : the whole recording, as read; a calibration pulse at its ends is cut off, and it is resampled to 500 Hz and
+        preprocessed here
     models : networks by name, or names of ``ECG_MODELS``; None: all four
     method : key of ``METHODS``
     explain : the network to explain; None: the one with the highest probability
@@ -163,7 +165,9 @@ def report(
     html, page, pdf = to_html(explanation, pictures), draw_page(explanation, pictures), BytesIO()
     with _any_letter():
         page.savefig(
-            pdf, format="pdf", metadata={"CreationDate": None, "Creator": "leadwise", "Title": explanation.name}
+            pdf,
+            format="pdf",
+            metadata={"CreationDate": None, "Creator": "leadwise", "Title": printable(explanation.name)},
         )
     files = {".pdf": pdf.getvalue(), ".html": html.encode()}
     paths = [_write(stem.with_name(stem.name + ending), content) for ending, content in files.items()]
@@ -188,16 +192,16 @@ def explain_ecg(
     """
     if method not in METHODS:
         raise ValueError(f"no method {method!r}; expected a key of leadwise.METHODS, such as 'lrp_epsilon'.")
-    quality = check_ecg(ecg)
+    ecg = cut_calibration(ecg)
+    quality = check_ecg(ecg, start)
     if not quality.ok and not despite_errors:
         raise RecordError(f"{quality.name} failed a check. {' '.join(map(str, quality.of('error')))}")
     networks = _networks(models, weights)
     if explain is not None and explain not in networks:
         raise ValueError(f"no network {explain!r} to explain; there are {', '.join(networks)}.")
     raw = ecg.resample(FS)
-    first = round(start * FS)
     ecg = raw.preprocess()
-    x = ecg.window(first, SAMPLES).tensor()
+    x = ecg.window(start, SAMPLES).tensor()
     with torch.no_grad():
         probabilities = {
             name: float(torch.softmax(network_of(net).logits(x[None]), -1)[0, 1]) for name, net in networks.items()
@@ -207,7 +211,7 @@ def explain_ecg(
         networks[model], x, method, target=1, progress=progress, **parameters
     )  # the caveat stands on the page
     relevance = found.relevance.numpy()
-    matrix = lead_wave_matrix(relevance, waves_of(raw, first))
+    matrix = lead_wave_matrix(relevance, waves_of(raw, start))
     return Explanation(
         ecg,
         start,
@@ -313,7 +317,7 @@ def to_html(e: Explanation, pictures: tuple[CourseFigure, CourseFigure] | None =
         for name, p in e.probabilities.items()
     )
     facts = "".join(f"<dt>{escape(head)}</dt><dd>{escape(text)}</dd>" for head, text in _facts(e))
-    return (
+    return printable(
         "<!DOCTYPE html><html lang='en'><head><meta charset='utf-8'>"
         "<meta name='viewport' content='width=device-width'>"
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; "
@@ -388,8 +392,8 @@ def _text(page, x, y, text, size, *, weight="normal", colour=INK, width=None) ->
         lines = _lines(text, width or A4[0] - x - MARGIN, size, weight)
     for line in lines:
         page.text(
-            x / A4[0], 1 - y / A4[1], line, size=size, weight=weight, color=colour, va="top", family="DejaVu Sans",
-            parse_math=False,
+            x / A4[0], 1 - y / A4[1], printable(line), size=size, weight=weight, color=colour, va="top",
+            family="DejaVu Sans", parse_math=False,
         )  # fmt: skip
         y += _leading(size)
     return y

@@ -93,7 +93,7 @@ def whole_recording_first(mended):
             "The filters still see 4 s only: a recording is filtered first and cut afterwards.",
         ),
         (ecg.window(), "Nothing is filtered now. The chain has to run, over the whole recording."),
-        (ecg.preprocess().window(ecg.samples - 2000), "These are the last 4 s; the first are asked for."),
+        (ecg.preprocess().window(ecg.duration - 4), "These are the last 4 s; the first are asked for."),
     ):
         if np.allclose(found, wanted.signal, atol=1e-5):
             if hint:

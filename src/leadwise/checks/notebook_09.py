@@ -86,20 +86,20 @@ def out_of_step(changes):
 
 @exercise("09", 3, "The colleague's waves", expects="the waves of the window, as `waves_of` returns them")
 def waves_of_window(repaired, *, ecg, start):
-    """The waves of the window that starts at ``start``, counted from its beginning."""
+    """The waves of the window that starts at ``start`` seconds, counted from its beginning."""
     repaired = tuple(repaired)
     if not repaired or not all(isinstance(wave, Wave) for wave in repaired):
         raise Hint("`repaired` should hold waves, as `waves_of` returns them.")
-    given = wave_labels(repaired, 2000)
+    given, first = wave_labels(repaired, 2000), round(start * ecg.fs)
 
     def agree(shift):
         return np.mean(given == wave_labels([wave.shift(shift) for wave in waves_of(ecg)], 2000))
 
-    if agree(-start) > 0.85:
+    if agree(-first) > 0.85:
         return "Map and waves count from the same sample again. A QRS is steep; labels for which it is not are wrong."
     if agree(0) > 0.95:
         raise Hint("These still count from the start of the recording; the map counts from the start of the window.")
-    if agree(start) > 0.95:
+    if agree(first) > 0.95:
         raise Hint("The right distance in the wrong direction: what begins at the window's start should become 0.")
     raise Hint("The window starts `START` samples into the recording; `waves_of` takes that as its second argument.")
 

@@ -198,7 +198,7 @@ def all_windows(own, by_window, *, models):
     own = as_ecg(own, "`own`").resample(500)
     if not isinstance(by_window, dict) or set(by_window) != set(models):
         raise Hint(f"`by_window` should be a dict with the keys {', '.join(models)}.")
-    starts = range(0, own.samples - 1999, 500)
+    starts = [first / 500 for first in range(0, own.samples - 1999, 500)]
     given = {name: as_array(by_window[name], f"by_window[{name!r}]", (None,)) for name in models}
     counts = {len(values) for values in given.values()}
     if counts != {len(starts)}:

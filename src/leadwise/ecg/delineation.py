@@ -21,6 +21,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from scipy import signal as sps
@@ -33,7 +34,10 @@ from leadwise.ecg.waves import Kind, Wave
 FS = 500.0  # everything below counts samples at this rate
 INDEPENDENT = ("I", "II", *LEADS[6:])  # the other four limb leads repeat I and II
 LEAST_SECONDS = 1.5
+RATES = 50.0, 100_000.0  # Hz; at less, a QRS is three samples; no recorder takes more
 QRS_OVER_REST = 4.0  # a QRS is at least so many times longer than the median heart vector; white noise reaches 2 to 3
+BEAT_LIKENESS = 0.9  # least correlation, over all leads and 80 ms, of a beat that was passed over with its neighbour
+LEAST_QRS_MS = 20  # less is no QRS but a plateau: a clipped one, in whose middle nothing moves
 QUIET_MS = 24  # a QRS ends where the heart vector stays slow for so long
 SLOW = (0.08, 0.12, 0.18, 0.25, 0.35)  # "slow", as a fraction of the QRS's fastest; the first that is ever reached
 EDGE = {"P": 0.10, "T": 0.08}  # a wave lasts while it exceeds this fraction of its peak
@@ -114,6 +118,13 @@ class _Heart:
     waves: np.ndarray
     slow: np.ndarray
 
+    def next_qrs(self, beat: int) -> int:
+        """Return where the next QRS begins, or at least peaks, or the record ends."""
+        if beat + 1 == len(self.beats):
+            return len(self.slow)
+        span = self.spans[beat + 1]
+        return span[0] if span else int(self.beats[beat + 1])
+
 
 def delineate(ecg: ECG, *, per_lead: bool = False) -> Delineation:
     """Find onset, peak and offset of P, QRS and T of every beat.
@@ -143,7 +154,7 @@ def delineate(ecg: ECG, *, per_lead: bool = False) -> Delineation:
     waves = [wave for wave in found if isinstance(wave, Wave)]
     if per_lead:
         waves += _lead_by_lead(ecg, heart, waves)
-    return _at_rate(waves, [failure for failure in found if isinstance(failure, Failure)], ecg.fs)
+    return _at_rate(waves, [failure for failure in found if isinstance(failure, Failure)], ecg)
 
 
 def delineate_lead(ecg: ECG, lead: str = "II", method: str = "dwt") -> Delineation:
@@ -201,13 +212,15 @@ def _find_beats(ecg: ECG) -> tuple[np.ndarray, np.ndarray, str]:
     none = np.zeros((0, 0)), np.zeros(0, int)
     if ecg.duration < LEAST_SECONDS:
         return *none, f"The record lasts {ecg.duration:g} s; delineation needs at least {LEAST_SECONDS} s."
+    if not RATES[0] <= ecg.fs <= RATES[1]:
+        return *none, f"The record has {ecg.fs:g} Hz; delineation needs {RATES[0]:g} to {RATES[1]:g} Hz."
     usable = [name for name in LEADS if np.isfinite(ecg.lead(name)).all() and np.ptp(ecg.lead(name)) > 0]
     if not usable:
         return *none, "Every lead is flat or holds invalid samples (NaN)."
     chosen = INDEPENDENT if set(INDEPENDENT) <= set(usable) else usable
     leads = ecg.resample(FS).signal[[LEADS.index(name) for name in chosen]].astype(float)
     activity = np.linalg.norm(sps.filtfilt(*sps.butter(2, [1, 40], "band", fs=FS), leads), axis=0)
-    beats = _r_peaks(activity)
+    beats = _with_every_other(leads, activity, _r_peaks(activity))
     beats = beats[activity[beats] > QRS_OVER_REST * np.median(activity)]
     if len(beats) < 2:
         return *none, "Fewer than two QRS complexes stand out from the rest."
@@ -231,6 +244,23 @@ def _r_peaks(activity: np.ndarray) -> np.ndarray:
     return np.unique(np.array([start + np.argmax(activity[start : start + 2 * near]) for start in starts], int))
 
 
+def _with_every_other(leads: np.ndarray, activity: np.ndarray, beats: np.ndarray) -> np.ndarray:
+    """Add the beats in between where every other was passed over: neurokit2 sees none within 0.3 s of another.
+
+    In between lies a beat where something half as large as its neighbours has their shape in all leads, as no T has.
+    """
+    near, between = _ms(40), []
+    for start, stop in pairwise(beats):
+        third = (stop - start) // 3
+        peak = start + third + int(np.argmax(activity[start + third : stop - third])) if third > near else 0
+        if peak - near > 0 and start >= near and activity[peak] > min(activity[start], activity[stop]) / 2:
+            one, other = (leads[:, at - near : at + near].ravel() for at in (start, peak))
+            one, other = one - one.mean(), other - other.mean()
+            if one @ other > BEAT_LIKENESS * np.linalg.norm(one) * np.linalg.norm(other):
+                between.append(peak)
+    return np.sort(np.append(beats, between)).astype(int) if len(between) > len(beats) / 2 else beats
+
+
 def _look_at(leads: np.ndarray, beats: np.ndarray) -> _Heart:
     smooth = _lowpass(leads, 40)
     speed = np.convolve(np.linalg.norm(np.gradient(smooth, axis=-1), axis=0), np.ones(3) / 3, "same")
@@ -241,14 +271,16 @@ def _look_at(leads: np.ndarray, beats: np.ndarray) -> _Heart:
 
 
 def _qrs_span(speed: np.ndarray, beats: np.ndarray, beat: int) -> tuple[int, int] | None:
-    """Return onset and offset of one QRS, or None where the heart vector never comes to rest."""
+    """Return onset and offset of one QRS, or None where the heart vector never comes to rest, or rests at its peak."""
     peak = int(beats[beat])
     before = int(beats[beat - 1]) if beat else 0
     after = int(beats[beat + 1]) if beat + 1 < len(beats) else len(speed)
     fastest = speed[max(peak - _ms(100), 0) : peak + _ms(100)].max()
     left = _reach(speed[max(before, peak - _ms(220)) : peak + 1][::-1], fastest)
     right = _reach(speed[peak : min(after, peak + _ms(260))], fastest)
-    return None if left is None or right is None else (peak - left + 1, peak + right)
+    if not left or not right or left + right < _ms(LEAST_QRS_MS):
+        return None
+    return peak - left + 1, peak + right
 
 
 def _reach(speed: np.ndarray, fastest: float) -> int | None:
@@ -277,7 +309,8 @@ def _isoelectric_line(leads: np.ndarray, spans: list[tuple[int, int] | None]) ->
     if len(onsets) == 1:
         return means.T
     knots = onsets - _ms(12)
-    return PchipInterpolator(knots, means)(np.clip(np.arange(leads.shape[-1]), knots[0], knots[-1])).T
+    with np.errstate(over="ignore"):  # next to no slope, of which it takes the inverse
+        return PchipInterpolator(knots, means)(np.clip(np.arange(leads.shape[-1]), knots[0], knots[-1])).T
 
 
 def _without_qrs(leads: np.ndarray, beats: np.ndarray, spans: list[tuple[int, int] | None]) -> np.ndarray:
@@ -305,9 +338,8 @@ def _t_peaks(heart: _Heart) -> np.ndarray:
         if span is None:
             continue
         start = span[1] + _ms(ST_MS)
-        following = heart.spans[beat + 1] if beat + 1 < len(rr) else None
         limit = span[0] + QT_LIMIT * FS * np.sqrt(rr[beat] / FS)
-        stop = int(min(limit, following[0] if following else len(slow)))
+        stop = int(min(limit, heart.next_qrs(beat)))
         if stop - start < _ms(40) or fall[start:stop].max() <= 0:
             continue
         steepest = start + int(np.argmax(fall[start:stop]))
@@ -382,7 +414,9 @@ def _waves_of(beat: int, heart: _Heart, p_peaks, p_reasons, t_peaks) -> list[Wav
     """Return P, QRS and T of one beat, or why they are missing."""
     sample, span = int(heart.beats[beat]), heart.spans[beat]
     if span is None:
-        reason = "The heart vector does not come to rest on both sides, or the record ends in the QRS."
+        reason = (
+            "The heart vector does not come to rest on both sides, rests at its peak (clipped?), or the record ends."
+        )
         return [Failure(beat, "QRS", sample, reason)]
     onset, offset = span
     found: list[Wave | Failure] = [Wave("QRS", beat, onset, onset + int(np.argmax(heart.vector[onset:offset])), offset)]
@@ -414,7 +448,7 @@ def _extent(kind: str, slow: np.ndarray, peak: int, start: int, stop: int) -> tu
 
 def _fall(side: np.ndarray, fraction: float, rest: float) -> int:
     """Return how far from the peak, the first of ``side``, the wave has fallen; at least one sample."""
-    side = side[: int(np.argmin(side)) + 1]
+    side = side[: int(np.argmin(side)) + 1] if len(side) else side
     if len(side) < 3:
         return 1
     valley, height = side[-1], side[0] - side[-1]
@@ -430,9 +464,9 @@ def _fall(side: np.ndarray, fraction: float, rest: float) -> int:
 
 def _lead_by_lead(ecg: ECG, heart: _Heart, waves: list[Wave]) -> list[Wave]:
     """Return each wave in each lead: where it exceeds a fraction of the wave's largest deflection in any lead."""
-    smooth = _lowpass(np.nan_to_num(ecg.resample(FS).signal.astype(float)), 40)
-    level = np.abs(smooth - _isoelectric_line(smooth, heart.spans))
     valid = np.isfinite(ecg.signal).all(axis=-1)
+    smooth = _lowpass(np.where(valid[:, None], ecg.resample(FS).signal, 0.0).astype(float), 40)
+    level = np.abs(smooth - _isoelectric_line(smooth, heart.spans))
     found = []
     for wave in waves:
         piece = level[:, wave.onset : wave.offset]
@@ -445,18 +479,22 @@ def _lead_by_lead(ecg: ECG, heart: _Heart, waves: list[Wave]) -> list[Wave]:
     return found
 
 
-def _at_rate(waves: list[Wave], failed: list[Failure], fs: float) -> Delineation:
+def _at_rate(waves: list[Wave], failed: list[Failure], ecg: ECG) -> Delineation:
     """Sort the waves by time and count samples at the record's own rate."""
-    if fs != FS:
-        scale = fs / FS
-        waves = [
-            replace(w, onset=round(w.onset * scale), peak=round(w.peak * scale), offset=round(w.offset * scale))
-            for w in waves
-        ]
-        failed = [Failure(f.beat, f.kind, round(f.sample * scale), f.reason) for f in failed]
+    if ecg.fs != FS:
+        waves = [_scaled(wave, ecg.fs / FS, ecg.samples) for wave in waves]
+        failed = [replace(f, sample=min(round(f.sample * ecg.fs / FS), ecg.samples - 1)) for f in failed]
     order = {None: -1} | {name: index for index, name in enumerate(LEADS)}
     waves = sorted(waves, key=lambda wave: (order[wave.lead], wave.onset))
-    return Delineation(tuple(waves), tuple(failed), fs)
+    return Delineation(tuple(waves), tuple(failed), ecg.fs)
+
+
+def _scaled(wave: Wave, scale: float, samples: int) -> Wave:
+    """Return a wave at another rate, inside the record and at least one sample long."""
+    onset, peak, offset = (round(at * scale) for at in (wave.onset, wave.peak, wave.offset))
+    onset = min(onset, samples - 1)
+    offset = min(max(offset, onset + 1), samples)
+    return replace(wave, onset=onset, peak=min(max(peak, onset), offset - 1), offset=offset)
 
 
 def _lowpass(leads: np.ndarray, cutoff: float) -> np.ndarray:

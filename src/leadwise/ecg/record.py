@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Integral
 
 import numpy as np
 import torch
 
 from leadwise.ecg import filters
 from leadwise.ecg.leads import LEADS
+
+WINDOW_SECONDS = 4.0  # what the published networks see of a recording
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +44,7 @@ class ECG:
             )
         if tuple(self.leads) != LEADS:
             raise ValueError(f"leads are {tuple(self.leads)}; expected {LEADS}. load_ecg brings them into this order.")
-        if not self.fs > 0:
+        if not 0 < self.fs < float("inf"):
             raise ValueError(f"fs is {self.fs}; expected a positive sampling rate in Hz.")
         object.__setattr__(self, "signal", signal)
         object.__setattr__(self, "leads", tuple(self.leads))
@@ -76,20 +79,43 @@ class ECG:
         """Return a copy of the signal as a float32 tensor (12, T), mV: what the models and ``attribute`` take."""
         return torch.tensor(self.signal)
 
-    def window(self, start: int = 0, samples: int = 2000) -> "ECG":
-        """Return ``samples`` samples from sample ``start`` on; the default, the first 4 s, is what the models saw.
+    def window(self, start: float = 0.0, samples: int | None = None) -> "ECG":
+        """Return a part of the record; the default, its first 4 s, is what the models saw.
+
+        Parameters
+        ----------
+        start : seconds from the start of the record; the window begins at the nearest sample
+        samples : its length; None: 4 s, which are the models' 2000 samples at 500 Hz
 
         Raises
         ------
-        ValueError : the record has no such samples
+        ValueError : the record has no such part
+
+        Examples
+        --------
+        >>> ECG(np.zeros((12, 5000))).window(2.5)
+        ECG(unnamed: 12 leads, 4 s at 500 Hz)
         """
-        if start < 0 or samples < 1 or start + samples > self.samples:
+        first, last = self._part(start, samples)
+        return replace(self, signal=self.signal[:, first:last].copy())
+
+    def _part(self, start: float, samples: int | None) -> tuple[int, int]:
+        """Return the samples [first, last) of a window that begins at ``start`` seconds."""
+        count = round(WINDOW_SECONDS * self.fs) if samples is None else samples
+        if isinstance(count, bool) or not isinstance(count, Integral) or count < 1:
+            raise ValueError(f"samples is {samples!r}; expected a whole number, 1 or more (start is in seconds).")
+        name, lasts = repr(self.record_id or "unnamed"), f"which lasts {self.duration:g} s at {self.fs:g} Hz"
+        if count > self.samples:
             raise ValueError(
-                f"window [{start}, {start + samples}) does not fit record {self.record_id or 'unnamed'!r}, which has "
-                f"{self.samples} samples ({self.duration:g} s at {self.fs:g} Hz); choose 0 <= start <= "
-                f"{max(self.samples - samples, 0)} or fewer samples."
+                f"a window of {count / self.fs:g} s ({count} samples) does not fit record {name}, {lasts} and has "
+                f"{self.samples} samples; choose fewer samples."
             )
-        return replace(self, signal=self.signal[:, start : start + samples].copy())
+        if not 0 <= start <= self.duration or (first := round(start * self.fs)) + count > self.samples:
+            raise ValueError(
+                f"a window of {count / self.fs:g} s from start={start:g} s on does not fit record {name}, {lasts}; "
+                f"choose 0 <= start <= {(self.samples - count) / self.fs:g} (seconds) or fewer samples."
+            )
+        return first, first + int(count)
 
     def resample(self, fs: float = 500.0) -> "ECG":
         """Return the record at another sampling rate, anti-aliased; sample 0 stays at time 0.

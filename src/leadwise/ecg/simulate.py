@@ -79,18 +79,19 @@ class SimulatedECG(ECG):
         how = "" if self.condition == "NORM" else f", severity {self.severity:.2f}"
         return f"Simulated{super().__repr__()[:-1]}; {what}{how}, seed {self.seed})"
 
-    def window(self, start: int = 0, samples: int = 2000) -> "SimulatedECG":
+    def window(self, start: float = 0.0, samples: int | None = None) -> "SimulatedECG":
         """Return a window as :meth:`ECG.window` does, with mask, waves (those whole inside) and counterfactual."""
         cut = cast("SimulatedECG", super().window(start, samples))
+        first, last = self._part(start, samples)
 
         def inside(waves):
-            return tuple(w.shift(-start) for w in waves if w.onset >= start and w.offset <= start + samples)
+            return tuple(w.shift(-first) for w in waves if w.onset >= first and w.offset <= last)
 
         return replace(
             cut,
             waves=inside(self.waves),
             lead_waves=inside(self.lead_waves),
-            causal_mask=self.causal_mask[:, start : start + samples].copy(),
+            causal_mask=self.causal_mask[:, first:last].copy(),
             counterfactual=self.counterfactual and self.counterfactual.window(start, samples),
         )
 

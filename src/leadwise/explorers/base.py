@@ -23,6 +23,7 @@ from leadwise.explorers.live import with_picture
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.paths import checkout
 from leadwise.plotting.save import save_figure
+from leadwise.plotting.style import printable
 
 LABEL = {"description_width": "84px"}
 FIELD = widgets.Layout(width="auto")  # as wide as its cell of the grid
@@ -44,6 +45,34 @@ def grid(controls) -> widgets.GridBox:
     columns = "repeat(auto-fill, minmax(250px, 1fr))"
     shape = {"grid_template_columns": columns, "grid_gap": "0 8px", "align_items": "center", "margin": "0 0 6px 0"}
     return widgets.GridBox(list(controls), layout=widgets.Layout(**shape))
+
+
+def parts(*roots) -> list[widgets.Widget]:
+    """Return the widgets among ``roots``, and all that belong to them: children, layouts, styles, ends of links.
+
+    ``FIELD`` is left out: it belongs to all explorers. Roots may be widgets, or mappings and sequences of widgets.
+    """
+    found, waiting = {}, list(roots)
+    while waiting:
+        thing = waiting.pop()
+        if isinstance(thing, widgets.Widget):
+            if thing is not FIELD and id(thing) not in found:
+                found[id(thing)] = thing
+                waiting += [getattr(thing, name) for name in thing.keys if name[:1] != "_"]
+        elif isinstance(thing, Mapping):
+            waiting += thing.values()
+        elif isinstance(thing, list | tuple):
+            waiting += [one for one in thing if isinstance(one, widgets.Widget | Mapping | list | tuple)]
+    return list(found.values())
+
+
+def arrange(box: widgets.Box, children) -> None:
+    """Put children into a box; boxes that were in it are closed, what they hold is not."""
+    before, box.children = box.children, list(children)
+    for child in before:
+        if isinstance(child, widgets.Box) and child not in box.children:
+            child.layout.close()
+            child.close()
 
 
 def drop(description: str, options, value) -> widgets.Dropdown:
@@ -77,6 +106,9 @@ class Explorer:
     browser, without the kernel. An error is shown in the explorer and the last good picture stays. In a notebook the
     same output holds the live view and a PNG of the present state, which is what GitHub, print and an untrusted page
     show.
+
+    A kernel keeps every widget until it is told otherwise: ``close()`` an explorer that is no longer needed, or make it
+    in a ``with`` statement.
     """
 
     display: Mapping[str, str] = MappingProxyType({})  # control -> trait of the canvas that it moves in the browser
@@ -96,7 +128,22 @@ class Explorer:
         self.refresh()
         self.wait()
         if self.error:
+            self.close()
             raise self.error
+
+    def close(self) -> None:
+        """Stop what is at work, and give back every widget that belongs to this explorer; its view vanishes."""
+        worker = getattr(self, "worker", None)
+        if worker is not None:
+            worker.stop()
+        for widget in parts(*vars(self).values()):
+            widget.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
 
     def make_canvas(self):
         """Return the live view: a widget with ``plot()``, which returns the figure that shows the same."""
@@ -116,7 +163,7 @@ class Explorer:
 
     def say(self, line: str) -> None:
         """Show a line of HTML above the picture, at once."""
-        self.message.value = f"<div style='line-height: 1.5; padding: 4px 0'>{line}</div>"
+        self.message.value = f"<div style='line-height: 1.5; padding: 4px 0'>{printable(line)}</div>"
 
     def complain(self, error: Exception) -> None:
         """Show what went wrong above the picture, at once."""
@@ -271,6 +318,7 @@ class MethodExplorer(SlowExplorer):
 
     def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
         self.parameters: dict[str, widgets.Widget] = {}
+        self.offered: dict = {}  # method -> controls of its parameters, made when they are first needed
         self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
         self.at_work, self.lock = None, threading.Lock()  # what is being computed, for the bar
         self.code_line = CodeLine()
@@ -291,7 +339,21 @@ class MethodExplorer(SlowExplorer):
         ------
         ValueError : a value is given for a parameter that the method lacks, or it is out of range
         """
-        given, rows = given or {}, list(METHODS[method].parameters)
+        kept = None if given else self.offered.get(method)
+        if kept is None:
+            kept = self._controls_of(method, given or {})
+            self.offered[(method, "given") if given else method] = kept
+        else:  # a browser may still send what it has of them: they are kept, and begin anew
+            defaults = METHODS[method].defaults(self.images)
+            with self.quietly():
+                for name, control in kept.items():
+                    control.value = defaults[name]
+        self.parameters = kept
+        self.method_box.children = [*self.method_box.children[: len(self.choice)], *kept.values()]
+
+    def _controls_of(self, method: str, given: dict) -> dict[str, widgets.Widget]:
+        """Return controls of a method's parameters, those with something to choose, by name."""
+        rows = list(METHODS[method].parameters)
         strangers = sorted(set(given) - {row.name for row in rows})
         if strangers:
             has = ", ".join(row.name for row in rows) or "none"
@@ -301,10 +363,10 @@ class MethodExplorer(SlowExplorer):
             for row in rows
         ]
         made = {row.name: control_for(row, images=self.images) for row in rows}
-        self.parameters = {name: control for name, control in made.items() if control is not None}
-        for control in self.parameters.values():
+        made = {name: control for name, control in made.items() if control is not None}
+        for control in made.values():
             control.observe(self._changed, "value")
-        self.method_box.children = [*self.method_box.children[: len(self.choice)], *self.parameters.values()]
+        return made
 
     def _changed(self, change) -> None:
         if self.quiet:

@@ -4,7 +4,7 @@ import numpy as np
 import traitlets
 
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.live import LiveView, module, style
+from leadwise.explorers.live import LiveView, Text, module, style
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.page import (
     BETWEEN,
@@ -127,9 +127,9 @@ class ECGCanvas(LiveView):
     samples = traitlets.Int().tag(sync=True)
     first = traitlets.Int().tag(sync=True)  # number of the first sample within the record
     fs = traitlets.Float(500.0).tag(sync=True)  # Hz
-    title = traitlets.Unicode().tag(sync=True)
-    label = traitlets.Unicode().tag(sync=True)
-    record_id = traitlets.Unicode().tag(sync=True)
+    title = Text().tag(sync=True)
+    label = Text().tag(sync=True)
+    record_id = Text().tag(sync=True)
 
     overlay = traitlets.Enum(CHOICES["overlay"], default_value="band")
     sign = traitlets.Enum(CHOICES["sign"], default_value="both")

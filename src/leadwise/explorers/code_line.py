@@ -1,9 +1,8 @@
 """A line of code with a button that copies it."""
 
 import anywidget
-import traitlets
 
-from leadwise.explorers.live import STATIC
+from leadwise.explorers.live import STATIC, Text
 
 
 class CodeLine(anywidget.AnyWidget):
@@ -11,4 +10,4 @@ class CodeLine(anywidget.AnyWidget):
 
     _esm = STATIC / "code_line.js"
     _css = STATIC / "code_line.css"
-    code = traitlets.Unicode().tag(sync=True)
+    code = Text().tag(sync=True)

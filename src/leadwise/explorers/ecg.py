@@ -3,6 +3,7 @@
 from contextlib import contextmanager
 from functools import lru_cache
 from html import escape
+from itertools import count
 from types import MappingProxyType
 
 import ipywidgets as widgets
@@ -10,6 +11,7 @@ import numpy as np
 import torch
 
 from leadwise.attribution import METHODS, caveat
+from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import FAMILIES, FIELD, MethodExplorer, drop, explain, grid, methods_of, slide
@@ -17,7 +19,7 @@ from leadwise.explorers.canvas import CHOICES, ECGCanvas
 from leadwise.explorers.upload import uploaded_files
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.plotting import number, percent
-from leadwise.plotting.style import relevance_rgba
+from leadwise.plotting.style import printable, relevance_rgba
 from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.reading import FORMATS, read_ecg
 
@@ -67,7 +69,7 @@ class ECGExplorer(MethodExplorer):
                 raise ValueError(f"no {what} {value!r}; expected one of {', '.join(known)}.")
         self.load_model = lru_cache(lambda name: load_ecg_model(name, weights, verbose=False))
         self.load_record = lru_cache(self._prepared)
-        self.uploads: dict[str, ECG] = {}  # the learner's own, by their names in the menu
+        self.uploads: dict[str, tuple[dict[str, bytes], ECG]] = {}  # the learner's own, by their names in the menu
         self.lead_bars = widgets.HTML()
         self.formula = widgets.HTMLMath()
         accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
@@ -112,17 +114,17 @@ class ECGExplorer(MethodExplorer):
 
     def _take_upload(self) -> None:
         """Add an uploaded recording to the menu and choose it; one that cannot be read leaves everything as it was."""
-        files = uploaded_files(self.controls["upload"])
-        if not files:
-            return
-        name, control = f"yours: {next(iter(files))}", self.controls["record"]
+        control = self.controls["record"]
         try:
-            self.uploads[name] = read_ecg(files)
+            files = uploaded_files(self.controls["upload"])
+            if not files:
+                return
+            name = self._name_for(files)
+            if name not in self.uploads:
+                self.uploads[name] = files, read_ecg(files)
         except Exception as error:
             self._fail(error)
             return
-        self.load_record.cache_clear()
-        self.answers.clear()
         if name not in [value for _, value in control.options]:
             with self.quietly():
                 kept = control.value
@@ -130,8 +132,14 @@ class ECGExplorer(MethodExplorer):
                 control.value = kept
         control.value = name
 
+    def _name_for(self, files: dict[str, bytes]) -> str:
+        """Return the name of an upload in the menu: another content under a name that is taken gets a number."""
+        first = f"yours: {printable(next(iter(files)))}"
+        names = (first if number == 1 else f"{first} ({number})" for number in count(1))
+        return next(name for name in names if name not in self.uploads or self.uploads[name][0] == files)
+
     def _prepared(self, record: str) -> ECG:
-        return prepared(self.uploads[record] if record in self.uploads else load_record(record))
+        return prepared(self.uploads[record][1] if record in self.uploads else load_record(record))
 
     def _window(self, record: str, start: float) -> tuple[ECG, int]:
         """Return a recording, filtered, and the sample at which the window starts."""
@@ -150,7 +158,7 @@ class ECGExplorer(MethodExplorer):
     def answer(self, asked, progress):
         """Return relevance (12, 2000), logits (2,), and the probability of the pathology."""
         record, first, model, target, method, settings = asked
-        network, x = self.load_model(model), self.load_record(record).window(first, SAMPLES).tensor()
+        network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
         with one_thread():
             relevance = explain(network, x, method, target, progress, **dict(settings))
             with torch.no_grad():
@@ -197,7 +205,8 @@ def display_controls(groups) -> dict[str, widgets.Widget]:
 
 
 def prepared(ecg: ECG) -> ECG:
-    """Return a recording filtered as the networks expect, over its whole length."""
+    """Return a recording filtered as the networks expect, over its whole length, without a calibration pulse."""
+    ecg = cut_calibration(ecg)
     return (ecg if ecg.fs == FS else ecg.resample(FS)).preprocess()
 
 

@@ -17,7 +17,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from matplotlib.transforms import Affine2D
 
-from leadwise.explorers.live import LiveView, module, style
+from leadwise.explorers.live import LiveView, Text, module, style
 from leadwise.plotting.sheet import CourseFigure
 
 FALLBACKS = ("Verdana", "sans-serif")  # Verdana, on every Windows and Mac, has the widths of DejaVu Sans
@@ -208,7 +208,7 @@ class FigureCanvas(LiveView):
     points = traitlets.Bytes().tag(sync=True)
     codes = traitlets.Bytes().tag(sync=True)
     pixels = traitlets.Bytes().tag(sync=True)
-    alt = traitlets.Unicode().tag(sync=True)
+    alt = Text().tag(sync=True)
 
     def __init__(self, figure: CourseFigure | None = None):
         super().__init__()

@@ -6,6 +6,9 @@ from pathlib import Path
 from types import MappingProxyType
 
 import anywidget
+import traitlets
+
+from leadwise.plotting.style import printable
 
 STATIC = Path(__file__).parent / "static"
 
@@ -22,6 +25,14 @@ def style(name: str) -> str:
 
 def _joined(*files: str) -> str:
     return "\n".join((STATIC / file).read_text(encoding="utf-8") for file in files)
+
+
+class Text(traitlets.Unicode):
+    """Text on its way to a browser, without what no browser could be sent: see :func:`printable`."""
+
+    def validate(self, obj, value):
+        """Return the value, printable."""
+        return printable(super().validate(obj, value))
 
 
 class LiveView(anywidget.AnyWidget):

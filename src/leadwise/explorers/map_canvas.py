@@ -10,14 +10,14 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
 from leadwise.explorers.canvas import COLOURS, quantise
-from leadwise.explorers.live import LiveView, module, style
+from leadwise.explorers.live import LiveView, Text, module, style
 from leadwise.plotting import plot_image_grid
 from leadwise.plotting.explained import describe as describe_explained
 from leadwise.plotting.explained import mathtext, plot_explained, shares_on
 from leadwise.plotting.images import PALE, STYLES, PixelScale, as_pixels, describe, of_maps, outlines_of, scale_for
 from leadwise.plotting.relevance import SIGNS
 from leadwise.plotting.sheet import CourseFigure
-from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, RELEVANCE, TITLE, TRUTH, relevance_rgba
+from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, RELEVANCE, TITLE, TRUTH, printable, relevance_rgba
 
 CLIPS = (100.0, 99.0)  # percentiles of the magnitudes from which the colour can be full
 CHOICES = {"style": STYLES, "clip": CLIPS, "sign": SIGNS}
@@ -73,12 +73,12 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
     picture = traitlets.Bytes().tag(sync=True)  # uint8 (H, W, 3), RGB
     size = traitlets.List(traitlets.Int()).tag(sync=True)  # H, W
     masks = traitlets.Bytes().tag(sync=True)  # uint8 (H, W): bit k is set where object k is
-    objects = traitlets.List(traitlets.Unicode()).tag(sync=True)  # their names
+    objects = traitlets.List(Text()).tag(sync=True)  # their names
     tiles = traitlets.List(traitlets.Dict()).tag(sync=True)  # what is known of each map
     panel = traitlets.Dict(None, allow_none=True).tag(sync=True)  # what stands beside a single map
-    title = traitlets.Unicode().tag(sync=True)
-    label = traitlets.Unicode().tag(sync=True)
-    words = traitlets.Unicode().tag(sync=True)  # all of it, for those who cannot see it
+    title = Text().tag(sync=True)
+    label = Text().tag(sync=True)
+    words = Text().tag(sync=True)  # all of it, for those who cannot see it
 
     style = traitlets.Enum(CHOICES["style"], default_value="overlay")
     clip = traitlets.Enum(CHOICES["clip"], default_value=100.0)
@@ -174,13 +174,13 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         about = self._shown["about"]
         shares = shares_on(relevance, self._shown["objects"])
         return {
-            "classes": [[name, float(probability)] for name, probability in about.get("classes", ())],
-            "explained": about.get("explained", ""),
-            "shares": [[name, *map(float, both)] for name, both in shares.items()],
-            "facts": list(about.get("facts", ())),
+            "classes": [[printable(name), float(probability)] for name, probability in about.get("classes", ())],
+            "explained": printable(about.get("explained", "")),
+            "shares": [[printable(name), *map(float, both)] for name, both in shares.items()],
+            "facts": [printable(fact) for fact in about.get("facts", ())],
             "formula": drawn_formula(about["formula"]) if about.get("formula") else None,
-            "citation": about.get("citation", ""),
-            "caption": about.get("caption", ""),
+            "citation": printable(about.get("citation", "")),
+            "caption": printable(about.get("caption", "")),
         }
 
     def _words(self) -> str:
@@ -216,7 +216,7 @@ def _scale(relevance, pixels, name: str) -> PixelScale:
 
 def _tile(name: str, scale: PixelScale | None, note: str | None) -> dict:
     """Return what the browser needs to know of a map; ``full``: magnitudes from which the colour is full."""
-    tile = {"title": name, "note": note or "", "told": "", "share": None}
+    tile = {"title": printable(name), "note": printable(note or ""), "told": "", "share": None}
     if scale is None:
         return tile
     full = [PixelScale(scale.relevance, clip=clip).maximum for clip in CLIPS]

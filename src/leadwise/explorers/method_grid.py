@@ -13,7 +13,7 @@ import traitlets
 from leadwise.attribution import METHODS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
-from leadwise.explorers.base import SlowExplorer, drop, explain, grid, slide
+from leadwise.explorers.base import SlowExplorer, drop, explain, grid, parts, slide
 from leadwise.explorers.canvas import CHOICES, GROUPS, ECGCanvas
 from leadwise.explorers.ecg import CLASSES, FS, SAMPLES, display_controls, first_sample, offer_window, prepared, titles
 from leadwise.explorers.ecg import DISPLAY as ECG_DISPLAY
@@ -265,7 +265,7 @@ class _Recording:
 
     def explain(self, case, method, progress) -> torch.Tensor:
         record, model, target, first = case
-        x = self.load_record(record).window(first, SAMPLES).tensor()
+        x = self.load_record(record).window(first / FS, SAMPLES).tensor()
         return explain(self.load_model(model), x, method, target, progress)
 
     def note(self, case, relevance) -> str:
@@ -274,11 +274,11 @@ class _Recording:
     def show(self, canvas: "ECGGrid", case, maps, notes) -> None:
         record, model, target, first = case
         title = f"{record}: the {model} network, explained: {CLASSES[target]}"
-        canvas.show(self.load_record(record).window(first, SAMPLES), maps, notes=notes, title=title)
+        canvas.show(self.load_record(record).window(first / FS, SAMPLES), maps, notes=notes, title=title)
 
     def line(self, case) -> str:
         record, model, target, first = case
-        network, x = self.load_model(model), self.load_record(record).window(first, SAMPLES).tensor()
+        network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
         with torch.no_grad():
             logit = float(network(x)[target])
         p, what = f"p({model}) = {float(network.probability(x)):.3f}", ECG_MODELS[model].capitalize()
@@ -337,6 +337,13 @@ class ECGGrid(widgets.GridBox):
             normalise=CHOICES["normalise"][self.normalise_index], threshold=self.threshold,
             sign=CHOICES["sign"][self.sign_index], notes=self.notes, title=self.title,
         )  # fmt: skip
+
+    def close(self) -> None:
+        """Close the grid and every canvas, those out of sight too."""
+        for widget in parts(self.pool, self.links):
+            if widget is not self:
+                widget.close()
+        super().close()
 
     def _heading(self, name: str) -> str:
         return " · ".join(filter(None, (name, self.notes.get(name))))

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from leadwise.attribution.registry import Parameter
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid, plain
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain
 from leadwise.explorers.picture import PictureChoice
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
@@ -125,7 +125,7 @@ class NetworkExplorer(FigureExplorer):
                 widgets.HBox([self.go, self.halt, self.bar]),
             ],
         }
-        self.box.children = boxes[control["view"].value]()
+        arrange(self.box, boxes[control["view"].value]())
 
     def _changed(self, change) -> None:
         control, owner = self.controls, change.owner

@@ -6,6 +6,7 @@ from pathlib import Path
 import ipywidgets as widgets
 
 from leadwise.attribution import METHODS
+from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, grid, methods_of, slide
 from leadwise.explorers.upload import uploaded_files
@@ -84,7 +85,11 @@ class OwnECG(MethodExplorer):
 
     def _changed(self, change) -> None:
         if change.owner is self.controls["upload"]:
-            self.source = uploaded_files(change.owner) or self.source
+            try:
+                self.source = uploaded_files(change.owner) or self.source
+            except ValueError as error:
+                self._fail(error)
+                return
         if change.owner is self.controls["path"] and change.new.strip():
             self.source = change.new.strip()
         super()._changed(change)
@@ -106,6 +111,7 @@ class OwnECG(MethodExplorer):
             key, ecg = (files, tuple(self.said().items())), None
         if self.read is None or self.read[0] != key:
             ecg = read_ecg(self.source, **self.said()) if ecg is None else ecg
+            ecg = cut_calibration(ecg)
             self.read = (key, ecg, check_ecg(ecg))
             self.answers.clear()
         return self.read[1:]
@@ -132,9 +138,9 @@ class OwnECG(MethodExplorer):
         self.canvas.show(plot_explanation(e))
         self.code_line.code = self.code()
         said = " · ".join(f"p({name}) = {value:.3f}" for name, value in e.probabilities.items())
-        findings = "".join(f"<br>{escape(str(finding))}" for finding in self.quality.findings)
+        findings = "".join(f"<br>{escape(str(finding))}" for finding in e.quality.findings)
         return (
-            f"<b>{escape(e.name)}</b>: {escape(self.quality.verdict)}{findings}<br>{said}<br>{escape(e.sentence)}"
+            f"<b>{escape(e.name)}</b>: {escape(e.quality.verdict)}{findings}<br>{said}<br>{escape(e.sentence)}"
             f"<br><i>{escape(NOT_FOR_DIAGNOSIS)}</i>"
         )
 

@@ -16,7 +16,7 @@ from safetensors import SafetensorError
 from safetensors.torch import safe_open
 from torch import nn
 
-from leadwise.networks.weights import WeightsError, fill_weights, load_safetensors
+from leadwise.networks.weights import WeightsError, fill_weights, load_safetensors, verify
 from leadwise.paths import ASSETS, data_dir
 
 CHANNELS = (64, 192, 384, 256, 256)
@@ -196,6 +196,7 @@ def _load_checkpoint(path: Path) -> AlexNet:
             f"the ImageNet weights are not in {path.parent} (missing: {path.name}). "
             "Fetch them with: python -m leadwise download alexnet"
         )
+    verify(path, CHECKPOINT.as_posix(), "alexnet")
     again = "Delete it and download it again: python -m leadwise download alexnet"
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,14 +1,17 @@
-"""Find, verify, convert and load weights."""
+"""Find, verify, convert and load weights.
+
+Weights are called "published" only where the files are, byte for byte, those of the registry: that is asked at every
+load, not only when they were downloaded. Other weights of the published form go through :func:`convert_keras`, and are
+called "converted".
+"""
 
 import contextlib
 import hashlib
 import json
 from pathlib import Path
 
-import h5py
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, safe_open, save_file
 
 from leadwise.networks.ecg_net import ECGNet
@@ -34,14 +37,28 @@ KERAS_LAYERS = {
     "dense_3": "output",
 }
 
-# The published architecture, layer class by layer class: what a model.json must say to fit ECGNet.
-KERAS_ARCHITECTURE = (
-    ["InputLayer", "Conv1D", "Activation", "MaxPooling1D"]
-    + ["Conv1D", "Activation", "MaxPooling1D", "Dropout"] * 4
-    + ["GlobalAveragePooling1D"]
-    + ["Dense", "Activation", "Dropout"] * 3
-    + ["Dense", "Softmax"]
-)
+# The published architecture, layer by layer, with everything in a model.json that changes what is computed. A number
+# stands for Keras's list of one. "optional": what older versions of Keras do not write, because they have no other.
+_CONV = {
+    "filters": 64, "kernel_size": 3, "strides": 1, "padding": "same", "dilation_rate": 1, "activation": "linear",
+    "use_bias": True, "data_format": "channels_last", "optional": {"groups": 1},
+}  # fmt: skip
+_POOL = {"pool_size": 2, "strides": 2, "padding": "valid", "data_format": "channels_last"}
+_DENSE = {"units": 64, "activation": "linear", "use_bias": True}
+_AVERAGE = {"data_format": "channels_last", "optional": {"keepdims": False}}
+_ELU = {"activation": "elu"}
+_Layers = list[tuple[str, dict]]
+_CONV_BLOCK: _Layers = [("Conv1D", _CONV), ("Activation", _ELU), ("MaxPooling1D", _POOL)]
+_DENSE_BLOCK: _Layers = [("Dense", _DENSE), ("Activation", _ELU), ("Dropout", {})]
+KERAS_ARCHITECTURE: _Layers = [
+    ("InputLayer", {}),  # any number of samples, and the kernels say how many leads
+    *_CONV_BLOCK,
+    *[*_CONV_BLOCK, ("Dropout", {})] * 4,
+    ("GlobalAveragePooling1D", _AVERAGE),
+    *_DENSE_BLOCK * 3,
+    ("Dense", _DENSE | {"units": 2}),
+    ("Softmax", {"axis": -1}),
+]
 
 
 class WeightsError(ValueError):
@@ -85,7 +102,7 @@ def load_ecg_model(name: str, weights: str = "auto", *, verbose: bool = True) ->
 
 
 def _load_published(name: str, folder: Path) -> ECGNet:
-    """Load the converted weights; convert when they are missing, damaged, or made from another download."""
+    """Load the verified download by way of its conversion, which is made again where it is missing or not its own."""
     structure, keras = folder / "model.json", folder / "weights.h5"
     missing = [path.name for path in (structure, keras) if not path.exists()]
     if missing:
@@ -93,16 +110,57 @@ def _load_published(name: str, folder: Path) -> ECGNet:
             f"the published {name} model is not in {folder} (missing: {', '.join(missing)}). "
             "Fetch it with: python -m leadwise download ecg-models"
         )
+    source = " ".join(verify(path, f"ecg_models/{name}/{path.name}", "ecg-models") for path in (structure, keras))
     converted = folder / "weights.safetensors"
     model = ECGNet(name, "published")
-    source = hashlib.sha256(structure.read_bytes() + keras.read_bytes()).hexdigest()
     with contextlib.suppress(WeightsError):
-        if converted.exists() and load_safetensors(model, converted).get("source") == source:
-            return model
+        if converted.exists():
+            said = load_safetensors(model, converted)
+            if (said.get("source"), said.get("content")) == (source, content_hash(model)):
+                return model
     convert_keras(structure, keras, model)
     with contextlib.suppress(OSError):  # a read-only data folder: the model is converted anew each time
-        save_safetensors(model, converted, source=source)
+        save_safetensors(model, converted, source=source, content=content_hash(model))
     return model
+
+
+def verify(path: Path, place: str, group: str) -> str:
+    """Return the sha256 of a downloaded file, which is the registry's.
+
+    Parameters
+    ----------
+    path : the file
+    place : its path in the registry, such as "ecg_models/AVB/weights.h5"
+    group : what to download again
+
+    Raises
+    ------
+    WeightsError : the registry does not know the place, or has another sha256 for it
+    """
+    from leadwise.download import file_at, sha256_of
+
+    registered = file_at(place)
+    if registered is None:
+        raise WeightsError(f"{path}: the registry has no {place}, so that nothing says what this file should hold.")
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path}: not a readable file ({error}).") from error
+    if found != registered.sha256:
+        raise WeightsError(
+            f"{path}: not the published file, or damaged: its sha256 is {found[:12]}..., the registry says "
+            f"{registered.sha256[:12]}... Delete it and download it again: python -m leadwise download {group}"
+        )
+    return found
+
+
+def content_hash(model: torch.nn.Module) -> str:
+    """Return a sha256 of a model's weights: their names, types, shapes and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        array = tensor.detach().cpu().contiguous().numpy()
+        digest.update(f"{name} {array.dtype} {array.shape}".encode() + array.tobytes())
+    return digest.hexdigest()
 
 
 def _load_embedded(name: str) -> ECGNet:
@@ -126,7 +184,7 @@ def _load_clever_hans(name: str) -> ECGNet:
 
 
 def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | None = None) -> ECGNet:
-    """Copy published Keras 2 weights into an ECGNet; no TensorFlow needed.
+    """Copy Keras 2 weights of the published architecture into an ECGNet; no TensorFlow needed.
 
     Keras stores a Conv1D kernel as (k, in, out) and a Dense kernel as (in, out). PyTorch wants (out, in, k) and
     (out, in): both are the reversed axes.
@@ -135,27 +193,21 @@ def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | No
     ----------
     structure : path of model.json
     weights : path of weights.h5 (HDF5)
-    model : network to fill; a new one by default
+    model : network to fill; by default a new one, whose ``source`` is "converted": nobody has said whose weights they
+        are. ``load_ecg_model(name, "published")`` loads those that the registry vouches for
 
     Raises
     ------
     WeightsError : unreadable file, other architecture, missing layer, wrong shape, or a weight that is not finite
     """
-    model = model or ECGNet(source="published")
+    model = model or ECGNet(source="converted")
     check_keras_structure(structure)
-    state = {}
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     try:
-        with h5py.File(weights) as file:
-            root = file.get("model_weights", file)
-            for layer, module in KERAS_LAYERS.items():
-                if layer not in root:
-                    raise WeightsError(f"{weights}: no layer {layer!r}; expected the layers {', '.join(KERAS_LAYERS)}.")
-                for keras_name, torch_name in (("kernel", "weight"), ("bias", "bias")):
-                    path = f"{layer}/{layer}/{keras_name}:0"
-                    if path not in root:
-                        raise WeightsError(f"{weights}: no array {path!r}.")
-                    state[f"{module}.{torch_name}"] = torch.from_numpy(np.asarray(root[path], np.float32).T.copy())
-    except OSError as error:
+        state = _read_keras(weights, shapes)
+    except WeightsError:
+        raise
+    except Exception as error:  # on a damaged file, h5py raises whatever it stumbles over
         raise WeightsError(
             f"{weights}: not a readable HDF5 file ({error}). Delete it and download it again."
         ) from error
@@ -163,34 +215,65 @@ def convert_keras(structure: str | Path, weights: str | Path, model: ECGNet | No
     return model
 
 
+def _read_keras(path: str | Path, shapes: dict[str, tuple[int, ...]]) -> dict[str, torch.Tensor]:
+    """Return the arrays of an HDF5 file under the names of an ECGNet; an array is read only where its shape fits."""
+    import h5py
+
+    state = {}
+    with h5py.File(path) as file:
+        root = file.get("model_weights", file)
+        for layer, module in KERAS_LAYERS.items():
+            if layer not in root:
+                raise WeightsError(f"{path}: no layer {layer!r}; expected the layers {', '.join(KERAS_LAYERS)}.")
+            for keras_name, torch_name in (("kernel", "weight"), ("bias", "bias")):
+                place, name = f"{layer}/{layer}/{keras_name}:0", f"{module}.{torch_name}"
+                array = root.get(place)
+                if not isinstance(array, h5py.Dataset):
+                    raise WeightsError(f"{path}: no array {place!r}.")
+                if array.shape[::-1] != shapes[name]:
+                    raise WeightsError(f"{path}: {name!r} has shape {array.shape[::-1]}; expected {shapes[name]}.")
+                state[name] = torch.from_numpy(np.asarray(array, np.float32).T.copy())
+    return state
+
+
 def check_keras_structure(path: str | Path) -> None:
-    """Check that a Keras ``model.json`` describes the published architecture.
+    """Check that a Keras ``model.json`` describes the published architecture: every layer, and all that it computes.
 
     Raises
     ------
     WeightsError : the file is not JSON, or describes another network; the message names the first difference
     """
     try:
-        layers = json.loads(Path(path).read_text())["config"]["layers"]
-        found = [layer["class_name"] for layer in layers]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+        description = json.loads(Path(path).read_text(encoding="utf-8"))
+        model, layers = description["class_name"], description["config"]["layers"]
+        found = [(layer["class_name"], dict(layer["config"])) for layer in layers]
+        named = [config.get("name") for kind, config in found if kind in ("Conv1D", "Dense")]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
             f"{path}: not a Keras model description ({error!r}). Delete it and download it again."
         ) from error
-    if found != KERAS_ARCHITECTURE:
-        index = next(
-            (i for i, pair in enumerate(zip(found, KERAS_ARCHITECTURE, strict=False)) if pair[0] != pair[1]),
-            min(len(found), len(KERAS_ARCHITECTURE)),
+    if model != "Sequential":
+        raise WeightsError(
+            f"{path}: the model is {model!r}; the published one is 'Sequential', one layer after another."
         )
-        expected = KERAS_ARCHITECTURE[index] if index < len(KERAS_ARCHITECTURE) else "the end"
-        actual = found[index] if index < len(found) else "the end"
-        raise WeightsError(f"{path}: layer {index} is {actual}; the published architecture has {expected} there.")
-    for layer in layers:
-        config, kind = layer["config"], layer["class_name"]
-        if kind == "Activation" and config["activation"] != "elu":
-            raise WeightsError(f"{path}: activation {config['name']!r} is {config['activation']!r}; expected 'elu'.")
-        if kind == "Conv1D" and (config["kernel_size"], config["strides"], config["padding"]) != ([3], [1], "same"):
-            raise WeightsError(f"{path}: convolution {config['name']!r} is not of size 3, stride 1, padding 'same'.")
+    _check_layers(path, found)
+    if named != list(KERAS_LAYERS):
+        raise WeightsError(f"{path}: layers with weights are {named}; expected {list(KERAS_LAYERS)}, in this order.")
+
+
+def _check_layers(path: str | Path, found: list[tuple[str, dict]]) -> None:
+    for index in range(max(len(found), len(KERAS_ARCHITECTURE))):
+        kind, config = found[index] if index < len(found) else ("the end", {})
+        wanted, settings = KERAS_ARCHITECTURE[index] if index < len(KERAS_ARCHITECTURE) else ("the end", {})
+        if kind != wanted:
+            raise WeightsError(f"{path}: layer {index} is {kind}; the published architecture has {wanted} there.")
+        optional = {key: value for key, value in settings.get("optional", {}).items() if key in config}
+        for key, value in ({key: value for key, value in settings.items() if key != "optional"} | optional).items():
+            has = config.get(key)
+            has = has[0] if isinstance(has, list) and len(has) == 1 else has
+            if has != value or isinstance(has, bool) != isinstance(value, bool):
+                name = config.get("name", f"layer {index}")
+                raise WeightsError(f"{path}: {kind} {name!r} has {key} {has!r}; expected {value!r}.")
 
 
 def save_safetensors(model: torch.nn.Module, path: str | Path, **metadata: str) -> None:
@@ -206,7 +289,7 @@ def load_safetensors(model: torch.nn.Module, path: str | Path) -> dict[str, str]
         state = load_file(path)
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-    except (OSError, SafetensorError) as error:
+    except Exception as error:  # SafetensorError, and what torch says of a type or a shape that a damaged head claims
         raise WeightsError(f"{path}: not a readable safetensors file ({error}).") from error
     fill_weights(model, state, path)
     return metadata

@@ -134,7 +134,7 @@ def _panel(sheet: Sheet, left, classes, explained, shares, facts) -> None:
 def _bar(sheet: Sheet, left, top, name, share, colour, note, bold, free=0.0) -> None:
     """Draw one row of the panel: name, bar, and a note behind the bar and behind a share kept ``free``."""
     start, middle = left + NAMES, top - 1.9
-    short = fold(str(name), NAMES - 2, TEXT, "bold")
+    short = fold(str(name), NAMES - 2, TEXT, "bold") or [""]
     name = short[0] + " ..." * (len(short) > 1)
     sheet.text(start - 1.5, middle, name, weight="bold" if bold else "normal", ha="right", va="center")
     sheet.axes.add_patch(Rectangle((start, top - 3.3), BAR * share, 2.8, facecolor=colour, linewidth=0, zorder=3))
@@ -155,7 +155,7 @@ def _write_formula(sheet: Sheet, x, y, formula) -> None:
         return
     string = mathtext(formula)
     width = text_to_path.get_text_width_height_descent(string, FontProperties(family=FONT, size=TITLE), ismath=True)[0]
-    sheet.text(x, y, string, TITLE * min(1, PANEL / (width / 72 * 25.4)), va="center")
+    sheet.text(x, y, string, TITLE * min(1, PANEL / (width / 72 * 25.4)), va="center", parse_math=True)
 
 
 def describe(title, explained, classes, shares, facts) -> str:

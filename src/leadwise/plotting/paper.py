@@ -272,7 +272,7 @@ class _Foot:
     def draw(self, sheet):
         k = self.zoom
         # A record's name is no formula, whatever dollar signs it holds.
-        sheet.text(0, -4.5 * k, "\n".join(self.facts), TEXT, va="top", color=GREY, parse_math=False)
+        sheet.text(0, -4.5 * k, "\n".join(self.facts), TEXT, va="top", color=GREY)
         if self.truth:
             y = -(4.5 + 3.4 * len(self.facts) + 2.2) * k
             _hatched(sheet, [_box(0, 8 * k, y, y + TRUTH_MM * k)])

@@ -53,15 +53,15 @@ def plot_rule(inputs, weights, bias, relevance, messages, kept, rest, *, title: 
         sheet.text(middle - 2, y, f"input {j + 1}", weight="bold", ha="right", va="center")
     _heads(sheet, names, SIDE, top + 1.5)
     _heads(sheet, names, middle, top + 1.5)
-    sheet.text(SIDE, top + 9, "Forward: contributions  $z_{jk} = a_j w_{jk}$", LABEL, va="bottom")
-    sheet.text(SIDE - 2, top + 2.9, "input $a_j$", ha="right", va="center", color=GREY)
+    sheet.text(SIDE, top + 9, "Forward: contributions  $z_{jk} = a_j w_{jk}$", LABEL, va="bottom", parse_math=True)
+    sheet.text(SIDE - 2, top + 2.9, "input $a_j$", ha="right", va="center", color=GREY, parse_math=True)
     low = top - count * ROW - 1
     _ledger(sheet, {"bias": bias, "sum $z_k$": parts.sum(0) + bias}, SIDE, low)
     rows = {"handed on": messages.sum(0), "kept by the bias": kept, "absorbed": rest, "sum $R_k$": relevance}
     _ledger(sheet, rows, middle, low)
-    sheet.text(middle, sheet.height - 1, "Backward: relevance  $R_{j←k}$", LABEL, va="top")
+    sheet.text(middle, sheet.height - 1, "Backward: relevance  $R_{j←k}$", LABEL, va="top", parse_math=True)
     _upright(sheet, relevance, middle, top + 6)
-    sheet.text(middle - 2, top + 6, "$R_k$, to share out", ha="right", va="bottom", color=GREY)
+    sheet.text(middle - 2, top + 6, "$R_k$, to share out", ha="right", va="bottom", color=GREY, parse_math=True)
     _level(sheet, messages.sum(1), middle + CELL * outputs + 8, top)
     sums = [float(part.sum()) for part in (relevance, messages, kept, rest)]
     sheet.figure.alt = (
@@ -123,7 +123,7 @@ def _ledger(sheet, rows, left, top) -> None:
     for i, (name, values) in enumerate(rows.items()):
         y, last = top - (i + 0.55) * LEDGER, i == len(rows) - 1
         weight = "bold" if last else "normal"
-        sheet.text(left - 2, y, name, ha="right", va="center", weight=weight)
+        sheet.text(left - 2, y, name, ha="right", va="center", weight=weight, parse_math=True)
         for k, value in enumerate(values):
             sheet.text(left + (k + 0.5) * CELL, y, short(value), ha="center", va="center", weight=weight, gid=name)
         if last:
@@ -156,7 +156,7 @@ def _level(sheet, values, left, top) -> None:
         end, side = zero + value * mm, 1 if value >= 0 else -1
         sheet.text(end + side, y, short(value), va="center", ha="left" if side > 0 else "right", gid="R_j")
     total = f"$R_j$, in all {short(values.sum())}"
-    sheet.text(left, top + 2.9, total, va="center", color=GREY)
+    sheet.text(left, top + 2.9, total, va="center", color=GREY, parse_math=True)
 
 
 def _bar(sheet, x, y, width, height, value) -> None:

@@ -15,7 +15,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from PIL import Image
 
-from leadwise.plotting.style import FONT, INK, TEXT
+from leadwise.plotting.style import FONT, INK, TEXT, printable
 
 EDGE = 2.0  # white margin left and right of the paper, mm
 PIXELS_PER_MM = 5  # 127 dpi: grid lines fall on whole pixels, and a sheet of two times 4 s is 1,120 pixels wide
@@ -33,8 +33,17 @@ class CourseFigure(Figure):
     pictures keep all their colours.
     """
 
-    alt = ""
     full_colour = FULL_COLOUR
+    _alt = ""
+
+    @property
+    def alt(self) -> str:
+        """The figure in words."""
+        return self._alt
+
+    @alt.setter
+    def alt(self, words: str):
+        self._alt = printable(words)
 
     def _repr_png_(self):
         canvas = FigureCanvasAgg(self)
@@ -147,9 +156,12 @@ class Sheet:
         return mm * self.zoom * self.scale * 72 / 25.4
 
     def text(self, x, y, string, size=TEXT, **options):
-        """Write at (x, y) mm in ``size`` points, as seen at 5 pixels a millimetre."""
-        options = {"color": INK, "zorder": 8, "linespacing": 1.25} | options
-        return self.axes.text(x, y, string, fontsize=size * self.zoom * self.scale, family=FONT, **options)
+        """Write at (x, y) mm in ``size`` points, as seen at 5 pixels a millimetre.
+
+        A name may hold a dollar sign: only with ``parse_math=True`` does that begin a formula.
+        """
+        options = {"color": INK, "zorder": 8, "linespacing": 1.25, "parse_math": False} | options
+        return self.axes.text(x, y, printable(string), fontsize=size * self.zoom * self.scale, family=FONT, **options)
 
     def image(self, rgba, left, right, bottom, top, zorder):
         """Paint an (h, w, 4) colour array into the given rectangle (mm)."""
@@ -188,7 +200,7 @@ def text_width(string: str, size: float = TEXT, weight: str = "normal") -> float
     """Return the width of a line of text in mm, as seen at 5 pixels a millimetre."""
     font = FontProperties(family=FONT, size=size, weight=weight)
     hinted = 1.04  # letters that snap to pixels may run a little wider than their outlines
-    return hinted * text_to_path.get_text_width_height_descent(string, font, ismath=False)[0] / 72 * 25.4
+    return hinted * text_to_path.get_text_width_height_descent(printable(string), font, ismath=False)[0] / 72 * 25.4
 
 
 def fold(string: str, width: float, size: float = TEXT, weight: str = "normal") -> list[str]:
@@ -198,7 +210,7 @@ def fold(string: str, width: float, size: float = TEXT, weight: str = "normal") 
         return text_width(line, size, weight) <= width
 
     lines = [""]
-    for word in string.split():
+    for word in printable(string).split():
         if fits(f"{lines[-1]} {word}".strip()):
             lines[-1] = f"{lines[-1]} {word}".strip()
             continue

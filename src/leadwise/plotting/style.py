@@ -1,5 +1,7 @@
 """The one look of all figures: sizes, colours, the relevance colour scale. No matplotlib default is changed."""
 
+import re
+
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
 
@@ -50,6 +52,19 @@ def relevance_rgba(values, over: str | None = None) -> np.ndarray:
         rgba[..., :3] = rgba[..., :3] * alpha + np.asarray(to_rgb(over)) * (1 - alpha)
         rgba[..., 3] = 1
     return rgba
+
+
+# What XML forbids, so that no SVG would open, and halves of characters, which no file can hold but its name may.
+_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
+
+
+def printable(text) -> str:
+    """Return text with a replacement character for every character that no page can show.
+
+    >>> printable("a\\ud800b")
+    'a\ufffdb'
+    """
+    return _UNPRINTABLE.sub("\ufffd", str(text))
 
 
 def number(value: float) -> str:

@@ -160,7 +160,7 @@ def _draw_bars(sheet: Sheet, bars, left, top, side) -> None:
         sheet.axes.add_patch(bar)
         figure = percent(share)
         room = side / k - 8
-        short = name if len(fold(name, room, SMALL)) == 1 else f"{fold(name, room - 3, SMALL)[0]} …"
+        short = name if len(fold(name, room, SMALL)) < 2 else f"{fold(name, room - 3, SMALL)[0]} …"
         middle = high - 0.5 * BAR * k
         sheet.text(left + 0.8 * k, middle, short, SMALL, va="center")
         sheet.text(left + side - 0.5 * k, middle, figure, SMALL, va="center", ha="right")

@@ -283,7 +283,7 @@ def explain_cohort(
     *,
     target: int = 1,
     pathology: str | None = None,
-    start: int = 0,
+    start: float = 0.0,
     samples: int = 2000,
     checkpoint: str | Path | None = None,
     every: int = 20,
@@ -306,7 +306,7 @@ def explain_cohort(
     method, parameters : as for :func:`~leadwise.attribute`
     target : the explained class
     pathology : whose criterion to compare with; by default the model's own
-    start, samples : the window that the model sees
+    start, samples : the window that the model sees: where it begins, seconds, and its length in samples at 500 Hz
     checkpoint : file to save to and resume from
     every : records between two saves
     progress : True for a bar, False for none, or a function of (records done, all records or None) that may stop the
@@ -328,7 +328,7 @@ def explain_cohort(
         **{key: _signature(value) for key, value in parameters.items()},
         "target": target,
     }
-    settings |= {"pathology": pathology, "window": [start, samples], "model": _signature(model)}
+    settings |= {"pathology": pathology, "window": f"{samples} samples from {start:g} s", "model": _signature(model)}
     cohort = Cohort(settings)
     if checkpoint is not None and Path(checkpoint).exists():
         cohort = Cohort.load(checkpoint)
@@ -373,7 +373,7 @@ def _add(cohort, model, record, start, samples, pathology, options) -> None:
     cohort.update(**found, probability=float(probability))
 
 
-def _window(raw: ECG, start: int, samples: int) -> ECG:
+def _window(raw: ECG, start: float, samples: int) -> ECG:
     """Preprocess the whole recording and cut the window; the counterfactual would be filtered for nothing."""
     raw = replace(raw, counterfactual=None) if isinstance(raw, SimulatedECG) else raw
     return raw.preprocess().window(start, samples)

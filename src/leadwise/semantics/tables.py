@@ -116,22 +116,31 @@ class RelevanceTable:
         return plot_matrix(table.reshape(len(rows), -1), rows, columns, title=title, label=label + time, write=write)
 
 
-def waves_of(ecg: ECG, start: int = 0) -> tuple[Wave, ...]:
+def waves_of(ecg: ECG, start: float = 0.0) -> tuple[Wave, ...]:
     """Return the waves of a recording: those that a simulated patient is known to have, else the delineated ones.
 
     Parameters
     ----------
     ecg : the whole recording, raw: the published filters bend the line around P and T, and a window has fewer beats
-    start : sample where the model's window starts; onset, peak and offset count from there, so that waves before the
-        window come out negative. What follows cuts waves at the window's edges
+    start : seconds from the start of the recording to that of the model's window, as for ``ecg.window``; onset, peak
+        and offset count samples from there, so that waves before the window come out negative. What follows cuts waves
+        at the window's edges
 
     Returns
     -------
     tuple of Wave, over all leads; empty where nothing could be delineated
+
+    Raises
+    ------
+    ValueError : ``start`` lies outside the recording
     """
-    known = getattr(ecg, "waves", None)
+    if not 0 <= start <= ecg.duration:
+        raise ValueError(
+            f"start is {start:g} s; expected 0 to {ecg.duration:g} (seconds), for the recording lasts no longer."
+        )
+    first, known = round(start * ecg.fs), getattr(ecg, "waves", None)
     waves = delineate(ecg).waves if known is None else known
-    return tuple(wave.shift(-start) for wave in waves if wave.lead is None)
+    return tuple(wave.shift(-first) for wave in waves if wave.lead is None)
 
 
 def wave_labels(waves: Sequence[Wave], samples: int) -> np.ndarray:
