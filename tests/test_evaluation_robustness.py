@@ -106,7 +106,7 @@ def test_normalised_infidelity_ignores_the_scale(linear):
 def test_infidelity_is_captums():
     """The same removals through captum's own decorator, for maps that are multiplied with the input."""
     model, x = seeded(ReluECG), ecg_batch(2) + 3  # never zero: captum divides by the input
-    relevance = attribute(model, x, "integrated_gradients", 1)
+    relevance = attribute(model, x, "integrated_gradients", 1, steps=200)
     generator = torch.Generator().manual_seed(1)
 
     @captum.metrics.infidelity_perturb_func_decorator(True)

@@ -18,6 +18,9 @@ POINTWISE = (
 )
 
 
+SHAPES = {(nn.Conv1d, 12): (12, 2000), (nn.Conv2d, 3): (3, 224, 224)}  # of one sample, by what a network starts with
+
+
 @dataclass(frozen=True)
 class Layer:
     """One row of ``layer_table``.
@@ -102,8 +105,9 @@ def top_k(net: nn.Module, x: Tensor, k: int = 5, classes: Sequence[str] | None =
 
 
 def sample_shape(net: nn.Module, shape: Sequence[int] | None) -> tuple[int, ...]:
-    """Return the shape of one sample: as given, else an ECG's or a picture's where the network says so."""
-    known = getattr(net, "sample_shape", None)
+    """Return the shape of one sample: as given, as the network says, or an ECG's or a picture's where it starts so."""
+    first = next((module for module in net.modules() if isinstance(module, (*CONVOLUTIONS, nn.Linear))), None)
+    known = getattr(net, "sample_shape", SHAPES.get((type(first), getattr(first, "in_channels", 0))))
     if shape is None and known is None:
         raise ValueError(
             f"{type(net).__name__} does not say what it takes; give the shape of one sample, as shape=(channels, ...)."
