@@ -185,9 +185,9 @@ def chain(model, x):
 
 def holds(model, x, window, stride):
     """Whether the chain of a network passes its own examination."""
-    steps, start = chain(model, x), torch.full_like(x[:1], 0.4)
+    steps = chain(model, x)
     with torch.no_grad():
-        return verified(question(model), x[:1], start, sliding(x.shape[2:], window, stride), steps) == steps
+        return verified(question(model), x[:1], sliding(x.shape[2:], window, stride), steps) == steps
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -567,6 +567,23 @@ def test_noise_is_a_share_of_the_range_of_the_input():
     assert float(variance.mean()) == pytest.approx(4 * (0.25 * 2) ** 2, rel=0.02)
     spread = explain(Squares(), x, "smoothgrad", target=1, samples=100, noise=0.25) - 2 * x
     assert float(spread.std()) == pytest.approx(2 * 0.25 * 2 / 10, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["occlusion", "kernel_shap", "lime", "rise"])
+@pytest.mark.parametrize("shape", [(2, 9), (2, 2, 4, 5, 6)])
+def test_inputs_of_any_shape_are_explained(name, shape):
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape[1:])), 2)), torch.randn(shape)
+    size = {"occlusion": {"window": 2, "stride": 1}, "rise": {"samples": 2000, "cell": 2}}.get(name, {"segment": 5})
+    found = explain(model, x, name, target=1, **size)
+    assert found.shape == x.shape
+    contribution = model[1].weight[1].detach().view(shape[1:]) * x
+    if len(shape) == 2 and name in ("kernel_shap", "occlusion"):  # the first segment, or the first window, alone
+        first, hidden = (5, 5) if name == "kernel_shap" else (1, 2)
+        wanted = contribution[:, :hidden].sum(1)
+        torch.testing.assert_close(found[:, :first].sum(1), wanted, atol=1e-4, rtol=0)
+    if name == "kernel_shap":
+        torch.testing.assert_close(found.flatten(1).sum(1), contribution.flatten(1).sum(1), atol=1e-4, rtol=0)
 
 
 def test_images_are_explained_by_every_method():
