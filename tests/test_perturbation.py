@@ -121,6 +121,17 @@ class Tokens(nn.Module):
         return self.layer(x.transpose(1, 2)).transpose(1, 2)
 
 
+class Positions(nn.Module):
+    """Adds something else at each place."""
+
+    def __init__(self, places):
+        super().__init__()
+        self.values = nn.Parameter(torch.randn(places))
+
+    def forward(self, x):
+        return x + self.values
+
+
 def norm(channels):
     module = nn.BatchNorm1d(channels)
     module.running_mean.normal_()
@@ -168,8 +179,9 @@ CHAINS = {
     "instance norm": (lambda: Then(nn.Conv1d(4, 5, 3), nn.InstanceNorm1d(5), nn.ReLU(), channels=5), 1),
     "softmax over time": (lambda: Then(nn.Conv1d(4, 5, 3), nn.Softmax(-1), nn.Conv1d(5, 5, 3), channels=5), 1),
     "transposed": (lambda: Then(nn.Conv1d(4, 5, 3, 2), nn.ConvTranspose1d(5, 5, 3, 2), nn.ReLU(), channels=5), 1),
-    "positions": (lambda: Then(nn.Conv1d(4, 5, 3), lambda x: x + torch.linspace(0, 1, x.shape[-1]).to(x),
-                               channels=5), 1),
+    "positions": (lambda: Then(nn.Conv1d(4, 5, 3), Positions(59), channels=5), 1),
+    "functional": (lambda: Then(nn.Conv1d(4, 5, 3), lambda x: functional.max_pool1d(x, 3),
+                                lambda x: functional.avg_pool1d(x, 2), functional.softplus, channels=5), 4),
     "lstm": (lambda: Then(LastStep(), channels=5, pool=False), 0),
     "transformer": (lambda: Then(Tokens(), channels=4), 0),
 }  # fmt: skip
@@ -201,6 +213,11 @@ def test_occlusion_equals_brute_force(name):
         found = explain(model, x, "occlusion", target=2, window=window, stride=stride, leads=leads)
         wanted = brute_force(lambda z: model(z)[:, 2], x, window, stride, leads == "each")
         torch.testing.assert_close(found, wanted, atol=1e-9, rtol=0)
+
+
+def test_a_norm_over_the_batch_ends_the_chain():
+    model = Then(nn.Conv1d(4, 5, 3), nn.BatchNorm1d(5, track_running_stats=False), nn.Conv1d(5, 5, 3), channels=5)
+    assert len(chain(model, torch.randn(1, 4, 61))) == 1
 
 
 class Twofold(nn.Module):
@@ -266,8 +283,8 @@ IMAGES = {
                                   nn.MaxPool2d(3, 2, ceil_mode=True),
                                   nn.Conv2d(4, 4, 3, padding=(2, 1), dilation=(2, 1)), channels=4), (14, 17)),
     "in place, batch norm": (ImageNet, (27, 23)),
-    "pooling over rows and columns of what has no channels": (
-        lambda: Then(lambda x: functional.max_pool2d(x[:, 0], 2), channels=7), (14, 16)),
+    "pooling over the channels as well": (
+        lambda: Then(lambda x: functional.max_pool3d(x, (3, 2, 2)), channels=1), (14, 16)),
 }  # fmt: skip
 
 
@@ -275,7 +292,7 @@ IMAGES = {
 def test_occlusion_of_images_equals_brute_force(name):
     make, size = IMAGES[name]
     model, x = seeded(make).double(), torch.randn(2, 3, *size).double()
-    assert bool(chain(model, x)) == (name != "pooling over rows and columns of what has no channels")
+    assert bool(chain(model, x)) == (name != "pooling over the channels as well")
     for window, stride in ((5, 3), (4, 4)):
         found = explain(model, x, "occlusion", target=1, window=window, stride=stride, baseline="mean")
         start = x.mean((2, 3), keepdim=True)
@@ -426,6 +443,9 @@ def test_shapley_coalitions_weigh_each_size_by_the_kernel():
     torch.testing.assert_close(mass, kernel / kernel.sum(), atol=0.06, rtol=0)
     pairs = drawn.kept[drawn.half >= 0].view(-1, 2, 9)
     assert torch.equal(pairs[:, 0], ~pairs[:, 1])
+    for rows, weights in drawn.halves():
+        assert float(weights.sum()) == pytest.approx(1)
+        assert len(weights) == rows.sum() < len(drawn.kept)
 
 
 def test_kernel_shap_agrees_with_captum():

@@ -396,9 +396,13 @@ def local_steps(question: Question, x: Tensor) -> list[Step]:
             question.network.run(search.enter(x), search)
     except (NoRuleError, RuntimeError):  # its inside can't be seen
         return []
-    steps = search.chain
+    return ended(search.chain)
+
+
+def ended(steps: list[Step]) -> list[Step]:
+    """Return a chain without what at its end works place by place in place, which the network goes on to use."""
     while steps and (steps[-1].in_place or not any(step.axes for step in steps)):
-        steps.pop()  # what is behind the chain does it by itself
+        steps = steps[:-1]
     return steps
 
 
@@ -477,7 +481,7 @@ def short(steps: list[Step], x: Tensor, window: Box) -> list[Step]:
         if step.axes:
             window, sizes = step.move(window, sizes).places, step.shape[1:]
             if math.prod(b - a for a, b in window) > SHARE * math.prod(sizes):
-                return steps[:count]
+                return ended(steps[:count])
     return steps
 
 
@@ -490,7 +494,7 @@ def verified(question: Question, x: Tensor, windows: list[Box], steps: list[Step
         return []
     plain = Occluded(question, x, [], tuple(x.shape[1:]))
     noise = x + x.std() * normal(x.shape, torch.Generator().manual_seed(0), x)
-    tolerance = 200 * torch.finfo(x.dtype).eps
+    tolerance = max(1e-9, 200 * torch.finfo(x.dtype).eps)
     try:
         quick = Occluded(question, x, steps, tuple(x.shape[1:]))
         tried = [windows[0], windows[len(windows) // 2], windows[-1]]

@@ -79,9 +79,10 @@ class Coalitions:
 
     def halves(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the rows, and their weights, of each half; nothing where there is nothing to draw."""
-        for one in (0, 1) if (self.half >= 0).any() else ():
-            rows = (self.half == one) | (self.half < 0)
-            yield rows, torch.where(self.half >= 0, 2 * self.weights, self.weights)[rows]
+        drawn = self.half >= 0
+        for one in (0, 1) if drawn.any() else ():
+            rows, more = (self.half == one) | ~drawn, self.weights[drawn].sum() / self.weights[self.half == one].sum()
+            yield rows, torch.where(drawn, more * self.weights, self.weights)[rows]
 
 
 def subsets(features: int, size: int) -> Tensor:
