@@ -6,6 +6,7 @@ from math import factorial
 import numpy as np
 import pytest
 import torch
+from captum._utils.models.linear_model import SkLearnRidge
 from captum.attr import KernelShap, Lime, Occlusion
 from torch import nn
 from torch.nn import functional
@@ -493,12 +494,17 @@ def test_lime_by_sampling_nears_the_regression_over_all_coalitions():
 
 def test_lime_agrees_with_captum():
     model, x = game(6)
+
+    def similarity(original, perturbed, kept, **_):
+        distance = 1 - functional.cosine_similarity(kept.double(), torch.ones_like(kept).double())
+        return torch.exp(-distance.square() / 0.25**2)
+
     torch.manual_seed(0)
-    peer = Lime(model).attribute(x, target=1, feature_mask=features(x, 5), n_samples=2000, perturbations_per_eval=100)
-    assert peer.shape == x.shape  # captum's default is a Lasso: only the signs of what is large can be compared
-    found = explain(model, x, "lime", target=1, segment=5, samples=2000).view(6, 5).sum(1)
-    large = found.abs() > found.abs().max() / 2
-    assert torch.equal(found[large].sign(), peer.view(6, 5)[:, 0].double()[large].sign())
+    peer = Lime(model, interpretable_model=SkLearnRidge(alpha=1.0), similarity_func=similarity).attribute(
+        x, target=1, feature_mask=features(x, 5), n_samples=6000, perturbations_per_eval=100
+    )
+    found = explain(model, x, "lime", target=1, segment=5, samples=6000).view(6, 5).sum(1)
+    torch.testing.assert_close(found, peer.view(6, 5)[:, 0].double(), atol=0.03 * float(found.abs().max()), rtol=0)
 
 
 def test_lime_coalitions_come_in_pairs_and_as_many_as_asked_for():
