@@ -6,6 +6,7 @@ from math import factorial
 import numpy as np
 import pytest
 import torch
+from captum._utils.models.linear_model import SkLearnRidge
 from captum.attr import KernelShap, Lime, Occlusion
 from torch import nn
 from torch.nn import functional
@@ -121,6 +122,17 @@ class Tokens(nn.Module):
         return self.layer(x.transpose(1, 2)).transpose(1, 2)
 
 
+class Positions(nn.Module):
+    """Adds something else at each place."""
+
+    def __init__(self, places):
+        super().__init__()
+        self.values = nn.Parameter(torch.randn(places))
+
+    def forward(self, x):
+        return x + self.values
+
+
 def norm(channels):
     module = nn.BatchNorm1d(channels)
     module.running_mean.normal_()
@@ -168,8 +180,9 @@ CHAINS = {
     "instance norm": (lambda: Then(nn.Conv1d(4, 5, 3), nn.InstanceNorm1d(5), nn.ReLU(), channels=5), 1),
     "softmax over time": (lambda: Then(nn.Conv1d(4, 5, 3), nn.Softmax(-1), nn.Conv1d(5, 5, 3), channels=5), 1),
     "transposed": (lambda: Then(nn.Conv1d(4, 5, 3, 2), nn.ConvTranspose1d(5, 5, 3, 2), nn.ReLU(), channels=5), 1),
-    "positions": (lambda: Then(nn.Conv1d(4, 5, 3), lambda x: x + torch.linspace(0, 1, x.shape[-1]).to(x),
-                               channels=5), 1),
+    "positions": (lambda: Then(nn.Conv1d(4, 5, 3), Positions(59), channels=5), 1),
+    "functional": (lambda: Then(nn.Conv1d(4, 5, 3), lambda x: functional.max_pool1d(x, 3),
+                                lambda x: functional.avg_pool1d(x, 2), functional.softplus, channels=5), 4),
     "lstm": (lambda: Then(LastStep(), channels=5, pool=False), 0),
     "transformer": (lambda: Then(Tokens(), channels=4), 0),
 }  # fmt: skip
@@ -185,9 +198,9 @@ def chain(model, x):
 
 def holds(model, x, window, stride):
     """Whether the chain of a network passes its own examination."""
-    steps, start = chain(model, x), torch.full_like(x[:1], 0.4)
+    steps = chain(model, x)
     with torch.no_grad():
-        return verified(question(model), x[:1], start, sliding(x.shape[2:], window, stride), steps) == steps
+        return verified(question(model), x[:1], sliding(x.shape[2:], window, stride), steps) == steps
 
 
 @pytest.mark.parametrize("name", CHAINS)
@@ -201,6 +214,11 @@ def test_occlusion_equals_brute_force(name):
         found = explain(model, x, "occlusion", target=2, window=window, stride=stride, leads=leads)
         wanted = brute_force(lambda z: model(z)[:, 2], x, window, stride, leads == "each")
         torch.testing.assert_close(found, wanted, atol=1e-9, rtol=0)
+
+
+def test_a_norm_over_the_batch_ends_the_chain():
+    model = Then(nn.Conv1d(4, 5, 3), nn.BatchNorm1d(5, track_running_stats=False), nn.Conv1d(5, 5, 3), channels=5)
+    assert len(chain(model, torch.randn(1, 4, 61))) == 1
 
 
 class Twofold(nn.Module):
@@ -266,8 +284,8 @@ IMAGES = {
                                   nn.MaxPool2d(3, 2, ceil_mode=True),
                                   nn.Conv2d(4, 4, 3, padding=(2, 1), dilation=(2, 1)), channels=4), (14, 17)),
     "in place, batch norm": (ImageNet, (27, 23)),
-    "pooling over rows and columns of what has no channels": (
-        lambda: Then(lambda x: functional.max_pool2d(x[:, 0], 2), channels=7), (14, 16)),
+    "pooling over the channels as well": (
+        lambda: Then(lambda x: functional.max_pool3d(x, (3, 2, 2)), channels=1), (14, 16)),
 }  # fmt: skip
 
 
@@ -275,7 +293,7 @@ IMAGES = {
 def test_occlusion_of_images_equals_brute_force(name):
     make, size = IMAGES[name]
     model, x = seeded(make).double(), torch.randn(2, 3, *size).double()
-    assert bool(chain(model, x)) == (name != "pooling over rows and columns of what has no channels")
+    assert bool(chain(model, x)) == (name != "pooling over the channels as well")
     for window, stride in ((5, 3), (4, 4)):
         found = explain(model, x, "occlusion", target=1, window=window, stride=stride, baseline="mean")
         start = x.mean((2, 3), keepdim=True)
@@ -426,6 +444,9 @@ def test_shapley_coalitions_weigh_each_size_by_the_kernel():
     torch.testing.assert_close(mass, kernel / kernel.sum(), atol=0.06, rtol=0)
     pairs = drawn.kept[drawn.half >= 0].view(-1, 2, 9)
     assert torch.equal(pairs[:, 0], ~pairs[:, 1])
+    for rows, weights in drawn.halves():
+        assert float(weights.sum()) == pytest.approx(1)
+        assert len(weights) == rows.sum() < len(drawn.kept)
 
 
 def test_kernel_shap_agrees_with_captum():
@@ -473,12 +494,17 @@ def test_lime_by_sampling_nears_the_regression_over_all_coalitions():
 
 def test_lime_agrees_with_captum():
     model, x = game(6)
+
+    def similarity(original, perturbed, kept, **_):
+        distance = 1 - functional.cosine_similarity(kept.double(), torch.ones_like(kept).double())
+        return torch.exp(-distance.square() / 0.25**2)
+
     torch.manual_seed(0)
-    peer = Lime(model).attribute(x, target=1, feature_mask=features(x, 5), n_samples=2000, perturbations_per_eval=100)
-    assert peer.shape == x.shape  # captum's default is a Lasso: only the signs of what is large can be compared
-    found = explain(model, x, "lime", target=1, segment=5, samples=2000).view(6, 5).sum(1)
-    large = found.abs() > found.abs().max() / 2
-    assert torch.equal(found[large].sign(), peer.view(6, 5)[:, 0].double()[large].sign())
+    peer = Lime(model, interpretable_model=SkLearnRidge(alpha=1.0), similarity_func=similarity).attribute(
+        x, target=1, feature_mask=features(x, 5), n_samples=6000, perturbations_per_eval=100
+    )
+    found = explain(model, x, "lime", target=1, segment=5, samples=6000).view(6, 5).sum(1)
+    torch.testing.assert_close(found, peer.view(6, 5)[:, 0].double(), atol=0.03 * float(found.abs().max()), rtol=0)
 
 
 def test_lime_coalitions_come_in_pairs_and_as_many_as_asked_for():
@@ -567,6 +593,23 @@ def test_noise_is_a_share_of_the_range_of_the_input():
     assert float(variance.mean()) == pytest.approx(4 * (0.25 * 2) ** 2, rel=0.02)
     spread = explain(Squares(), x, "smoothgrad", target=1, samples=100, noise=0.25) - 2 * x
     assert float(spread.std()) == pytest.approx(2 * 0.25 * 2 / 10, rel=0.1)
+
+
+@pytest.mark.parametrize("name", ["occlusion", "kernel_shap", "lime", "rise"])
+@pytest.mark.parametrize("shape", [(2, 9), (2, 2, 4, 5, 6)])
+def test_inputs_of_any_shape_are_explained(name, shape):
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Flatten(), nn.Linear(int(np.prod(shape[1:])), 2)), torch.randn(shape)
+    size = {"occlusion": {"window": 2, "stride": 1}, "rise": {"samples": 2000, "cell": 2}}.get(name, {"segment": 5})
+    found = explain(model, x, name, target=1, **size)
+    assert found.shape == x.shape
+    contribution = model[1].weight[1].detach().view(shape[1:]) * x
+    if len(shape) == 2 and name in ("kernel_shap", "occlusion"):  # the first segment, or the first window, alone
+        first, hidden = (5, 5) if name == "kernel_shap" else (1, 2)
+        wanted = contribution[:, :hidden].sum(1)
+        torch.testing.assert_close(found[:, :first].sum(1), wanted, atol=1e-4, rtol=0)
+    if name == "kernel_shap":
+        torch.testing.assert_close(found.flatten(1).sum(1), contribution.flatten(1).sum(1), atol=1e-4, rtol=0)
 
 
 def test_images_are_explained_by_every_method():

@@ -23,9 +23,11 @@ def features(x: Tensor, segment: int) -> Tensor:
 
     Parameters
     ----------
-    x : Tensor (N, C, T) or (N, C, H, W)
+    x : Tensor (N, C, T), (N, C, H, W), or (N, F) as one lead
     segment : length of a segment in samples, or side of a patch in pixels
     """
+    if x.ndim == 2:
+        return features(x[:, None], segment)[:, 0]
     parts = [torch.arange(size) // segment for size in x.shape[2:]]
     if x.ndim == 3:
         parts = [torch.arange(x.shape[1]), *parts]
@@ -77,9 +79,10 @@ class Coalitions:
 
     def halves(self) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield the rows, and their weights, of each half; nothing where there is nothing to draw."""
-        for one in (0, 1) if (self.half >= 0).any() else ():
-            rows = (self.half == one) | (self.half < 0)
-            yield rows, torch.where(self.half >= 0, 2 * self.weights, self.weights)[rows]
+        drawn = self.half >= 0
+        for one in (0, 1) if drawn.any() else ():
+            rows, more = (self.half == one) | ~drawn, self.weights[drawn].sum() / self.weights[self.half == one].sum()
+            yield rows, torch.where(drawn, more * self.weights, self.weights)[rows]
 
 
 def subsets(features: int, size: int) -> Tensor:
@@ -142,8 +145,8 @@ def shapley_values(kept: Tensor, weights: Tensor, scores: Tensor, change: Tensor
     z = kept.double()
     missing = scores - z @ even.T
     z = z @ apart
-    fitted = torch.linalg.pinv(z.T @ (weights[:, None] * z), hermitian=True) @ (z.T @ (weights[:, None] * missing))
-    return even + (apart @ fitted).T
+    root = weights.sqrt()[:, None]
+    return even + torch.linalg.lstsq(root * z, root * missing, driver="gelsd").solution.T
 
 
 def kernel_shap(question, x, *, samples, segment, baseline="zero", seed=0) -> Tensor:
@@ -192,8 +195,11 @@ def ridge_coefficients(kept: Tensor, weights: Tensor, scores: Tensor, ridge: flo
     z = kept.double()
     z = z - weights @ z / weights.sum()
     scores = scores - weights @ scores / weights.sum()
+    root = weights.sqrt()[:, None]
+    if not ridge:
+        return torch.linalg.lstsq(root * z, root * scores, driver="gelsd").solution.T
     within = z.T @ (weights[:, None] * z) + ridge * torch.eye(z.shape[1], dtype=torch.float64)
-    return (torch.linalg.pinv(within, hermitian=True) @ (z.T @ (weights[:, None] * scores))).T
+    return torch.linalg.solve(within, z.T @ (weights[:, None] * scores)).T
 
 
 def lime(question, x, *, samples, segment, width, ridge, baseline="zero", seed=0) -> Tensor:
@@ -218,7 +224,7 @@ def _soft_mask(shape, cell: int, keep: float, generator: torch.Generator) -> Ten
     """Draw one mask (1, channels, ...) in [0, 1]: a coarse random grid, enlarged linearly and shifted."""
     grid = [-(-size // cell) + 1 for size in shape[1:]]
     coarse = (torch.rand((1, shape[0], *grid), generator=generator) < keep).float()
-    mode = "linear" if len(grid) == 1 else "bilinear"
+    mode = ("linear", "bilinear", "trilinear")[len(grid) - 1]
     fine = functional.interpolate(coarse, scale_factor=cell, mode=mode, align_corners=False)
     for axis, size in enumerate(shape[1:], start=2):
         fine = fine.narrow(axis, int(torch.randint(cell, (), generator=generator)), size)
@@ -232,19 +238,20 @@ def rise(question, x, *, samples, cell, keep, seed) -> Tensor:
     shifted. The mean logit is subtracted first: it only adds a constant to the map.
     """
     generator = torch.Generator().manual_seed(seed)
+    x, shape = (x[:, None] if x.ndim == 2 else x), x.shape
     channels = x.shape[1] if x.ndim == 3 else 1
     halves, done = [Covariance(x), Covariance(x)], 0
     for count in track(chunks(samples, len(x)), samples):
         masks = torch.cat([_soft_mask((channels, *x.shape[2:]), cell, keep, generator) for _ in range(count)]).to(x)
         with torch.no_grad():
-            masked = (masks[:, None] * x).flatten(0, 1)
+            masked = (masks[:, None] * x).view(-1, *shape[1:])
             scores = question.repeated(count).scores(masked).view(count, len(x))
         first = max(0, min(count, samples // 2 - done))
         halves[0].add(scores[:first], masks[:first])
         halves[1].add(scores[first:], masks[first:])
         done += count
-    both = (halves[0] + halves[1], *halves) if samples > 1 else halves[1:]
-    return stated([(one.value() / keep).expand_as(x).clone() for one in both])
+    found = [one.value() / keep for one in (halves[0] + halves[1], *halves)]
+    return stated([one.expand_as(x).clone().view(shape) for one in found])
 
 
 class Covariance:
