@@ -106,7 +106,7 @@ def stable(z: Tensor, epsilon=STABILISER) -> Tensor:
 
 
 def z(a, w, b, connected, relevance):
-    """R_j = sum_k z_jk / z_k R_k, z_k = sum_j z_jk + b_k (Bach et al. 2015, eqs. 50, 56)."""
+    """R_j = sum_k z_jk / z_k R_k, z_k = sum_j z_jk + b_k (Bach et al. 2015, eq. 56)."""
     z_jk = a[:, None] * w
     return (z_jk / nonzero(z_jk.sum(0) + b) * relevance).sum(1)
 
@@ -134,7 +134,7 @@ def epsilon_std_x(factor):
 def gamma(size):
     """R_j = sum_k a_j (w_jk + gamma w_jk+) / sum_j ... R_k (Montavon et al. 2019, section 10.2.3).
 
-    For inputs and outputs of either sign: Andeol et al. 2021, eq. 8. What pulls z_k to its own side is favoured.
+    For inputs and outputs of either sign: Andeol et al. 2021. What pulls z_k to its own side is favoured.
     """
 
     def rule(a, w, b, connected, relevance):
@@ -169,7 +169,7 @@ def alpha_beta(alpha, beta):
 
 
 def alpha_beta_split(alpha, beta):
-    """The same equation with b+ in z+ and b- in z-, and a stabiliser: zennit's convention, and Bach's own (eq. 61)."""
+    """The same equation with b+ in z+ and b- in z-, and a stabiliser: zennit's convention."""
 
     def rule(a, w, b, connected, relevance):
         z_jk = a[:, None] * w
@@ -182,23 +182,23 @@ def alpha_beta_split(alpha, beta):
 
 
 def zplus(a, w, b, connected, relevance):
-    """R_j = sum_k z_jk+ / z_k+ R_k (Montavon et al. 2017, eq. 21, where a >= 0; b+ takes part)."""
+    """R_j = sum_k z_jk+ / z_k+ R_k (Montavon et al. 2017, the z+ rule, there for a >= 0; b+ takes part)."""
     up = positive(a[:, None] * w)
     return (up / stable(up.sum(0) + positive(b)) * relevance).sum(1)
 
 
 def flat(a, w, b, connected, relevance):
-    """R_j = sum_k 1 / (number of inputs of k) R_k (Lapuschkin et al. 2019, supplementary note 1)."""
+    """R_j = sum_k 1 / (number of inputs of k) R_k (Lapuschkin et al. 2019)."""
     return (connected / stable(connected.sum(0)) * relevance).sum(1)
 
 
 def wsquare(a, w, b, connected, relevance):
-    """R_j = sum_k w_jk^2 / (sum_j w_jk^2 + b_k^2) R_k (Montavon et al. 2017, eq. 12; the bias takes part)."""
+    """R_j = sum_k w_jk^2 / (sum_j w_jk^2 + b_k^2) R_k (Montavon et al. 2017, the w^2 rule; the bias takes part)."""
     return (w**2 / stable((w**2).sum(0) + b**2) * relevance).sum(1)
 
 
 def zbox(low, high):
-    """R_j = sum_k q_jk / q_k R_k, q_jk = x_j w_jk - l_j w_jk+ - h_j w_jk- (Montavon et al. 2017, eq. 13)."""
+    """R_j = sum_k q_jk / q_k R_k, q_jk = x_j w_jk - l_j w_jk+ - h_j w_jk- (Montavon et al. 2017, the z^B rule)."""
 
     def rule(a, w, b, connected, relevance):
         l_j, h_j = torch.as_tensor(low).expand(a.shape), torch.as_tensor(high).expand(a.shape)

@@ -140,7 +140,7 @@ def occluded(known, found, method):
 
 def path(known, found, method):
     """Complete with enough steps; the bends of activations along the path leave about 1 / steps^2 of the logit."""
-    found = explain(known.model, known.x, method, known.target, steps=200)
+    found = explain(known.model, known.x, method, known.target, steps=400)
     torch.testing.assert_close(found.flatten(1).sum(1), known.difference, rtol=1e-3, atol=1e-4)
 
 
@@ -521,7 +521,8 @@ def traced(model, x):
 def exported(model, x):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return torch.export.export(model, (x,)).module()
+        batch = {0: torch.export.Dim("batch", min=1, max=4096)}  # else the export takes this batch size only
+        return torch.export.export(model, (x,), dynamic_shapes=(batch,)).module()
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -166,7 +166,10 @@ UNUSUAL = {
     "adds in a slice": (added_in_a_slice, added_by_cat, None, ()),
     "writes into a buffer": (into_a_buffer, side_by_side, None, ()),
     "checkpoint": (lambda m, x: checkpoint(residual, m, x, use_reentrant=False), residual, None, LRP_AND_MORE),
-    "reentrant checkpoint": (lambda m, x: checkpoint(residual, m, x, use_reentrant=True), residual, None, LRP_AND_MORE),
+    "reentrant checkpoint": (
+        lambda m, x: checkpoint(residual, m, x, use_reentrant=True), residual, None,
+        (*LRP_AND_MORE, "gradient", "integrated_gradients"),  # PyTorch's own autograd.grad refuses it
+    ),
     "own layer norm": (own_norm, its_norm, with_norm, RULES),
     "own attention": (own_attention, None, with_qkv, RULES),
     "scaled_dot_product_attention": (flash, own_attention, with_qkv, RULES),

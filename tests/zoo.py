@@ -362,6 +362,8 @@ LRP, RULES = "LRP", ("deeplift", "deepshap")
 GUIDED = ("guided_backprop", "deconvnet", "guided_grad_cam")
 CAM = ("grad_cam", "grad_cam_pp", "hirescam", "guided_grad_cam")
 
+STEEP = (*RULES, "integrated_gradients")  # from zeros: a norm there is steeper than steps on a path can follow
+
 
 class Foreign(NamedTuple):
     """A network of the zoo.
@@ -401,8 +403,8 @@ ZOO = {
     "SE gates, dense": Foreign(SqueezeExcite, may_refuse=RULES),
     "SE gates, convolution": Foreign(lambda: SqueezeExcite(conv=True), may_refuse=RULES),
     "BatchNorm": Foreign(lambda: plain(nn.ReLU, nn.BatchNorm1d)),
-    "GroupNorm": Foreign(lambda: plain(nn.ReLU, lambda c: nn.GroupNorm(2, c)), may_refuse=RULES),
-    "InstanceNorm": Foreign(lambda: plain(nn.ReLU, lambda c: nn.InstanceNorm1d(c, affine=True)), may_refuse=RULES),
+    "GroupNorm": Foreign(lambda: plain(nn.ReLU, lambda c: nn.GroupNorm(2, c)), may_refuse=STEEP),
+    "InstanceNorm": Foreign(lambda: plain(nn.ReLU, lambda c: nn.InstanceNorm1d(c, affine=True)), may_refuse=STEEP),
     "transformer, convolved patches": Foreign(Transformer, may_refuse=(*RULES, *CAM), tokens=True),
     "transformer, linear patches": Foreign(
         lambda: Transformer(linear=True), may_refuse=(*RULES, *CAM), tokens=True

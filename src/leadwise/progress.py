@@ -55,19 +55,6 @@ def track(counts: Iterable[int], total: int) -> Iterator[int]:
             progress.advance(count)
 
 
-@contextmanager
-def counted(function: Callable[[Tensor], Tensor], total: int):
-    """Lend a function of batches that reports each evaluated sample: for libraries that loop by themselves."""
-    with Progress(total) as progress:
-
-        def forward(x: Tensor) -> Tensor:
-            out = function(x)
-            progress.advance(len(x))
-            return out
-
-        yield forward
-
-
 def chunks(samples: int, batch: int) -> Iterator[int]:
     """Split ``samples`` repetitions of a batch into counts whose product with the batch stays near CHUNK."""
     size = max(1, CHUNK // batch)

@@ -111,7 +111,7 @@ class Step:
         places = [axis.seen_by(span, size) for axis, span, size in ways]
         needed = self.sees(places)
         inside = [(max(0, a), min(size, b)) for (a, b), size in zip(needed, sizes, strict=True)]
-        seen = [(max(a, c), min(b, d)) for (a, b), (c, d) in zip(spans, inside, strict=True)]
+        seen = [(max(a, c), max(a, c, min(b, d))) for (a, b), (c, d) in zip(spans, inside, strict=True)]
         return Move(
             inside,
             places,

@@ -84,7 +84,8 @@ class Coalitions:
 
 def subsets(features: int, size: int) -> Tensor:
     """Return all coalitions of a size, (M, K)."""
-    members = torch.tensor(list(combinations(range(features), size))).view(-1, size)
+    members = torch.tensor(list(combinations(range(features), size)), dtype=torch.long)
+    members = members.view(comb(features, size), size)
     return torch.zeros(len(members), features, dtype=torch.bool).scatter(1, members, True)
 
 

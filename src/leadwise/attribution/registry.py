@@ -131,9 +131,10 @@ BACKGROUND = Parameter(
 )
 BACKGROUND_SAMPLES = integer("samples", 16, 2, 1000, "log", "inputs drawn from the background")
 LAYER = Parameter("layer", "text", None, help="name of a module; by default the activation after the last convolution")
-SEGMENT = integer(
-    "segment", 100, 5, 1000, "log", "samples in a segment (pixels along a patch's side)", image_default=28
-)
+SEGMENT = partial(
+    integer, "segment", low=5, high=1000, scale="log", image_default=56,
+    help="samples in a segment (pixels along a patch's side): fewer segments are less noisy",
+)  # fmt: skip
 
 EPSILON = number("epsilon", 0.1, 0.0, 100.0, "log", "added to z with z's sign: absorbs weak and contradicting evidence")
 FACTOR = number("factor", 0.25, 0.0, 10.0, "log", "epsilon in units of the standard deviation of the layer's input")
@@ -168,6 +169,7 @@ SUNDARARAJAN = "Sundararajan, Taly, Yan 2017, Axiomatic attribution for deep net
 ERION = "Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors and expected gradients, doi:10.1038/s42256-021-00343-w"  # noqa: E501
 DEEPLIFT = "Shrikumar, Greenside, Kundaje 2017, Learning important features, arXiv:1704.02685"
 LUNDBERG = "Lundberg, Lee 2017, A unified approach to interpreting model predictions, arXiv:1705.07874"
+COVERT = "Covert, Lee 2021, Improving KernelSHAP, arXiv:2012.01536"
 SPRINGENBERG = "Springenberg et al. 2015, Striving for simplicity, arXiv:1412.6806"
 ZEILER = "Zeiler, Fergus 2014, Visualizing and understanding convolutional networks, arXiv:1311.2901"
 SELVARAJU = "Selvaraju et al. 2017, Grad-CAM, arXiv:1610.02391"
@@ -273,16 +275,18 @@ _ROWS = (
             BASELINE, SEED),
            formula=r"R_w = f_c(x) - f_c(x \text{ without } w)", citation=ZEILER),
     Method("kernel_shap", "perturbation", "KernelSHAP", perturbation.kernel_shap,
-           (integer("samples", 1000, 10, 20000, "log", "coalitions of segments"), SEGMENT, BASELINE, SEED),
-           formula=r"R_i = \phi_i:\; \textstyle\sum_i \phi_i = f_c(x) - f_c(x')", citation=LUNDBERG),
+           (integer("samples", 2000, 10, 20000, "log", "coalitions of segments"), SEGMENT(default=500), BASELINE,
+            SEED),
+           formula=r"R_i = \phi_i:\; \textstyle\sum_i \phi_i = f_c(x) - f_c(x')", citation=f"{LUNDBERG}; {COVERT}"),
     Method("lime", "perturbation", "LIME", perturbation.lime,
-           (integer("samples", 1000, 10, 20000, "log", "perturbed copies"), SEGMENT,
+           (integer("samples", 1000, 10, 20000, "log", "perturbed copies"), SEGMENT(default=250),
             number("width", 0.25, 0.01, 10.0, "log", "kernel width, in cosine distance"),
             number("ridge", 1.0, 0.0, 1000.0, "log", "weight of the ridge penalty"), BASELINE, SEED),
            formula=r"R = \arg\min_w \sum_z \pi_x(z) (f_c(z) - w^\top z)^2 + \lambda \|w\|^2", citation=RIBEIRO),
     Method("rise", "perturbation", "RISE", perturbation.rise,
-           (integer("samples", 1000, 10, 20000, "log", "random masks"),
-            integer("cell", 100, 2, 1000, "log", "samples (pixels) in a cell of the mask", image_default=32),
+           (integer("samples", 2000, 10, 20000, "log", "random masks"),
+            integer("cell", 200, 2, 1000, "log", "samples (pixels) in a cell of the mask: larger ones are less noisy",
+                    image_default=32),
             number("keep", 0.5, 0.05, 0.95, help="probability that a cell stays"), SEED),
            formula=r"R = \frac{1}{n\,p} \sum_i \big(f_c(x \odot M_i) - \bar f_c\big) M_i", citation=PETSIUK),
     Method("random", "control", "Random map", perturbation.random, (SEED,), formula=r"R \sim \mathcal N(0, 1)"),
