@@ -29,14 +29,16 @@ class Progress:
 
     def __init__(self, total: int):
         self.total, self.done, self.report = total, 0, _progress.get()
-        self.bar = None if callable(self.report) else tqdm(total=total, delay=2, leave=False, disable=not self.report)
+        self.bar = None
+        if self.report and not callable(self.report):
+            self.bar = tqdm(total=total, delay=2, leave=False)
 
     def advance(self, count: int = 1) -> None:
         """Report ``count`` more as done. A reporting function stops the method by raising."""
         self.done += count
         if callable(self.report):
             self.report(self.done, self.total)
-        else:
+        elif self.bar is not None:
             self.bar.update(count)
 
     def __enter__(self):
@@ -66,4 +68,5 @@ def in_chunks(function: Callable[[slice], Tensor], batch: int, size: int = CHUNK
     """Concatenate ``function(slice)`` over slices of a batch of at most ``size`` samples."""
     starts = range(0, batch, size)
     counts = track([min(size, batch - start) for start in starts], batch)
-    return torch.cat([function(slice(start, start + count)) for start, count in zip(starts, counts, strict=True)])
+    parts = [function(slice(start, start + count)) for start, count in zip(starts, counts, strict=True)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -295,7 +296,7 @@ class Explained(Lowered):
             target = args[0] if replaced.func is not func or "inplace" in kwargs else target
             target = args[0] if args and args[-1] is True and name in POSITIONAL_IN_PLACE else target
             call = replaced
-        with torch.enable_grad():
+        with nullcontext() if torch.is_grad_enabled() else torch.enable_grad():
             out = getattr(self, kind)(call)
         self.follow(out, call, signals)
         return out if target is None else put_in_place(target, out)
@@ -308,7 +309,9 @@ class Explained(Lowered):
         if known is not None and known.fn is tensor.grad_fn:
             return True
         if reaches(tensor.grad_fn, self.start):
-            raise NoRuleError(self.reason(f"{type(tensor.grad_fn).__name__}, whose inside can't be seen{self.packed()}"))
+            raise NoRuleError(
+                self.reason(f"{type(tensor.grad_fn).__name__}, whose inside can't be seen{self.packed()}")
+            )
         return False
 
     def follow(self, out: Any, call: Call, signals: list[Tensor]) -> None:
