@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from leadwise.attribution.deeplift import deeplift_against
-from leadwise.attribution.operations import KINDS, Call, Explained, Lowered, NoRuleError, signal
+from leadwise.attribution.operations import KINDS, Call, Explained, Lowered, NoRuleError, handed_back, signal
 from leadwise.attribution.question import Question, tell
 from leadwise.progress import chunks, in_chunks, track
 
@@ -188,7 +188,7 @@ def linear_entry(question: Question, x: Tensor) -> tuple[Callable, Callable] | N
 def pull_back(entry: Callable, x: Tensor, relevance: Tensor) -> Tensor:
     """Hand a gradient with respect to an operation's output on to its input x."""
     x = x.detach().requires_grad_()
-    return torch.autograd.grad(entry(x), x, relevance)[0]
+    return handed_back(entry(x), x, relevance)
 
 
 def integrated_gradients(question, x, *, steps, baseline, reselect_target=False, seed=0) -> Tensor:

@@ -14,7 +14,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadwise.attribution.decompositions import DECOMPOSED, RECURRENT
-from leadwise.attribution.operations import Call, Explained, Geometry, Kept, NoRuleError, Signal, flat_memory, owned, signal
+from leadwise.attribution.operations import (
+    Call,
+    Explained,
+    Geometry,
+    Kept,
+    NoRuleError,
+    Signal,
+    flat_memory,
+    handed_back,
+    owned,
+    signal,
+)
 from leadwise.attribution.question import Question, tell
 from leadwise.attribution.rules import RULES, Layers, Operation, Rule, divide, on_channels, same, share, z_rule
 from leadwise.networks.network import Network
@@ -375,7 +386,7 @@ def pulled(run):
     def pull(s, x, w):
         with torch.enable_grad():
             at = x.detach().requires_grad_()
-            return torch.autograd.grad(run(at, w, None), at, s)[0]
+            return handed_back(run(at, w, None), at, s)
 
     return pull
 
@@ -461,7 +472,7 @@ def _lrp(question, x, layers, attention, prepare, account, parameters) -> Tensor
         at = logits.detach().requires_grad_()
         score = question.score(at, ends_in)
         start = at.detach() * torch.autograd.grad(score.sum(), at)[0]
-    relevance = torch.autograd.grad(logits, x, start)[0]
+    relevance = handed_back(logits, x, start)
     tell("explained", score.detach())
     tell("conserved", relevance.flatten(1).sum(1))
     return relevance
