@@ -66,4 +66,5 @@ def in_chunks(function: Callable[[slice], Tensor], batch: int, size: int = CHUNK
     """Concatenate ``function(slice)`` over slices of a batch of at most ``size`` samples."""
     starts = range(0, batch, size)
     counts = track([min(size, batch - start) for start in starts], batch)
-    return torch.cat([function(slice(start, start + count)) for start, count in zip(starts, counts, strict=True)])
+    parts = [function(slice(start, start + count)) for start, count in zip(starts, counts, strict=True)]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -143,9 +143,14 @@ def attribute_and_tell(model, x, method, target, explain, progress, parameters, 
         question = Question(network, classes_of(network, inside, target), explain)
         relevance = row.function(question, inside, **options, **(extra or {})).detach()
         relevance = _multiply(relevance, inside, times, mu)
-    told |= {"dims": batch.ndim - 1, "finite": bool(torch.isfinite(relevance).all()), "times": times}
+    told |= {"dims": batch.ndim - 1, "finite": _finite(relevance), "times": times}
     relevance = relevance.to(batch.device, batch.dtype)
     return (relevance[0] if single else relevance), told
+
+
+def _finite(values: Tensor) -> bool:
+    """Return whether all values are finite: their sum, which is quick, or where that overflows, each."""
+    return bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all())
 
 
 def batch_of(network: Network, x) -> tuple[Tensor, bool]:
@@ -162,7 +167,7 @@ def batch_of(network: Network, x) -> tuple[Tensor, bool]:
     if x.numel() == 0:
         raise ValueError(f"x has shape {tuple(x.shape)}: there is nothing to explain.")
     x = x.detach() if x.is_floating_point() else x.detach().float()
-    if not torch.isfinite(x).all():
+    if not _finite(x):
         raise ValueError(
             f"x holds {int((~torch.isfinite(x)).sum())} NaN or infinite values; mend the recording first "
             "(load_ecg reports where they are)."

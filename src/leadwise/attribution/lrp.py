@@ -22,6 +22,7 @@ from leadwise.attribution.operations import (
     NoRuleError,
     Signal,
     flat_memory,
+    handed_back,
     owned,
     signal,
 )
@@ -386,7 +387,7 @@ def pulled(run):
     def pull(s, x, w):
         with torch.enable_grad():
             at = x.detach().requires_grad_()
-            return torch.autograd.grad(run(at, w, None), at, s)[0]
+            return handed_back(run(at, w, None), at, s)
 
     return pull
 

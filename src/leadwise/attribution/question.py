@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from leadwise.attribution.operations import Explained, Lowered, NoRuleError
+from leadwise.attribution.operations import Explained, Lowered, NoRuleError, handed_back
 from leadwise.networks.network import Network
 
 EXPLAIN = ("logit", "log-odds")
@@ -42,7 +42,9 @@ def gradient_of(score: Tensor, x: Tensor, start: Tensor | None = None) -> Tensor
     NoRuleError : the network computes parts of itself again on the way back, where its operations can't be seen
     """
     try:
-        return torch.autograd.grad(score, x, start, allow_unused=True)[0]
+        if start is not None:
+            return handed_back(score, x, start)
+        return torch.autograd.grad(score, x, allow_unused=True)[0]
     except RuntimeError as error:
         if "checkpoint" in str(error):
             raise NoRuleError(

@@ -272,8 +272,8 @@ def zplus(stabiliser: float = 1e-6) -> Rule:
 def gamma_rule(gamma: float, stabiliser: float = 1e-6) -> Rule:
     """Favour the contributions that have the sign of z_k by gamma (Montavon et al. 2019; for both signs as in zennit).
 
-    As x+ w+ + x- w- is (x w + |x w|) / 2, favoured contributions sum to (1 + gamma / 2) z + sign(z) gamma / 2 |z|,
-    where |z| stands for the sum of |x w|, and |b|. An output that is exactly 0 hands back nothing.
+    As x+ w+ + x- w- is (x w + |x w|) / 2, favoured contributions and the others sum to (1 + gamma / 2) z plus gamma / 2
+    of the sum of |x w| and |b| with the sign of z. An output that is exactly 0 hands back nothing.
     """
     half = gamma / 2
 

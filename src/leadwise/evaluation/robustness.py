@@ -6,7 +6,6 @@ Every measure returns one number for each of N samples.
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 
-import captum.metrics
 import numpy as np
 import torch
 from scipy.stats import entropy
@@ -19,6 +18,13 @@ from leadwise.evaluation.inputs import as_batch, as_maps, choose, undefined
 from leadwise.evaluation.similarity import similarity
 from leadwise.networks.network import network_of
 from leadwise.progress import CHUNK, in_chunks, progress_to
+
+
+def captum_metrics():
+    """Return captum's measures; imported where they are used, for captum brings pyplot along."""
+    import captum.metrics
+
+    return captum.metrics
 
 
 def sensitivity_max(
@@ -72,7 +78,7 @@ def sensitivity_max(
     def measure(part: slice) -> Tensor:
         count = len(x[part])
         size = count * min(samples, max(1, CHUNK // count))
-        return captum.metrics.sensitivity_max(
+        return captum_metrics().sensitivity_max(
             explain, x[part], noisy, n_perturb_samples=samples, max_examples_per_batch=size, target=classes[part]
         )
 
@@ -149,7 +155,7 @@ def infidelity(
     def measure(part: slice) -> Tensor:
         count = len(x[part])
         size = count * min(samples, max(1, CHUNK // count))
-        return captum.metrics.infidelity(
+        return captum_metrics().infidelity(
             network_of(model).logits, lambda inputs: perturb(inputs, generator, unit, amount), x[part], relevance[part],
             target=classes[part], n_perturb_samples=samples, max_examples_per_batch=size, normalize=normalise,
         )  # fmt: skip

@@ -8,6 +8,7 @@ shares the weights and nothing else. So it gives the answers that it gives after
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +22,7 @@ WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "Distribut
 OUTPUTS = ("labels", "classes")
 
 
+@lru_cache(maxsize=4096)
 def operation_name(func: Callable) -> str:
     """Return the plain name of an operation: "add" for ``torch.add``, ``x + y``, ``x += y`` and ``x.add_(y)``."""
     name = func.__name__
@@ -86,6 +88,7 @@ DROPOUTS = {
 }
 
 
+@lru_cache(maxsize=4096)
 def changes_in_place(func: Callable) -> bool:
     """Return whether an operation writes into its first argument."""
     name = func.__name__.split(".")[0]
