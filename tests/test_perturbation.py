@@ -543,15 +543,15 @@ def test_rise_is_the_covariance_of_score_and_mask():
     model, x = linear_ecg(32).double(), torch.ones(1, 12, 32).double()
     model[0].weight.data.zero_()
     model[0].weight.data[1, 4, 15] = 2.0
-    found = explain(model, x, "rise", target=1, samples=6000, cell=8, keep=0.4)[0]
+    found = explain(model, x, "rise", target=1, samples=6000, cell=8, keep=0.2)[0]
     random = np.random.default_rng(0)
-    coarse = (random.random((20000, 5)) < 0.4).astype(float)
+    coarse = (random.random((20000, 5)) < 0.2).astype(float)
     places = (np.arange(32)[None] + random.integers(0, 8, 20000)[:, None] + 0.5) / 8 - 0.5
     low = np.clip(np.floor(places).astype(int), 0, 4)
     share = np.clip(places, 0, 4) - low
     rows = np.arange(20000)[:, None]
     masks = (1 - share) * coarse[rows, low] + share * coarse[rows, np.minimum(low + 1, 4)]
-    wanted = 2 * ((masks - masks.mean(0)) * (masks[:, 15:16] - masks[:, 15].mean())).mean(0) / 0.4
+    wanted = 2 * ((masks - masks.mean(0)) * (masks[:, 15:16] - masks[:, 15].mean())).mean(0) / 0.2
     assert np.abs(found[4].numpy() - wanted).max() < 0.06 * wanted.max()
     assert float(found[[i for i in range(12) if i != 4]].abs().max()) < 0.1 * wanted.max()
 

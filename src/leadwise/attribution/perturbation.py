@@ -98,40 +98,60 @@ def paired(kept: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([kept, ~kept], 1).flatten(0, 1), half.repeat_interleave(2)
 
 
+def of_size(features: int, size: int) -> Tensor:
+    """Return all coalitions of a size, and of as many left out, (M, K)."""
+    found = subsets(features, size)
+    return found if 2 * size == features else torch.cat([found, ~found])
+
+
+def counted_sizes(features: int, samples: int, mass: dict[int, float]) -> int:
+    """Return how many of the sizes 1, 2, ... are counted through: those of which no more coalitions exist than drawn.
+
+    Parameters
+    ----------
+    mass : weight of each size and of its complement
+    """
+    if samples >= 2**features - 2:
+        return len(mass)
+    left, heavy = samples, sum(mass.values())
+    for done, size in enumerate(mass):
+        number = comb(features, size) * (1 if 2 * size == features else 2)
+        if left * mass[size] / heavy < number:
+            return done
+        left, heavy = left - number, heavy - mass[size]
+    return len(mass)
+
+
 def shapley_coalitions(features: int, samples: int, seed: int) -> Coalitions:
     """Return coalitions with the weights of theorem 2 in Lundberg & Lee 2017.
 
     Sizes whose coalitions are few are counted through, from 1 and K - 1 on; the rest is drawn by weight, each
     coalition with its complement (Covert & Lee 2021, section 4.2).
     """
-    sizes = range(1, features // 2 + 1)
-    mass = {s: (2 if 2 * s < features else 1) / (s * (features - s)) for s in sizes}
-    whole, left, waiting, kept, weights = sum(mass.values()), samples, list(sizes), [], []
-    while waiting:
-        s = waiting[0]
-        number = comb(features, s) * (2 if 2 * s < features else 1)
-        if samples < 2**features - 2 and left * mass[s] / sum(mass[t] for t in waiting) < number:
-            break
-        found = subsets(features, s)
-        kept.append(torch.cat([found, ~found]) if 2 * s < features else found)
-        weights.append(torch.full((number,), mass[s] / whole / number, dtype=torch.float64))
-        left -= number
-        waiting = waiting[1:]
-    half = [torch.full((sum(map(len, kept)),), -1)]
-    pairs = max(2, left // 2) if waiting else 0
-    if pairs:
-        generator = torch.Generator().manual_seed(seed)
-        chances = torch.tensor([mass[s] for s in waiting])
-        drawn = torch.tensor(waiting)[torch.multinomial(chances, pairs, replacement=True, generator=generator)]
-        ranks = torch.rand(pairs, features, generator=generator).argsort(1).argsort(1)
-        both, of = paired(ranks < drawn[:, None])
-        kept.append(both)
-        share = sum(mass[s] for s in waiting) / whole / len(both)
-        weights.append(torch.full((len(both),), share, dtype=torch.float64))
-        half.append(of)
-    if not kept:
-        return Coalitions(torch.zeros(0, features, dtype=torch.bool), torch.zeros(0).double(), half[0])
-    return Coalitions(torch.cat(kept), torch.cat(weights), torch.cat(half))
+    mass = {s: (1 if 2 * s == features else 2) / (s * (features - s)) for s in range(1, features // 2 + 1)}
+    mass = {s: weight / sum(mass.values()) for s, weight in mass.items()}
+    counted = counted_sizes(features, samples, mass)
+    kept = [torch.zeros(0, features, dtype=torch.bool), *(of_size(features, s) for s in list(mass)[:counted])]
+    shares = [0.0, *list(mass.values())[:counted]]
+    whole = Coalitions(*_even(kept, shares), torch.full((sum(map(len, kept)),), -1))
+    if counted == len(mass):
+        return whole
+    generator, rest = torch.Generator().manual_seed(seed), list(mass)[counted:]
+    chances, pairs = torch.tensor([mass[s] for s in rest]), max(2, (samples - len(whole.kept)) // 2)
+    sizes = torch.tensor(rest)[torch.multinomial(chances, pairs, replacement=True, generator=generator)]
+    ranks = torch.rand(pairs, features, generator=generator).argsort(1).argsort(1)
+    drawn, half = paired(ranks < sizes[:, None])
+    kept, weights = _even([*kept, drawn], [*shares, sum(mass[s] for s in rest)])
+    return Coalitions(kept, weights, torch.cat([whole.half, half]))
+
+
+def _even(kept: list[Tensor], shares: list[float]) -> tuple[Tensor, Tensor]:
+    """Return groups of coalitions as one, and the weights: the share of a group is the same for all of its members."""
+    weights = [
+        torch.full((len(group),), share / max(1, len(group)), dtype=torch.float64)
+        for group, share in zip(kept, shares, strict=True)
+    ]
+    return torch.cat(kept), torch.cat(weights)
 
 
 def shapley_values(kept: Tensor, weights: Tensor, scores: Tensor, change: Tensor) -> Tensor:
