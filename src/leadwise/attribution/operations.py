@@ -435,16 +435,10 @@ def axes_of(call: Call, kind: str, x: Tensor, axes: tuple | None, out: Tensor) -
 
 
 def _path(root: nn.Module, module: nn.Module) -> str:
-    """Return a module's name and a comma; a replica is known by the dictionary of what it shares."""
-    for name, one in root.named_modules():
-        if name and (one is module or (type(one) is type(module) and _shares(one, module))):
-            return f"{name!r}, "
-    return ""
-
-
-def _shares(one: nn.Module, other: nn.Module) -> bool:
-    mine, theirs = list(one.parameters()), list(other.parameters())
-    return bool(mine) and len(mine) == len(theirs) and all(a is b for a, b in zip(mine, theirs, strict=True))
+    """Return the name of a module, or of the one that a replica stands for, and a comma."""
+    module = getattr(module, "_original", module)
+    names = (name for name, one in root.named_modules() if name and one is module)
+    return next((f"{name!r}, " for name in names), "")
 
 
 def mark(tensor: Tensor, known: Signal) -> Tensor:

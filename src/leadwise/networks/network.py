@@ -154,7 +154,7 @@ def replica(module: nn.Module, memo: dict | None = None) -> nn.Module:
     state["_modules"] = {
         name: child if child is None else replica(child, memo) for name, child in module._modules.items()
     }
-    state["training"], state["_compiled_call_impl"] = False, None
+    state |= {"training": False, "_compiled_call_impl": None, "_original": module}
     copy.__dict__.update(state)
     return copy
 
