@@ -62,7 +62,7 @@ def test_outputs_that_are_no_logits_say_how_to_name_them():
 
 
 def test_wrong_descriptions_are_refused():
-    with pytest.raises(ValueError, match="expected a torch.nn.Module"):
+    with pytest.raises(ValueError, match=r"expected a torch\.nn\.Module"):
         Network("resnet")
     with pytest.raises(ValueError, match="outputs is 'softmax'"):
         Network(CLASSES, outputs="softmax")
@@ -115,7 +115,7 @@ def test_a_softmax_in_the_network_says_that_its_classes_exclude_each_other():
 
 
 def test_the_account_of_lrp_closes():
-    """Explained = what reaches the input + what biases keep + what epsilon absorbs; without biases they keep nothing."""
+    """Explained = what reaches the input + what biases keep + what epsilon absorbs; no bias keeps nothing."""
     model, x = seeded(ReluECG).double(), ecg_batch().double()
     found = receipt(model, x, "lrp_epsilon", 1, epsilon=0.01)
     total = float(found.conserved.sum()) + found.bias + found.absorbed

@@ -1,0 +1,18 @@
+"""The examples in the docstrings of attribution and networks run, and give what they say."""
+
+import doctest
+import importlib
+
+import pytest
+import torch
+from torch import nn
+
+MODULES = ("attribution.core", "attribution.layerwise", "networks.network")
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_examples_give_what_they_say(name):
+    module = importlib.import_module(f"leadwise.{name}")
+    result = doctest.testmod(module, extraglobs={"torch": torch, "nn": nn})
+    assert result.attempted >= 2
+    assert not result.failed
