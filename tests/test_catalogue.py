@@ -9,7 +9,7 @@ import wfdb
 import leadwise
 from leadwise.ecg.leads import LEADS
 from leadwise.recordings import catalogue as module
-from leadwise.recordings.catalogue import CONDITIONS, load_record, records
+from leadwise.recordings.catalogue import CODES, CONDITIONS, SNOMED, load_record, records
 from leadwise.recordings.recording import RecordError
 
 
@@ -104,6 +104,52 @@ def test_labels_of_the_challenge(ecgs):
     origins = [info.origin for info in listed.values()]
     assert origins == ["Georgia (CinC 2021)", *["PTB-XL (CinC 2021)"] * 2, "Ningbo (CinC 2021)", "CinC 2021"]
     assert list(records("NORM")) == ["HR00001"]
+
+
+# What the challenge's dx_mapping files call each code, shortened; which condition it names.
+@pytest.mark.parametrize(
+    ("code", "name", "condition"),
+    [
+        ("59118001", "right bundle", "RBBB"), ("713427006", "complete right bundle", "RBBB"),
+        ("713426002", "incomplete right bundle", None), ("164909002", "left bundle", "LBBB"),
+        ("733534002", "complete left bundle", "LBBB"), ("251120003", "incomplete left bundle", None),
+        ("270492004", "first-degree AV", "AVB"), ("195042002", "second-degree AV", None),
+        ("233917008", "AV block", None),
+        ("164861001", "myocardial isch", "ISCH"), ("426434006", "anterior isch", "ISCH"),
+        ("425419005", "inferior isch", "ISCH"), ("425623009", "lateral isch", "ISCH"),
+        ("428750005", "nonspecific ST-T", None), ("164930006", "abnormal ST int", None), ("55930002", "ST-T", None),
+        ("253352002", "left atrial abnormality", None), ("67741000119109", "left atrial enlargement", None),
+        ("251187003", "atrial escape beat", None), ("89792004", "right ventricular hypertrophy", None),
+        ("713422000", "atrial tachycardia", None), ("251170000", "blocked premature atrial", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("others", [[], ["426177001"], ["426177001", "164934002"]])
+def test_every_label_is_named_wherever_it_stands(ecgs, code, name, condition, others):
+    write(ecgs / "cinc2021", "E1", f"Dx: {','.join([*others, code])}")
+    write(ecgs / "cinc2021", "E2", f"Dx: {','.join([code, *others])}")
+    write(ecgs, "mine", f"Dx: {code}")
+    listed = records()
+    assert [info.condition for info in listed.values()] == [condition] * 3
+    assert all(name in info.title for info in listed.values())
+
+
+def test_codes_have_their_check_digit():
+    """Verhoeff's, as SNOMED CT prescribes: multiplication in the dihedral group of the pentagon."""
+
+    def dihedral(a, b):
+        turn = (a % 5 + b % 5) % 5 if a < 5 else (a % 5 - b % 5) % 5
+        return turn + 5 * ((a >= 5) != (b >= 5))
+
+    powers = [list(range(10))]
+    for _ in range(7):
+        powers.append([(1, 5, 7, 6, 2, 8, 3, 0, 9, 4)[digit] for digit in powers[-1]])
+    for code in {*SNOMED, *(code for codes in CODES.values() for code in codes)}:
+        check = 0
+        for place, digit in enumerate(reversed(code)):
+            check = dihedral(check, powers[place % 8][int(digit)])
+        assert check == 0, code
+    assert {code for codes in CODES.values() for code in codes} <= set(SNOMED)
+    assert len(SNOMED) == len(set(SNOMED.values())) == 133  # the rows of the two files
 
 
 def test_the_learners_own_files(ecgs):

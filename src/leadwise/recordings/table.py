@@ -12,7 +12,7 @@ import numpy as np
 from leadwise.recordings.arrays import rows_are_channels
 from leadwise.recordings.labels import factor_of, lead_name, unit_in
 from leadwise.recordings.recording import Channel, RecordError, Recording, border
-from leadwise.recordings.text_table import Table, TableError, read_table
+from leadwise.recordings.text_table import Table, TableError, is_ramp, read_table
 
 TIME_NAMES = {"time", "t", "zeit", "seconds", "sec", "s", "milliseconds", "ms", "timestamp", "time_s", "time_ms"}
 INDEX_NAMES = {"", "index", "sample", "samples", "sample_no", "n", "unnamed: 0", "#", "nr"}
@@ -34,13 +34,10 @@ def read(path: Path, count: int | None) -> Recording:
         Channel(label, row, unit or table.stated.get("unit"))
         for label, row, unit in zip(labels, values, units, strict=True)
     ]
-    fs = _hertz(table.stated["fs"]) if "fs" in table.stated else None
+    notes += table.notes
+    fs = table.stated.get("fs")
     channels, step = _take_time(channels, path.name, notes)
     return Recording([replace(channel, fs=fs or step) for channel in channels], path.stem, notes)
-
-
-def _hertz(text: str) -> float:
-    return float(re.sub(r"[^\d.]", "", text)) * (1000 if "k" in text.casefold() else 1)
 
 
 def _columns(table: Table, count: int | None, source: str) -> tuple[np.ndarray, list[str | None], list[str | None]]:
@@ -58,18 +55,12 @@ def _columns(table: Table, count: int | None, source: str) -> tuple[np.ndarray, 
         return values, labels, units
     else:
         values = table.values
-        time = values.shape[0] > values.shape[1] and _is_ramp(values[:, 0])
+        time = values.shape[0] > values.shape[1] and is_ramp(values[:, 0])
         if count is not None and time and count == values.shape[1] - 1:
             count += 1
         values = rows_are_channels(values, count, source)
         labels = [None] * len(values)
     return values, labels, [unit_in(label) for label in labels]
-
-
-def _is_ramp(values: np.ndarray) -> bool:
-    """Say whether values rise in equal steps, as times or sample numbers do, and no voltage does."""
-    steps = np.diff(values)
-    return len(steps) >= 20 and bool(np.all(steps > 0)) and bool(np.ptp(steps) <= 0.6 * np.median(steps))
 
 
 def _take_time(channels: list[Channel], source: str, notes: list[str]) -> tuple[list[Channel], float | None]:
@@ -78,7 +69,7 @@ def _take_time(channels: list[Channel], source: str, notes: list[str]) -> tuple[
     label = re.sub(r"[\s(\[/_]*(m?s|sec|seconds)[)\]]?$", "", (first.name or "").strip().casefold()) or first.name
     label = (label or "").casefold()
     is_time, is_index = label in TIME_NAMES, first.name is None or label in INDEX_NAMES
-    if not (is_time or (is_index and _is_ramp(first.samples))):
+    if not (is_time or (is_index and is_ramp(first.samples))):
         return channels, None
     if len(channels) == 1:
         raise RecordError(f"{source} holds a column of times and nothing else.")
@@ -90,14 +81,16 @@ def _rate_of(time: Channel, is_time: bool, source: str, notes: list[str]) -> flo
     values = time.samples
     if len(values) < 2 or not np.isfinite(values).all() or values[-1] <= values[0]:
         raise RecordError(f"the column of times in {source} does not rise, or has empty cells; repair or remove it.")
-    step = (values[-1] - values[0]) / (len(values) - 1)
-    off = np.abs(values - values[0] - step * np.arange(len(values)))
-    if off.max() > 1.5 * step:
-        row = int(np.argmax(np.abs(np.diff(values) - np.median(np.diff(values)))))
+    steps = np.diff(values)
+    usual = float(np.median(steps))
+    off = np.abs(steps - usual)
+    if off.max() > 0.6 * usual:  # a row that is missing makes a step twice as long; rounding, half as long again
+        row = int(np.argmax(off))
         raise RecordError(
             f"the times in {source} are not evenly spaced: after {values[row]:g} (sample {row}) comes "
             f"{values[row + 1]:g}. Cut out a continuous piece, or remove the column and give fs."
         )
+    step = (values[-1] - values[0]) / len(steps)
     said = re.search(r"(ms|milli)", time.name or "", re.I)
     seconds = step / 1000 if said else step
     if not is_time or (not said and step > 0.05):  # whole numbers, or milliseconds: 20 Hz is too slow for an ECG
