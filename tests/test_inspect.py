@@ -219,7 +219,7 @@ def test_progress_is_told_and_can_cancel(small):
         ({"target": [0, 1], "images": 3}, "their number"),
         ({"target": 0, "steps": 0}, "at least 1"),
         ({"target": 0, "blur": -1}, "blur is -1"),
-        ({"target": 0, "shape": (3,)}, "expected 2 numbers"),
+        ({"target": 0, "shape": (3,)}, "expected 3 numbers"),
     ],
 )
 def test_wrong_arguments_are_refused(small, wrong, message):
