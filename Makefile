@@ -98,6 +98,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@sed -e '/^torch==/d' -e '/^signxai2==/d' requirements.txt > $(VENV)/requirements.txt
 	$(BIN)/python -m pip install -q -r $(VENV)/requirements.txt -r requirements-dev.txt -c constraints.txt -c $(VENV)/torch.txt
 	$(BIN)/python -m pip install -q -e . $(SIGNXAI2) --no-deps --no-build-isolation
+	@$(BIN)/python -c 'from leadwise.compat import write_startup; write_startup()'
 	@touch $@
 
 # After a change of requirements: in a new virtual environment, `pip install` -r each of the four requirements*.txt, then

@@ -18,7 +18,7 @@ def python(code: str, **environment: str) -> subprocess.CompletedProcess:
         capture_output=True,
         text=True,
         timeout=120,
-        env={"PATH": "", **environment},
+        env={"PATH": "", "LEADWISE_STARTUP": "0", **environment},
     )
 
 
@@ -77,6 +77,14 @@ with warnings.catch_warnings():
 """
     done = python(code)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_any_order_works_where_starts_are_prepared(broken_torchvision, tmp_path):
+    compat.write_startup(tmp_path)
+    code = f"import site; site.addsitedir({str(tmp_path)!r}); import torchvision, leadwise; print(torchvision.ops.nms)"
+    done = python(code, LEADWISE_STARTUP="1")
+    assert done.returncode == 0, done.stderr
+    assert "nms" in python(code, LEADWISE_STARTUP="0").stderr
 
 
 def test_nothing_is_said_where_torchvision_loaded_or_was_not_asked_for():

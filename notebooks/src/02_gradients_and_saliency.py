@@ -16,6 +16,7 @@
 
 # %% imports
 import json
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from torch import nn
 from torch.nn import functional
 
 import leadwise
+from leadwise.attribution import MethodWarning
 from leadwise.checks import notebook_02 as check
 from leadwise.images.io import load_photograph
 from leadwise.images.scenes import make_scene
@@ -35,6 +37,9 @@ from leadwise.inspection import top_k
 from leadwise.networks.alexnet import load_alexnet, normalise, preprocess
 from leadwise.paths import checkout
 from leadwise.plotting import percent, plot_image_grid, plot_matrix, plot_tiles
+
+# A map of few steps or few samples warns of its own error. Here few must do; below, the errors are measured.
+warnings.simplefilter("ignore", MethodWarning)
 
 # %% [markdown]
 # ## 1 A scene and a photograph

@@ -5,10 +5,13 @@ does not load, and its import then ends with ``operator torchvision::nms does no
 those compiled operators, so it is enough that their names are known. Nothing is declared where the extension loads.
 
 Where ``import torchvision`` comes before ``import leadwise``, it fails before anything here has run. What it leaves
-behind is recognised, the reason is given as a warning, and the same import works from then on.
+behind is recognised, the reason is given as a warning, and the same import works from then on. ``make`` and Binder's
+image call ``write_startup``, which lets every start of that Python prepare for torchvision, so that the order does not
+matter there; ``LEADWISE_STARTUP=0`` leaves it out.
 """
 
 import sys
+import sysconfig
 import warnings
 from importlib.machinery import EXTENSION_SUFFIXES
 from importlib.util import find_spec
@@ -100,3 +103,22 @@ def prepare_torchvision() -> None:
     prepared = any(isinstance(finder, _BeforeTorchvision) for finder in sys.meta_path)
     if not prepared and "torchvision" not in sys.modules:
         sys.meta_path.insert(0, _BeforeTorchvision())
+
+
+STARTUP = (
+    "import os, importlib.util as u; os.environ.get('LEADWISE_STARTUP') != '0' and u.find_spec('leadwise') "
+    "and __import__('leadwise')\n"
+)
+"""A line of a .pth file: Python's ``site`` runs it at each start. Importing leadwise imports nothing large."""
+
+
+def write_startup(folder: str | Path | None = None) -> Path:
+    """Write the file that prepares every start of this Python for torchvision; return its path.
+
+    Parameters
+    ----------
+    folder : where Python looks for .pth files; by default this environment's site-packages
+    """
+    path = Path(folder or sysconfig.get_path("purelib")) / "leadwise_torchvision.pth"
+    path.write_text(STARTUP, encoding="utf-8")
+    return path

@@ -129,6 +129,12 @@ class Entrance(Explained):
         super().__init__(question.network, "the search for the first layer")
         self.given, self.stop, self.entries, self.others = given, stop, 0, 0
 
+    def operate(self, name: str, func: Callable, args: tuple, kwargs: dict) -> Any:
+        """Run one operation; behind what is given, nothing has to be known of tensors."""
+        if self.given is not None and self.entries:
+            return Lowered.operate(self, name, func, args, kwargs)
+        return super().operate(name, func, args, kwargs)
+
     def conv(self, call: Call) -> Any:
         """Run a linear operation; behind the entrance it runs as any other."""
         x = call.args[0] if call.args else call.kwargs["input"]

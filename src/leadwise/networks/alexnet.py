@@ -155,7 +155,6 @@ def to_image(x: torch.Tensor) -> np.ndarray:
     return pixels.round().to(torch.uint8).permute(1, 2, 0).numpy()
 
 
-@torch.no_grad()
 # Weights ------------------------------------------------------------------------------------------------------------
 
 
