@@ -134,6 +134,7 @@ def test_claims_are_refused_before_they_are_allocated(tmp_path):
         "deflated.npz",
         "sparse.npy",
         "group.dcm",
+        "digits.xml",
     }
 
 

@@ -99,6 +99,7 @@ def test_muse_asks(wave, missing):
         ([muse_wave(base=-500)], "-500 Hz"),
         ([muse_wave(leads=("I", "II", "V1"))], "lacks V2"),
         ([muse_wave(leads=(*EIGHT, "V6"))], "two channels for lead V6"),
+        ([muse_wave(LeadOffsetFirstSample=0).replace("FirstSample>0", "FirstSample>9", 1)], "different times"),
         ([muse_wave().replace("<LeadTimeOffset>0", "<LeadTimeOffset>2500", 1)], "different times"),
     ],
 )

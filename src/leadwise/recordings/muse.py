@@ -26,9 +26,10 @@ def read(path: Path, count: int | None) -> Recording:
         raise RecordError(f"{path.name} holds no rhythm; its waveforms: {kinds}. Export the full disclosure of 10 s.")
     longest = max(rhythms, key=lambda rhythm: len(rhythm.findtext("LeadData/WaveFormData") or ""))
     leads = longest.findall("LeadData")
-    starts = {text_of(lead, "LeadTimeOffset") for lead in leads}
-    if len(starts) > 1:
-        raise RecordError(f"the leads of {path.name} begin at different times: {some(sorted(map(str, starts)))}.")
+    for key in ("LeadTimeOffset", "LeadOffsetFirstSample"):
+        starts = {text_of(lead, key) for lead in leads}
+        if len(starts) > 1:
+            raise RecordError(f"the leads of {path.name} begin at different times: {some(sorted(map(str, starts)))}.")
     rate = _rate(longest, path.name)
     channels = [replace(_lead(lead, path.name), fs=rate) for lead in leads]
     others = f"{len(rhythms) - 1} shorter rhythm{'s' * (len(rhythms) > 2)}"
