@@ -101,7 +101,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	@$(BIN)/python -c 'from leadwise.compat import write_startup; write_startup()'
 	@touch $@
 
-# After a change of requirements: in a new virtual environment, `pip install` -r each of the four requirements*.txt, then
+# After a change of requirements: in a new virtual environment, `pip install` -r each of requirements*.txt, then
 # `make constraints VENV=that_environment` writes what came with them.
 constraints:
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \

@@ -17,6 +17,8 @@ import pytest
 
 from leadwise.ecg.leads import LEADS
 from leadwise.recordings.recording import MOST_VALUES
+from test_dicom import dicom, group
+from test_xml import aecg, aecg_set, muse, muse_wave
 from wfdb_bytes import digital, encode, header
 
 MARGIN = 512 * 2**20
@@ -24,7 +26,9 @@ CHILD = """
 import json, resource, sys, time, warnings
 from pathlib import Path
 from leadwise.images.io import load_image
-from leadwise.recordings import arrays, edf, table, wfdb
+import defusedxml.ElementTree
+import pydicom
+from leadwise.recordings import aecg, arrays, dicom, edf, muse, table, wfdb
 from leadwise.recordings.reading import read_ecg
 warnings.simplefilter("ignore")
 size = next(int(line.split()[1]) * 1024 for line in open("/proc/self/status") if line.startswith("VmSize"))
@@ -81,6 +85,15 @@ def png(width: int, height: int, depth: int, colours: int, bytes_a_row: int, int
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
 
 
+HUGE = b"\x10\x10OW\0\0\xfe\xff\xff\xff"  # 4 GB of samples
+
+
+def dicom_claim() -> bytes:
+    item = group(digital().astype(int))
+    item.NumberOfWaveformSamples = 2**32 - 1
+    return dicom(item)
+
+
 def test_claims_are_refused_before_they_are_allocated(tmp_path):
     rows = digital().astype(int)
     text = header(rows, 16)
@@ -95,6 +108,12 @@ def test_claims_are_refused_before_they_are_allocated(tmp_path):
         "samples.edf": edf_header(samples="9999999") + bytes(27_000),
         "zeros.edf": edf_header(records="99999999", samples="0") + bytes(27_000),
         "deflated.npz": npz(np.zeros((12, 30_000_000), np.int8)),
+        "group.dcm": dicom_claim(),
+        "element.dcm": dicom(group(rows)).replace(b"\x10\x10OW\0\0" + (14400).to_bytes(4, "little"), HUGE),
+        "attributes.xml": b"<RestingECG " + b"".join(b"a%d='' " % i for i in range(1_300_000)) + b"/>",
+        "elements.xml": b"<RestingECG>" + b"<a/>" * 4_000_000 + b"</RestingECG>",
+        "digits.xml": aecg(aecg_set(rows)).replace(b"<digits>", b"<digits>" + b"1 " * 8_000_000, 1),
+        "lines.xml": muse(muse_wave()).replace(b"<WaveFormData>", b"<WaveFormData>" + b"1\n" * 8_000_000, 1),
         "comment.csv": b"# " + b"sampl" * 40_000 + b"\n" + b"1,2,3\n" * 20,
     }
     for name, content in files.items():
@@ -107,10 +126,17 @@ def test_claims_are_refused_before_they_are_allocated(tmp_path):
     (tmp_path / "long.csv").write_bytes((b"1,2,3,4,5,6,7,8,9,10,11,12\n" * 40_000) * 25)
     found = outcomes(tmp_path)
     assert found.pop("r.hea") == "(12, 600)"
+    assert found.pop("element.dcm") == "(12, 600)"  # as many as its header says, and the file holds
     assert found.pop("records.edf") == "(12, 500)"  # what the file holds, with a note
     for name, said in found.items():
         assert said.startswith(("RecordError", "MissingInformation")), f"{name}: {said}"
-    assert {name for name, said in found.items() if "is too long" in said} == {"gap.hea", "deflated.npz", "sparse.npy"}
+    assert {name for name, said in found.items() if "is too long" in said} == {
+        "gap.hea",
+        "deflated.npz",
+        "sparse.npy",
+        "group.dcm",
+        "digits.xml",
+    }
 
 
 def test_the_largest_recordings_fit(tmp_path):
@@ -125,6 +151,7 @@ def test_the_largest_recordings_fit(tmp_path):
     )
     np.save(tmp_path / "long.npy", steps / 200)
     np.save(tmp_path / "short.npy", steps)
+    (tmp_path / "long.dcm").write_bytes(dicom(group(steps)))
     found = outcomes(tmp_path, fs=500, unit="mV", leads=list(LEADS))
     assert found == dict.fromkeys(found, f"(12, {samples})") | {"long.edf": f"(12, {seconds * 500})"}
 

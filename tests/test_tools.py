@@ -385,6 +385,8 @@ def test_the_package_declares_and_pins_what_it_imports():
     declared = set(
         re.findall(r'"([\w-]+)[<"]', (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("]")[0])
     )
+    extra = [line for line in (ROOT / "requirements-dicom.txt").read_text().splitlines() if not line.startswith("#")]
+    declared |= set(extra)
     assert declared <= set(pins("requirements.txt"))
     distributions = packages_distributions()
     for path in (ROOT / "src").rglob("*.py"):

@@ -6,7 +6,7 @@
 #
 # **You will be able to**
 #
-# - read a recording from WFDB, CSV, NumPy or EDF, and say what the file does not say,
+# - read a recording from WFDB, CSV, NumPy, EDF, DICOM or the XML of recorders, and say what the file does not say,
 # - judge from measurements whether a recording is fit to be explained,
 # - name faults that no check can find, and what networks answer to spoiled recordings,
 # - put an explanation on one page with everything that another person needs to question it.
@@ -40,11 +40,12 @@ MODELS = {name: leadwise.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB"
 # ## 1 What a file must say
 #
 # An array of numbers is no ECG. Three things make it one: the **[sampling rate](../GLOSSARY.md#sampling-rate)**, the **unit**, and **which channel is which
-# lead**. [WFDB](../GLOSSARY.md#wfdb) and EDF files have a header for them; a spreadsheet may hold some of them, a NumPy array none.
+# lead**. [WFDB](../GLOSSARY.md#wfdb), EDF, DICOM and the XML of recorders (GE MUSE, HL7 aECG) have a place for them; a spreadsheet may
+# hold some of them, a NumPy array none. Other recorders' files, PDF and photographs are refused by name.
 
 # %% formats
 for name, extensions in FORMATS.items():
-    print(f"{name:5s} {', '.join(extensions)}")
+    print(f"{name:8s} {', '.join(extensions)}")
 
 # %% [markdown]
 # The example is a recording of a left bundle branch block, written as many devices export it: whole microvolts, one column a

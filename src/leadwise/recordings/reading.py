@@ -1,4 +1,4 @@
-"""Read a recording from a path or from uploaded bytes: WFDB, CSV, NPY/NPZ, EDF/EDF+ and BDF.
+"""Read a recording from a path or from uploaded bytes: WFDB, CSV, NPY/NPZ, EDF/EDF+, BDF, DICOM, MUSE XML, HL7 aECG.
 
 What a file does not say (sampling rate, unit, which channel is which lead) is asked for, never guessed. What the
 caller says counts more than what the file says, so that a wrong header can be corrected; a note records it. Nothing is
@@ -18,6 +18,7 @@ from pathlib import Path
 
 from leadwise.ecg.record import ECG
 from leadwise.recordings.assemble import assemble, said_leads, said_rate, said_unit
+from leadwise.recordings.foreign import format_of_xml, what_else
 from leadwise.recordings.recording import (
     ASKED,
     MOST_BYTES,
@@ -39,31 +40,31 @@ FORMATS = {
     "NPZ": (".npz",),
     "EDF": (".edf", ".rec"),
     "BDF": (".bdf",),
+    "DICOM": (".dcm", ".dicom"),
+    "MUSE XML": (".xml",),
+    "HL7 aECG": (".xml",),
 }
 """Format -> extensions of its files."""
 
-READERS = {"WFDB": "wfdb", "CSV": "table", "NPY": "arrays", "NPZ": "arrays", "EDF": "edf", "BDF": "edf"}
+READERS = {
+    "WFDB": "wfdb", "CSV": "table", "NPY": "arrays", "NPZ": "arrays", "EDF": "edf", "BDF": "edf", "DICOM": "dicom",
+    "MUSE XML": "muse", "HL7 aECG": "aecg",
+}  # fmt: skip
 """Format -> the module of this package whose ``read(path, count)`` reads it; imported when it is needed."""
 
-# How a file begins -> what it is. A file is refused where this and its extension disagree.
+# How a file begins -> its format; foreign.py knows what is not read. A file is refused where this and its extension
+# disagree.
 SIGNATURES = (
     (b"\x93NUMPY", "NPY"),
     (b"PK\x03\x04", "NPZ"),
     (b"0       ", "EDF"),
     (b"\xffBIOSEMI", "BDF"),
-    (b"%PDF", "a PDF document"),
-    (b"\x89PNG", "a picture (PNG)"),
-    (b"\xff\xd8\xff", "a picture (JPEG)"),
-    (b"\x1f\x8b", "a gzip archive"),
-    (b"\x89HDF", "an HDF5 file"),
-    (b"MATLAB 5.0", "a MATLAB file"),
-    (b"<?xml", "an XML file"),
-    (b"\x80\x04", "a Python pickle"),
-    (b"\x80\x05", "a Python pickle"),
 )
 
 LONGEST_NAME = 200  # bytes
 MOST_TEXT = 24 * 2**20  # bytes of a table: eight minutes of twelve leads at 500 Hz; its cells take twenty times as much
+LONGEST_START = 4096  # bytes of a file that are looked at to recognise it
+SIERRA = "; decode it with the Python package sierraecg and save its leads as NPZ, or export it as DICOM or HL7 aECG"
 
 
 def read_ecg(source, *, fs=None, unit=None, leads=None, name: str | None = None) -> ECG:
@@ -154,21 +155,22 @@ def _recording(path: Path, kind: str, count: int | None) -> Recording:
 
 def recognise(path: Path) -> str:
     """Return the format of a file, a key of ``FORMATS``: what its name says, if its first bytes agree."""
-    by_name = next((kind for kind, extensions in FORMATS.items() if path.suffix.lower() in extensions), None)
-    if by_name == "WFDB" or not path.is_file():
-        if by_name is None or by_name == "WFDB":
+    by_name = [kind for kind, extensions in FORMATS.items() if path.suffix.lower() in extensions]
+    if by_name == ["WFDB"] or not path.is_file():
+        if by_name in ([], ["WFDB"]):
             _refuse_text(path)
             return "WFDB"  # load_ecg's messages say what is missing
         raise RecordError(f"no file {path.name} in {path.parent}.")
     size = path.stat().st_size
     if not size:
         raise RecordError(f"{path.name} is empty (0 bytes). Export or upload it again.")
-    with path.open("rb") as file:
-        start = file.read(4096)
-    found = next((kind for begin, kind in SIGNATURES if start.startswith(begin)), "CSV" if _is_text(start) else None)
-    if found == "EDF" and by_name in ("CSV", None) and _is_text(start) and b"\n" in start[:512]:
+    start = _start(path)
+    found = _found(start)
+    if found == "EDF" and by_name in (["CSV"], []) and _is_text(start) and b"\n" in start[:512]:
         found = "CSV"  # a table whose first number is 0
-    if found in FORMATS and found == (by_name or found):
+    if found is None or found == "CSV":
+        _refuse_foreign(path, start)
+    if found in FORMATS and found in (by_name or [found]):
         most = MOST_TEXT if found == "CSV" else MOST_BYTES
         if size > most:
             raise RecordError(
@@ -176,21 +178,42 @@ def recognise(path: Path) -> str:
             )
         return found
     what = {"CSV": "plain text", None: "data of an unknown kind"}.get(found, found)
-    advice = f"; if it is a table, rename it to {path.stem}.csv" if found == "CSV" else ""
+    advice = {"CSV": f"; if it is a table, rename it to {path.stem}.csv", "Sierra XML": SIERRA}.get(found, "")
     raise RecordError(
-        f"{path.name} cannot be read as {by_name or 'a recording'}: it holds {what}{advice}. Expected one of: "
+        f"{path.name} cannot be read as {' or '.join(by_name) or 'a recording'}: it holds {what}{advice}. Expected one "
+        + "of: "
         + ", ".join(f"{kind} ({', '.join(extensions)})" for kind, extensions in FORMATS.items())
         + "."
     )
 
 
+def _start(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(LONGEST_START)
+
+
+def _found(start: bytes) -> str | None:
+    """Return the format that a file's first bytes show, "CSV" for any text, or None."""
+    if start[128:132] == b"DICM":
+        return "DICOM"
+    signed = next((kind for begin, kind in SIGNATURES if start.startswith(begin)), None)
+    return signed or format_of_xml(start) or ("CSV" if _is_text(start) else None)
+
+
+def _refuse_foreign(path: Path, start: bytes) -> None:
+    """Refuse by its name what is known and not read."""
+    known = what_else(start)
+    if known:
+        raise RecordError(f"{path.name} holds {known[0]}, which is not read: {known[1]}.")
+
+
 def _refuse_text(path: Path) -> None:
     """Refuse a table that somebody has renamed to .dat or .mat and that has no header beside it."""
     if path.suffix.lower() in (".dat", ".mat") and path.is_file() and not path.with_suffix(".hea").is_file():
-        with path.open("rb") as file:
-            start = file.read(4096)
+        start = _start(path)
         if not start:
             raise RecordError(f"{path.name} is empty (0 bytes). Export or upload it again.")
+        _refuse_foreign(path, start)
         if _is_text(start):
             raise RecordError(
                 f"{path.name} is no signal file: it holds plain text. If it is a table, rename it to {path.stem}.csv."

@@ -290,7 +290,7 @@ def is_ramp(values: np.ndarray) -> bool:
     """Say whether values rise in equal steps, as times or sample numbers do, and no voltage does; a few may lack."""
     steps = np.diff(values)
     usual = np.median(steps) if len(steps) >= 20 else 0.0
-    return bool(usual > 0 and np.mean(np.abs(steps - usual) <= 0.6 * usual) >= 0.9)
+    return bool(usual > 0 and steps.min() >= 0 and np.mean(np.abs(steps - usual) <= 0.6 * usual) >= 0.9)
 
 
 def _numbers(rows, decimal: str, skip: int) -> tuple[np.ndarray, int]:
