@@ -16,7 +16,7 @@ AGREEMENT = 0.5
 """A sampled map whose two halves correlate less than this is warned of: it is mostly noise."""
 
 CREATED = 10
-"""A map of LRP whose sum exceeds the explained score so many times is warned of."""
+"""A map of LRP whose sum exceeds the explained score, and 1, so many times is warned of."""
 
 SMALL = 0.05
 """Scores that change by less than this are compared in logits, not in shares of the change."""
@@ -106,6 +106,12 @@ def conservation(told: Mapping) -> float | None:
     return max(shares, key=lambda share: abs(share - 1), default=None)
 
 
+def largest_sum(told: Mapping) -> float:
+    """Return the largest sum of LRP's map, in multiples of the explained score or of 1 where that is larger."""
+    found, wanted = (torch.cat(told[key]).double() for key in ("conserved", "explained"))
+    return float((found.abs() / wanted.abs().clamp(min=1)).max())
+
+
 def complaints(row: Method, told: Mapping) -> Iterator[str]:
     """Yield what is worth a warning."""
     reason = row.caveat(told) if row.caveat else None
@@ -133,7 +139,7 @@ def complaints(row: Method, told: Mapping) -> Iterator[str]:
             f"{row.title}: the network has a recurrent layer ({name}), whose gates are held constant "
             f"(Arras et al. 2017).{rest}"
         )
-    if share is not None and not abs(share) <= CREATED:
+    if share is not None and not abs(share) <= CREATED and largest_sum(told) > CREATED:
         yield (
             f"{row.title}: the map sums to {share:.0f} times the explained score. A denominator is close to zero on "
             "the way; a larger epsilon or a smaller gamma steadies it."
