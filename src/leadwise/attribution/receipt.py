@@ -15,7 +15,7 @@ COMPLETENESS = 0.02
 AGREEMENT = 0.5
 """A sampled map whose two halves correlate less than this is warned of: it is mostly noise."""
 
-CREATED = 10
+CREATED = 100
 """A map of LRP whose sum exceeds the explained score, and 1, so many times is warned of."""
 
 SMALL = 0.05
