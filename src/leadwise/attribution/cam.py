@@ -78,7 +78,12 @@ def default_layer(model: nn.Module | Network, x: Tensor) -> str:
     mode = Watched(network)
     names: list[str] = []
     keep = mode.keep
-    mode.keep = lambda out: (names.append(mode.place()), keep(out))[1]  # type: ignore[method-assign]
+
+    def noted(out: Any) -> Any:
+        names.append(mode.place())
+        return keep(out)
+
+    mode.keep = noted  # type: ignore[method-assign]
     batch = x[:1] if x.ndim > network.sample_dims(x) else x[None]
     network.run(mode.enter(batch.to(network.dtype(batch.dtype)).requires_grad_()), mode)
     if not names:

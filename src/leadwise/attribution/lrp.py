@@ -169,7 +169,7 @@ class Propagation(Explained):
         super().__init__(network, "LRP")
         self.rules, self.attention, self.account = layers, attention, account
         self.parameters = parameters
-        self.made: dict[str, Rule] = {}
+        self.made: dict[tuple, Rule] = {}
 
     def rule(self, kind: str, x: Tensor) -> Rule:
         """Return the rule of a convolution ("conv") or dense layer ("dense") with this input."""
@@ -207,7 +207,8 @@ class Propagation(Explained):
         return self.weighted(x, convolution(call), "conv")
 
     def dense(self, call: Call) -> Any:
-        x, weight, bias = (*call.args, *(None,) * (3 - len(call.args)))
+        given: list = [*call.args, None, None]
+        x, weight, bias = given[:3]
         weight, bias = call.kwargs.get("weight", weight), call.kwargs.get("bias", bias)
         if self.carries(weight) or (bias is not None and self.carries(bias)) or not self.carries(x):
             return self.refused(call, " with weights that depend on the input")

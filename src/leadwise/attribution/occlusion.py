@@ -177,7 +177,7 @@ class Move:
     @property
     def form(self) -> tuple:
         """What moves have in common that do the same at several places."""
-        return tuple(map(tuple, (self.cut, self.within, self.padded, self.lengths)))
+        return tuple(tuple(part) for part in (self.cut, self.within, self.padded, self.lengths))
 
 
 def shifted(spans: Box, to: Box) -> Box:
@@ -194,7 +194,8 @@ def room(x: Tensor, rows: int, lengths: list[int]) -> Tensor:
 
 def at(x: Tensor, spans: Box) -> Tensor:
     """Return a view of the places of x (N, C, ...)."""
-    return x[(..., *(slice(*span) for span in spans))]
+    places: tuple = (..., *(slice(*span) for span in spans))
+    return x[places]
 
 
 def padded(x: Tensor, spans: Box, fill: float) -> Tensor:
@@ -476,7 +477,7 @@ SHARE = 0.5
 
 def short(steps: list[Step], x: Tensor, window: Box) -> list[Step]:
     """Return the chain up to where a window of x (1, C, ...) changes most of an output."""
-    sizes = x.shape[2:]
+    sizes: tuple[int, ...] = tuple(x.shape[2:])
     for count, step in enumerate(steps):
         if step.axes:
             window, sizes = step.move(window, sizes).places, step.shape[1:]

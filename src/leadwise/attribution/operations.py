@@ -136,7 +136,8 @@ class Call:
 
     def out_of_place(self) -> "Call":
         """Return the same operation without its writing into its first argument."""
-        func, args, kwargs = self.func, self.args, {k: v for k, v in self.kwargs.items() if k not in ("inplace", "out")}
+        func: Any = self.func
+        args, kwargs = self.args, {k: v for k, v in self.kwargs.items() if k not in ("inplace", "out")}
         if changes_in_place(func):
             homes = (torch.Tensor, torch, functional)
             func = next((getattr(home, self.name) for home in homes if hasattr(home, self.name)), func)
@@ -199,7 +200,7 @@ class Geometry:
         self.over_time = self.known and dims == 1 and self.groups == 1 and not self.transposed and self.x.is_cpu
 
 
-def numbers(value: int | tuple, dims: int) -> list[int]:
+def numbers(value: int | tuple | list, dims: int) -> list[int]:
     """Return one number for each dimension."""
     return [value] * dims if isinstance(value, int) else list(value) * (dims if len(value) == 1 else 1)
 
@@ -276,6 +277,9 @@ def owned(out: Tensor) -> Tensor:
     return out.new_empty(0).set_(out.untyped_storage(), out.storage_offset(), out.shape, out.stride())
 
 
+NOWHERE: Any = None  # where a pass starts that has not begun
+
+
 class Explained(Lowered):
     """A forward pass whose tensors are known to depend on the input; methods decide what each kind of operation does.
 
@@ -287,7 +291,7 @@ class Explained(Lowered):
 
     def __init__(self, network: Network, method: str):
         super().__init__(network.module)
-        self.method, self.start = method, None
+        self.method, self.start = method, NOWHERE
 
     def enter(self, x: Tensor, box: tuple[Tensor, Tensor] | None = None) -> Tensor:
         """Return x as the input of the pass: its own copy, part of a graph."""

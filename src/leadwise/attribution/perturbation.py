@@ -141,8 +141,8 @@ def shapley_coalitions(features: int, samples: int, seed: int) -> Coalitions:
     sizes = torch.tensor(rest)[torch.multinomial(chances, pairs, replacement=True, generator=generator)]
     ranks = torch.rand(pairs, features, generator=generator).argsort(1).argsort(1)
     drawn, half = paired(ranks < sizes[:, None])
-    kept, weights = _even([*kept, drawn], [*shares, sum(mass[s] for s in rest)])
-    return Coalitions(kept, weights, torch.cat([whole.half, half]))
+    masks, weights = _even([*kept, drawn], [*shares, sum(mass[s] for s in rest)])
+    return Coalitions(masks, weights, torch.cat([whole.half, half]))
 
 
 def _even(kept: list[Tensor], shares: list[float]) -> tuple[Tensor, Tensor]:
@@ -179,9 +179,9 @@ def kernel_shap(question, x, *, samples, segment, baseline="zero", seed=0) -> Te
     ends = torch.tensor([[False], [True]]).expand(2, drawn.kept.shape[1])
     nothing, everything, *_ = scores = answers(question, x, start, mask, torch.cat([ends, drawn.kept]))
     scores, change = scores[2:] - nothing, everything - nothing
+    parts: list[tuple] = [(slice(None), drawn.weights), *drawn.halves()]
     maps = [
-        spread_out(shapley_values(drawn.kept[rows], weights, scores[rows], change), mask, x)
-        for rows, weights in ((slice(None), drawn.weights), *drawn.halves())
+        spread_out(shapley_values(drawn.kept[rows], weights, scores[rows], change), mask, x) for rows, weights in parts
     ]
     return stated(maps, change)
 
@@ -233,7 +233,7 @@ def lime(question, x, *, samples, segment, width, ridge, baseline="zero", seed=0
     distance = 1 - (drawn.kept.double().mean(1)).sqrt()
     near = torch.exp(-distance.square() / width**2)
     scores = answers(question, x, start, mask, drawn.kept)
-    fits = [(slice(None), drawn.weights * near, ridge)]
+    fits: list[tuple] = [(slice(None), drawn.weights * near, ridge)]
     fits += [(rows, drawn.weights[rows] * near[rows], ridge / 2) for rows, _ in drawn.halves()]
     return stated(
         [spread_out(ridge_coefficients(drawn.kept[rows], w, scores[rows], by), mask, x) for rows, w, by in fits]
@@ -278,7 +278,8 @@ class Covariance:
     """The covariance of scores (K, N) and masks (K, channels, ...), summed up in pieces."""
 
     def __init__(self, like: Tensor):
-        self.count, self.scores, self.masks, self.products = 0, like.new_zeros(len(like)), 0.0, 0.0
+        self.count, self.scores = 0, like.new_zeros(len(like))
+        self.masks = self.products = like.new_zeros(())
 
     def add(self, scores: Tensor, masks: Tensor) -> None:
         """Add pairs of scores and masks."""

@@ -55,9 +55,10 @@ class Receipt:
     def of(cls, row: Method, relevance: Tensor, told: Mapping) -> "Receipt":
         """Make the receipt of what a method told."""
         joined = {key: torch.cat(told[key]).detach().cpu() for key in ("explained", "conserved") if key in told}
-        numbers = {key: told[key] for key in ("bias", "absorbed") if key in told}
-        ends = told.get("ends in", [None])[0]
-        return cls(relevance, row.title, completeness(told), agreement(told), **joined, **numbers, ends_in=ends)
+        return cls(
+            relevance, row.title, completeness(told), agreement(told), joined.get("explained"), joined.get("conserved"),
+            told.get("bias"), told.get("absorbed"), told.get("ends in", [None])[0],
+        )  # fmt: skip
 
     @property
     def sentence(self) -> str:

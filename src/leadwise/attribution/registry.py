@@ -221,6 +221,7 @@ def _same(rule: str) -> tuple[tuple[str, dict], tuple[str, dict]]:
     return (rule, {}), (rule, {})
 
 
+_ZPLUS: tuple[str, dict]
 _ZPLUS, _ALPHA_ONE = ("zplus", {}), ("alpha_beta", {"alpha": 1.0, "beta": 0.0})
 _ALPHA_TWO, _ALPHA_TWO_ZENNIT = (("alpha_beta" + end, {"alpha": 2.0, "beta": 1.0}) for end in ("", "_zennit"))
 _WEAK_EPSILON, _TENTH = ("epsilon", {"epsilon": 1e-6}), ("epsilon", {"epsilon": 0.1})

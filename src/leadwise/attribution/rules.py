@@ -10,6 +10,7 @@ where f(x) is the changed input unless the rule says otherwise (its factor).
 """
 
 from collections.abc import Callable, Iterator
+from functools import reduce
 from typing import NamedTuple
 
 import torch
@@ -144,7 +145,7 @@ class Changed:
         """Return a part of a rule with its changes carried out; a term whose input is 0 everywhere is left out."""
         weight, bias = self.operation.weight, self.operation.bias
         if bias is not None:
-            bias = sum(term.bias(bias) for term in part) if len(part) > 1 else part[0].bias(bias)
+            bias = reduce(torch.add, [term.bias(bias) for term in part])
         if len(part) > 1:
             part = tuple(term for term in part if not self.empty(term.input)) or part[:1]
         inputs = [self.input(term.input) for term in part]
@@ -179,13 +180,13 @@ class Form(NamedTuple):
         """Return its z."""
         biases = [self.bias, *[None] * (len(self.running) - 1)]
         outputs = [self.operation.run(*each) for each in zip(self.running, self.weights, biases, strict=True)]
-        return outputs[0] if len(outputs) == 1 else sum(outputs)
+        return reduce(torch.add, outputs)
 
     def pull(self, s: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield what each term's inputs receive of s, and the inputs."""
         pulled = [self.operation.pull(s, x, w) for x, w in zip(self.running, self.weights, strict=True)]
         if len(pulled) < len(self.inputs):
-            pulled = pulled[0].chunk(len(self.inputs), self.operation.channels)
+            pulled = list(pulled[0].chunk(len(self.inputs), self.operation.channels))
         return zip(pulled, self.inputs, strict=True)
 
 

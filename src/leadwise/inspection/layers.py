@@ -18,7 +18,10 @@ POINTWISE = (
 )
 
 
-SHAPES = {(nn.Conv1d, 12): (12, 2000), (nn.Conv2d, 3): (3, 224, 224)}  # of one sample, by what a network starts with
+SHAPES: dict[tuple, tuple[int, ...]] = {
+    (nn.Conv1d, 12): (12, 2000),
+    (nn.Conv2d, 3): (3, 224, 224),
+}  # of one sample, by what a network starts with
 
 
 @dataclass(frozen=True)

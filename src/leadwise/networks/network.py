@@ -59,7 +59,8 @@ class Evaluation(TorchFunctionMode):
         if name in DROPOUTS:
             return args[0]
         if name == "batch_norm":
-            func, args, kwargs = functional.batch_norm, *in_evaluation(func, args, kwargs)
+            args, kwargs = in_evaluation(func, args, kwargs)
+            func = functional.batch_norm
         if args and changes_in_place(func) and self.owns(args[0]):
             return args[0]
         out = self.operate(name, func, args, kwargs)

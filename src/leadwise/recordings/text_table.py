@@ -128,7 +128,7 @@ def _stated(lines: list[str]) -> dict:
     now = {rate for line in lines for rate in _rates(line, _RESAMPLED)}
     rates = now or {rate for line in lines for rate in _rates(line, _RATE)}
     units = {match[1].casefold(): match[1] for line in lines for match in _UNIT.finditer(line)}
-    stated = {"fs": next(iter(rates)) if len(rates) == 1 else None}
+    stated: dict = {"fs": next(iter(rates)) if len(rates) == 1 else None}
     stated["unit"] = next(iter(units.values())) if len(units) == 1 else None
     return {key: value for key, value in stated.items() if value is not None}
 
@@ -263,7 +263,7 @@ def _with_heads(values: np.ndarray, above: list[list[str]], named: bool, columns
     A head that names leads and is longer or shorter than the lines is refused where its names may be shifted.
     """
     counted = is_ramp(values[:, 0])
-    heads = []
+    heads: list = []
     for cells in above:
         names = cells[int(named) :] if named and len(cells) > columns else list(cells)
         while len(names) > columns and not names[-1]:
