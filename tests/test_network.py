@@ -1,5 +1,6 @@
 """``Network``: one place that asks a module, as in evaluation, and leaves it as it was."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -220,3 +221,21 @@ def test_what_is_unknown_is_named_with_its_module():
     model = nn.Sequential(nn.Conv1d(12, 4, 3), Odd(), nn.Flatten(), nn.Linear(248, 2))
     with pytest.raises(NoRuleError, match=r"LRP has no rule for cumprod \(in '1', a Odd\)"):
         attribute(model, ecg_batch(), "lrp_epsilon", 0)
+
+
+@pytest.mark.parametrize(
+    ("x", "target", "message"),
+    [
+        (np.array([{}, {}], dtype=object), 0, "expected a dense tensor or array of real numbers"),
+        (torch.ones(1, 2, 3).to_sparse(), 0, "sparse_coo tensor"),
+        (torch.ones(1, 2, 3, dtype=torch.complex64), 0, "complex64; expected a dense tensor or array of real numbers"),
+        (torch.ones(1, 2, 3), "1", "target is '1'; expected whole numbers"),
+        (torch.ones(1, 2, 3), [0, "a"], "expected whole numbers"),
+        (torch.ones(1, 2, 3), 3, "classes 0 to 2"),
+    ],
+)
+@pytest.mark.parametrize("method", ["gradient", "lrp_epsilon", "kernel_shap"])
+def test_what_is_no_input_and_no_class_is_said(x, target, message, method):
+    with pytest.raises(ValueError) as error:  # noqa: PT011  the message is checked below, without regex escapes
+        attribute(CLASSES, x, method, target)
+    assert message in str(error.value)
