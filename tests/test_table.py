@@ -229,3 +229,15 @@ def test_milliseconds_are_said_not_inferred(step, unit, rate):
     else:
         with pytest.raises(MissingInformation):
             read(text, fs=None)
+
+
+@pytest.mark.parametrize("lost", [1, 5, 8])
+def test_a_head_that_names_the_times_and_lacks_a_lead_is_refused(lost, tmp_path):
+    """The first column counts and the head has a name for it: whose name is missing can't be told."""
+    names = ["time", *LEADS]
+    del names[lost]
+    rows = [[round(k / 500, 3), *np.round(np.sin(np.arange(1, 13) * k / 9), 3)] for k in range(120)]
+    path = tmp_path / "ecg.csv"
+    path.write_text("\n".join([",".join(names), *(",".join(map(str, row)) for row in rows)]))
+    with pytest.raises(ValueError, match="may be shifted"):
+        read_ecg(path, unit="mV")

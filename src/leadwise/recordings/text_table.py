@@ -271,7 +271,8 @@ def _with_heads(values: np.ndarray, above: list[list[str]], named: bool, columns
         leads = sum(lead_name(name) is not None for name in names)
         if leads and counted and len(names) == columns and lead_name(names[0]):
             raise TableError(f"its head names the first column {names[0]!r}, but it counts: its names may be shifted")
-        if len(names) == columns - 1 and (named or counted):
+        lacks = len(names) == columns - 1
+        if lacks and (named or counted) and not (leads > 1 and counted and names[0] and not lead_name(names[0])):
             names = ["", *names]
         elif leads > 1 and columns < len(names) <= values.shape[1] and counted and not lead_name(names[0]):
             columns = len(names)  # the first column is in its place, so that the last ones are empty
