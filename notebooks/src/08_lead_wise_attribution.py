@@ -27,6 +27,9 @@ from leadwise.comparison import COMPARISON, explain_all, title_of
 from leadwise.ecg.leads import LEADS
 from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars
 
+# Methods warn where they degenerate and where a map misses what it promises. Section 4 listens to them.
+warnings.simplefilter("ignore", MethodWarning)
+
 # %% [markdown]
 # ## 1 A recording and a network
 #
