@@ -51,6 +51,17 @@ class Evaluation(TorchFunctionMode):
     def __init__(self, module: nn.Module):
         super().__init__()
         self.module = module
+        self.depths: list[int] = []
+
+    def __enter__(self):
+        self.depths.append(torch._C._len_torch_function_stack())
+        return super().__enter__()
+
+    def __exit__(self, *_):
+        """Leave PyTorch's stack of modes as it was on entering, also where an interrupt came between its steps."""
+        depth = self.depths.pop()
+        while torch._C._len_torch_function_stack() > depth:
+            super().__exit__(None, None, None)
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name, kwargs = operation_name(func), kwargs or {}
