@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from leadwise.attribution.decompositions import DECOMPOSED
 from leadwise.attribution.lrp import factors, fitted, two
 from leadwise.attribution.operations import Call, Explained, Kept, NoRuleError, flat_memory, numbers, tensors
 from leadwise.attribution.question import Question, gradient_of, tell
@@ -173,7 +172,7 @@ class Reference(Explained):
         return out if call.name == "amax" else torch.return_types.max((out, call.plain()[1]))
 
     def pointwise(self, call: Call) -> Any:
-        signals = [t for t in (*call.args, *call.kwargs.values()) if isinstance(t, Tensor) and self.carries(t)]
+        signals = self.signals(call)
         if len(signals) != 1:
             return self.refused(call, " of two signals")
         return self.rescaled(signals[0], call.plain(), call)
@@ -218,7 +217,7 @@ class Reference(Explained):
         return surrogate + (call.plain() - surrogate).detach()
 
     def conv(self, call: Call) -> Any:
-        signals = [t for t in (*call.args, *call.kwargs.values()) if isinstance(t, Tensor) and self.carries(t)]
+        signals = self.signals(call)
         return self.refused(call, " with weights that depend on the input") if len(signals) > 1 else super().conv(call)
 
     dense = conv
@@ -240,11 +239,7 @@ class Reference(Explained):
         return super().batch_norm(call)
 
     def decomposed(self, call: Call) -> Any:
-        try:
-            with self:
-                return DECOMPOSED[call.name](*call.args, **call.kwargs)
-        except NotImplementedError as error:
-            return self.refused(call, f": {error}")
+        return self.taken_apart(call)
 
     def unknown(self, call: Call) -> Any:
         return self.refused(call)

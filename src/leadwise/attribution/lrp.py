@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from leadwise.attribution.decompositions import DECOMPOSED, RECURRENT
+from leadwise.attribution.decompositions import RECURRENT
 from leadwise.attribution.operations import (
     Call,
     Explained,
@@ -202,7 +202,7 @@ class Propagation(Explained):
 
     def conv(self, call: Call) -> Any:
         x = call.args[0] if call.args else call.kwargs["input"]
-        if len([t for t in (*call.args, *call.kwargs.values()) if isinstance(t, Tensor) and self.carries(t)]) > 1:
+        if len(self.signals(call)) > 1:
             return self.refused(call, " with weights that depend on the input")
         return self.weighted(x, convolution(call), "conv")
 
@@ -307,7 +307,7 @@ class Propagation(Explained):
         return Normalised.apply(x, before, scale, shift, Before(known, operation), rule, self.account)
 
     def pointwise(self, call: Call) -> Any:
-        signals = [t for t in (*call.args, *call.kwargs.values()) if isinstance(t, Tensor) and self.carries(t)]
+        signals = self.signals(call)
         if len(signals) != 1:
             return self.refused(call, " of two signals")
         return Passed.apply(signals[0], call.plain())
@@ -323,11 +323,7 @@ class Propagation(Explained):
     def decomposed(self, call: Call) -> Any:
         if call.name in RECURRENT:
             tell("recurrent", call.name)
-        try:
-            with self:
-                return DECOMPOSED[call.name](*call.args, **call.kwargs)
-        except NotImplementedError as error:
-            return self.refused(call, f": {error}")
+        return self.taken_apart(call)
 
     def unknown(self, call: Call) -> Any:
         return self.refused(call)

@@ -377,12 +377,24 @@ class Explained(Lowered):
     conv = dense = product = average = addition = multiplication = batch_norm = softmax = pointwise = structural
     unknown = decomposed = structural
 
+    def signals(self, call: Call) -> list[Tensor]:
+        """Return the arguments of an operation that depend on the input."""
+        return [t for t in tensors((*call.args, *call.kwargs.values())) if self.carries(t)]
+
+    def taken_apart(self, call: Call) -> Any:
+        """Run a composite operation as the simple ones that it consists of, each by its own handler."""
+        try:
+            with self:
+                return DECOMPOSED[call.name](*call.args, **call.kwargs)
+        except NotImplementedError as error:
+            return self.refused(call, f": {error}")
+
     # Refusals
 
     def refused(self, call: Call, why: str = "") -> Any:
         """Run an operation without a rule; the method stops as soon as any relevance reaches it."""
         out = call.plain()
-        signals = [t for t in tensors((*call.args, *call.kwargs.values())) if self.carries(t)]
+        signals = self.signals(call)
         reason = self.reason(f"{call.name}{why}")
         many = isinstance(out, (tuple, list))
         parts = [
