@@ -23,6 +23,7 @@ default_role = "code"
 suppress_warnings = ["config.cache"]  # docstrings' hook is a function, which Sphinx can't pickle
 
 autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_inherit_docstrings = False  # what PyTorch says of its base classes points at labels of its own pages
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented_params"
 autodoc_class_signature = "separated"

@@ -377,7 +377,7 @@ class Explained(Lowered):
     conv = dense = product = average = addition = multiplication = batch_norm = softmax = pointwise = structural
     unknown = decomposed = structural
 
-    def signals(self, call: Call) -> list[Tensor]:
+    def carried(self, call: Call) -> list[Tensor]:
         """Return the arguments of an operation that depend on the input."""
         return [t for t in tensors((*call.args, *call.kwargs.values())) if self.carries(t)]
 
@@ -394,7 +394,7 @@ class Explained(Lowered):
     def refused(self, call: Call, why: str = "") -> Any:
         """Run an operation without a rule; the method stops as soon as any relevance reaches it."""
         out = call.plain()
-        signals = self.signals(call)
+        signals = self.carried(call)
         reason = self.reason(f"{call.name}{why}")
         many = isinstance(out, (tuple, list))
         parts = [

@@ -22,16 +22,16 @@ from leadwise.recordings.foreign import format_of_xml, what_else
 from leadwise.recordings.recording import (
     ASKED,
     MOST_BYTES,
-    MissingInformation,
+    MissingInformation,  # noqa: F401  imported from here by callers
     RecordError,
     Recording,
-    RecordWarning,
+    RecordWarning,  # noqa: F401
     border,
     check_size,
     reason,
 )
 
-__all__ = ["ASKED", "FORMATS", "MissingInformation", "RecordError", "RecordWarning", "load_ecg", "read_ecg"]
+__all__ = ["ASKED", "FORMATS", "load_ecg", "read_ecg"]
 
 FORMATS = {
     "WFDB": (".hea", ".dat", ".mat"),
