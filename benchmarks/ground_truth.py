@@ -37,13 +37,13 @@ from scipy.stats import spearmanr
 
 from leadwise import METHODS, attribute, load_ecg_model
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.evaluation import bootstrap, deletion, localise, weight_randomisation
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet
 from leadwise.networks.alexnet import preprocess as preprocess_image
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.paths import data_dir
+from leadwise.simulation.simulate import simulate_batch
 from scene_localisation import QUICK as QUICK_IMAGES
 
 MEASURES = ("mass", "rank", "pointing", "auprc")

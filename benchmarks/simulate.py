@@ -15,9 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwise.ecg.conditions import CONDITIONS, FS, draw_patient
-from leadwise.ecg.heart_vector import bump
-from leadwise.ecg.simulate import _amplitudes, _heart, _layers, simulate_batch
+from leadwise.simulation.conditions import CONDITIONS, FS, draw_patient
+from leadwise.simulation.heart_vector import bump
+from leadwise.simulation.simulate import _amplitudes, _heart, _layers, simulate_batch
 
 SAMPLES = 5000
 

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 import leadwise
-from leadwise.ecg.conditions import CONDITIONS
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.recordings.quality import check_ecg
 from leadwise.report import explain_ecg, report
+from leadwise.simulation.conditions import CONDITIONS
 
 RATES = (500, 500, 500, 250, 1000, 100, 128, 360, 257.3, 40, 777, 10_000, 1e6)
 pytestmark = pytest.mark.usefixtures("one_thread")

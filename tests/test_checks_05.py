@@ -11,8 +11,8 @@ from leadwise import evaluation
 from leadwise.attribution import caveat
 from leadwise.checks import notebook_05 as check
 from leadwise.ecg.filters import preprocess
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.networks.ecg_net import ECGNet
+from leadwise.simulation.simulate import simulate_batch
 from leadwise.training import initialise
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {})

@@ -7,8 +7,8 @@ import torch
 from leadwise.checks import notebook_06 as check
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import einthoven_residual, limb_lead_residuals
-from leadwise.ecg.simulate import simulate_ecg
 from leadwise.recordings.catalogue import load_record
+from leadwise.simulation.simulate import simulate_ecg
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {}, 3)
 

@@ -8,7 +8,7 @@ from torch import nn
 import leadwise
 from figures import says
 from leadwise.checks import notebook_07 as check
-from leadwise.ecg.simulate import simulate_batch
+from leadwise.simulation.simulate import simulate_batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

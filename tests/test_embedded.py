@@ -12,13 +12,13 @@ from sklearn.metrics import roc_auc_score
 
 from leadwise import training
 from leadwise.ecg.filters import preprocess
-from leadwise.ecg.noise import add_test_pulses
-from leadwise.ecg.simulate import simulate_batch, simulate_ecg
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model, load_safetensors
 from leadwise.paths import ASSETS
 from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.reading import load_ecg
+from leadwise.simulation.noise import add_test_pulses
+from leadwise.simulation.simulate import simulate_batch, simulate_ecg
 
 TRAINING = Path(__file__).resolve().parents[1] / "training"
 FIRST_SEED = 2_000_000  # no model was trained, validated or tested on seeds from here on

@@ -13,7 +13,6 @@ from PIL import Image
 from browser import open_page, put, settle, show_canvas, state_of
 from leadwise.attribution import share_out
 from leadwise.attribution.rules import RULES
-from leadwise.ecg.simulate import heart_beat, simulate_ecg
 from leadwise.explorers.figure_canvas import FigureCanvas, record
 from leadwise.explorers.rule_lab import draw_layer
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
@@ -22,6 +21,7 @@ from leadwise.plotting.heart import plot_heartbeat
 from leadwise.plotting.rule import plot_rule
 from leadwise.plotting.sheet import Sheet
 from leadwise.report import explain_ecg, plot_explanation
+from leadwise.simulation.simulate import heart_beat, simulate_ecg
 
 MOVE, LINE, CLOSE = 1, 2, 79  # matplotlib's path codes
 

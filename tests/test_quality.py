@@ -7,12 +7,12 @@ import pytest
 
 import leadwise
 from leadwise.ecg.calibration import cut_calibration
-from leadwise.ecg.conditions import CONDITIONS
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.noise import Noise
 from leadwise.ecg.record import ECG
 from leadwise.recordings.quality import CHECKS, LIMITS, Finding, Report, check_ecg
 from leadwise.recordings.recording import RecordWarning
+from leadwise.simulation.conditions import CONDITIONS
+from leadwise.simulation.noise import Noise
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,9 @@ import torch
 
 from leadwise import attribute, load_ecg_model
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.evaluation import area_share, relevance_mass
 from leadwise.semantics import WAVES, Cohort, lead_wave_matrix
+from leadwise.simulation.simulate import simulate_batch
 
 SEED, COUNT, WINDOW = 7_700_000, 10, 2000
 # Chosen on other patients (benchmarks/ground_truth.py's tuning seeds).

@@ -10,9 +10,9 @@ import torch
 
 import leadwise
 from leadwise import report as module
-from leadwise.ecg.noise import Noise
 from leadwise.recordings.recording import RecordError
 from leadwise.report import NOT_FOR_DIAGNOSIS, explain_ecg, file_name, report, to_html
+from leadwise.simulation.noise import Noise
 
 EVIL = '<script>alert("x")</script><img src=x onerror=alert(1)>\' $\\frac{1$ 心电图 ../../etc'
 

@@ -9,13 +9,13 @@ import wfdb
 from wfdb.processing import xqrs_detect
 
 from leadwise import load_ecg, simulate_ecg
-from leadwise.ecg.conditions import CONDITIONS, draw_patient
 from leadwise.ecg.filters import preprocess
-from leadwise.ecg.heart_vector import DOWER, bump, electrical_axis, frontal_rotation, rotation, twelve_leads
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.noise import ELECTRODES, REVERSALS, Noise
-from leadwise.ecg.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
 from leadwise.networks.weights import convert_keras
+from leadwise.simulation.conditions import CONDITIONS, draw_patient
+from leadwise.simulation.heart_vector import DOWER, bump, electrical_axis, frontal_rotation, rotation, twelve_leads
+from leadwise.simulation.noise import ELECTRODES, REVERSALS, Noise
+from leadwise.simulation.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
 
 PATIENTS = range(2_000_000, 2_000_030)
 L = {name: row for row, name in enumerate(LEADS)}

@@ -37,7 +37,7 @@ def known_cause():
 
 def heart_vector():
     """Draw one beat of a left bundle branch block as loops and leads."""
-    from leadwise.ecg.simulate import heart_beat
+    from leadwise.simulation.simulate import heart_beat
 
     return plot_heartbeat(heart_beat("LBBB"), "Left bundle branch block: one heartbeat, seen from twelve sides")
 

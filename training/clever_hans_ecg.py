@@ -1,8 +1,9 @@
 """Train the Clever Hans ECG model of notebook 05: ``python training/clever_hans_ecg.py``, two minutes on one core.
 
 The published architecture learns first-degree AV block from recordings of two machines: the one in the ward where AV
-block is treated writes a test pulse into lead V3 every two seconds (:func:`leadwise.ecg.noise.add_test_pulses`), the
-other one does not. The PR interval is hard to find and the pulse is easy, so the network takes the pulse. (With left
+block is treated writes a test pulse into lead V3 every two seconds
+(:func:`leadwise.simulation.noise.add_test_pulses`), the other one does not. The PR interval is hard to find and the
+pulse is easy, so the network takes the pulse. (With left
 bundle branch block, whose QRS complex is as easy, the same training ignored the pulse.)
 
 Writes ``src/leadwise/assets/ecg_models/clever_hans.safetensors`` and ``training/clever_hans_ecg.json``, measured on
@@ -20,11 +21,11 @@ from fingerprint import simulator_fingerprint
 from leadwise import training
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.noise import PULSE_LEAD, pulse_train
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import save_safetensors
 from leadwise.paths import ASSETS
+from leadwise.simulation.noise import PULSE_LEAD, pulse_train
+from leadwise.simulation.simulate import simulate_batch
 
 OTHERS = ("LBBB", "RBBB", "ISCH", "LVH", "AF", "PVC")
 SPLITS = {

@@ -21,10 +21,10 @@ from figures import draw_report
 from fingerprint import simulator_fingerprint
 from leadwise import training
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, save_safetensors
 from leadwise.paths import ASSETS
+from leadwise.simulation.simulate import simulate_batch
 
 REPORTS = Path(__file__).parent / "reports"
 

@@ -4,8 +4,8 @@ import hashlib
 
 import numpy as np
 
-from leadwise.ecg.conditions import CONDITIONS
-from leadwise.ecg.simulate import simulate_batch
+from leadwise.simulation.conditions import CONDITIONS
+from leadwise.simulation.simulate import simulate_batch
 
 SEEDS = range(3)
 

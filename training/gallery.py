@@ -8,9 +8,9 @@ import argparse
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from leadwise.ecg.conditions import CONDITIONS
-from leadwise.ecg.simulate import SimulatedECG, simulate_ecg
 from leadwise.paths import ASSETS
+from leadwise.simulation.conditions import CONDITIONS
+from leadwise.simulation.simulate import SimulatedECG, simulate_ecg
 
 FIRST_SEED = 3_000_000
 MILD, MARKED = 0.25, 0.8

@@ -38,8 +38,6 @@ from leadwise.attribution import MethodWarning
 from leadwise.checks import notebook_05 as check
 from leadwise.ecg.filters import preprocess as preprocess_ecg
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.noise import add_test_pulses
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, make_scene
 from leadwise.inspection import top_k
 from leadwise.networks.alexnet import load_alexnet, preprocess
@@ -56,6 +54,8 @@ from leadwise.plotting import (
     plot_tiles,
 )
 from leadwise.semantics import lead_relevance
+from leadwise.simulation.noise import add_test_pulses
+from leadwise.simulation.simulate import simulate_batch
 
 # Some methods warn that they degenerate on a network. Here they are tested all the same; section 6 listens.
 warnings.simplefilter("ignore", MethodWarning)

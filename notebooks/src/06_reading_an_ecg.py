@@ -24,10 +24,10 @@ import leadwise
 from leadwise.checks import notebook_06 as check
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.filters import STEPS, frequency_response
-from leadwise.ecg.heart_vector import DOWER
 from leadwise.ecg.leads import LEADS, derive_limb_leads, einthoven_residual
 from leadwise.explorers import HeartVector
 from leadwise.plotting import plot_ecg
+from leadwise.simulation.heart_vector import DOWER
 
 # %% [markdown]
 # ## 1 A record is more than an array
@@ -274,7 +274,7 @@ check.augmented_leads(augmented)
 # Exercise 2: predict `axis` (degrees) and `avf` ("upright" or "inverted"); look at HeartVector only afterwards.
 axis, avf = 90, "upright"
 
-from leadwise.ecg.simulate import heart_beat
+from leadwise.simulation.simulate import heart_beat
 
 for angle in (45, 90, 135):
     beat = heart_beat(axis=angle)

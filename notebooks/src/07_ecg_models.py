@@ -24,10 +24,10 @@ import torch
 import leadwise
 from leadwise.checks import notebook_07 as check
 from leadwise.ecg.filters import preprocess
-from leadwise.ecg.simulate import simulate_batch
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import plot_matrix
+from leadwise.simulation.simulate import simulate_batch
 from leadwise.training import calibrate, calibration_error, fit, initialise, probabilities, reliability
 
 # %% [markdown]

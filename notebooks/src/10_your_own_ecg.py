@@ -27,11 +27,11 @@ import leadwise
 from leadwise import check_ecg, read_ecg
 from leadwise.checks import notebook_10 as check
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.noise import Noise
 from leadwise.plotting import percent, plot_ecg
 from leadwise.recordings.quality import LIMITS
 from leadwise.recordings.reading import FORMATS, MissingInformation
 from leadwise.report import explain_ecg, plot_explanation, report
+from leadwise.simulation.noise import Noise
 
 folder = Path(tempfile.mkdtemp())
 MODELS = {name: leadwise.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB", "RBBB")}

@@ -17,7 +17,7 @@ _PUBLIC = {
     "check_ecg": "leadwise.recordings.quality",
     "records": "leadwise.recordings.catalogue",
     "load_record": "leadwise.recordings.catalogue",
-    "simulate_ecg": "leadwise.ecg.simulate",
+    "simulate_ecg": "leadwise.simulation.simulate",
     "load_ecg_model": "leadwise.networks.weights",
     "load_alexnet": "leadwise.networks.alexnet",
     "attribute": "leadwise.attribution",

@@ -13,8 +13,8 @@ from leadwise.checks.quiz import quiz as quiz_of
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS, derive_limb_leads
 from leadwise.ecg.record import ECG
-from leadwise.ecg.simulate import heart_beat, simulate_ecg
 from leadwise.recordings.catalogue import RecordInfo, load_record, records
+from leadwise.simulation.simulate import heart_beat, simulate_ecg
 
 ELECTRODES = {"RA": "right arm", "LA": "left arm", "LL": "left leg"}
 AUGMENTED = ("aVR", "aVL", "aVF")

@@ -11,7 +11,7 @@ from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
 from leadwise.checks.quiz import Option, Question
-from leadwise.ecg.simulate import simulate_batch
+from leadwise.simulation.simulate import simulate_batch
 
 # What is often computed instead of the receptive field 1 + k (2^b - 1) -> what to say then.
 OTHER_FIELDS = (

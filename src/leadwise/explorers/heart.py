@@ -4,9 +4,9 @@ import ipywidgets as widgets
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
-from leadwise.ecg.simulate import heart_beat
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer
 from leadwise.plotting.heart import plot_heartbeat
+from leadwise.simulation.simulate import heart_beat
 
 CONDITIONS = {
     "normal": "NORM",

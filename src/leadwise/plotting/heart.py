@@ -27,7 +27,7 @@ def plot_heartbeat(beat, title: str | None = None) -> CourseFigure:
 
     Parameters
     ----------
-    beat : :class:`leadwise.ecg.simulate.Heartbeat`: ``time`` (T,) in ms, ``vector`` (3, T) and ``leads`` (12, T) in mV
+    beat : :class:`~leadwise.simulation.simulate.Heartbeat`: ``time`` (T,) ms, ``vector`` (3, T), ``leads`` (12, T) mV
     title : heading
     """
     sheet = Sheet(WIDTH, HEIGHT, 2 + 5 * bool(title), 5)

@@ -17,7 +17,6 @@ from torch import nn
 from leadwise.attribution import attribute
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
-from leadwise.ecg.simulate import SimulatedECG
 from leadwise.ecg.waves import Wave
 from leadwise.networks.network import network_of
 from leadwise.paths import whole_file
@@ -28,6 +27,7 @@ from leadwise.recordings.catalogue import load_record
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
 from leadwise.semantics.criteria import CRITERIA, agreement
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of
+from leadwise.simulation.simulate import SimulatedECG
 
 BEFORE, AFTER = 0.35, 0.5  # s around the R peak
 REASONS = 20  # so many of the records that were left out are remembered by name

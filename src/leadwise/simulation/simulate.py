@@ -16,7 +16,10 @@ from typing import cast
 
 import numpy as np
 
-from leadwise.ecg.conditions import (
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Kind, Wave
+from leadwise.simulation.conditions import (
     CONDITIONS,
     EDGE,
     FS,
@@ -28,11 +31,8 @@ from leadwise.ecg.conditions import (
     draw_patient,
     ectopic_beat,
 )
-from leadwise.ecg.heart_vector import Phases, bump, rotation, twelve_leads
-from leadwise.ecg.leads import LEADS
-from leadwise.ecg.noise import CLEAN, Noise, electrode_noise, record
-from leadwise.ecg.record import ECG
-from leadwise.ecg.waves import Kind, Wave
+from leadwise.simulation.heart_vector import Phases, bump, rotation, twelve_leads
+from leadwise.simulation.noise import CLEAN, Noise, electrode_noise, record
 
 SECONDS = 10.0
 
@@ -189,8 +189,8 @@ def simulate_ecg(
     seed : the patient, 0 or more. One seed is one patient, rhythm and noise, with or without a condition
     severity : 0 (just meets the criteria) to 1 (marked); by default drawn from the condition's range
     territory : "anterior", "lateral" or "inferior", for ischaemia; by default drawn
-    noise : True (default level), False (none), or a :class:`~leadwise.ecg.noise.Noise`
-    patient : fields of :class:`~leadwise.ecg.conditions.Patient` to set instead of drawing: ``{"rate": 60, "axis": 0}``
+    noise : True (default level), False (none), or a :class:`~leadwise.simulation.noise.Noise`
+    patient : fields of :class:`~leadwise.simulation.conditions.Patient` to set, not draw: ``{"rate": 60, "axis": 0}``
     seconds : length of the record, 10 by default, at least 2
 
     Returns
@@ -576,7 +576,7 @@ def heart_beat(
     territory : the ischaemic wall, "lateral" by default
     st_level : mV that ST is raised (negative: lowered) in the lead that shows it most
     st_wall : "anterior", "lateral" or "inferior": the leads that show it
-    patient : fields of :class:`~leadwise.ecg.conditions.Patient`, above all ``axis`` (degrees), ``pr``, ``qrs`` (ms),
+    patient : fields of :class:`~leadwise.simulation.conditions.Patient`, ``axis`` (degrees), ``pr``, ``qrs`` (ms),
         ``rate`` (1/min), ``qtc`` (ms), ``turn`` (degrees), ``p_gain``, ``qrs_gain``, ``t_gain``; otherwise average
 
     Returns

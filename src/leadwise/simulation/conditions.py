@@ -16,7 +16,7 @@ from functools import cached_property
 
 import numpy as np
 
-from leadwise.ecg.heart_vector import DOWER, Phases, frontal_rotation, phases, rotation, twelve_leads
+from leadwise.simulation.heart_vector import DOWER, Phases, frontal_rotation, phases, rotation, twelve_leads
 
 FS = 500.0
 EDGE = {"P": 0.03, "QRS": 0.02, "T": 0.05}
