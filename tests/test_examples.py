@@ -7,12 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-MODULES = ("attribution.core", "attribution.layerwise", "networks.network")
+MODULES = (
+    *("attribution.core", "attribution.layerwise"),
+    *(f"networks.{name}" for name in ("network", "registry", "card", "xresnet1d", "ribeiro", "transformer")),
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_give_what_they_say(name):
     module = importlib.import_module(f"leadwise.{name}")
     result = doctest.testmod(module, extraglobs={"torch": torch, "nn": nn})
-    assert result.attempted >= 2
+    assert result.attempted >= 1
     assert not result.failed

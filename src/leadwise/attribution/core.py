@@ -119,7 +119,7 @@ def caveat(method: str, model: nn.Module | Network, x: Tensor | None = None) -> 
     row = METHODS[method]
     if row.caveat is None:
         return None
-    shape = getattr(network_of(model).module, "sample_shape", None)
+    shape = network_of(model).sample_shape
     if x is None and shape is None:
         raise ValueError(f"caveat({method!r}, ...) runs the network once; give x, one of its inputs.")
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0)) if x is None else x

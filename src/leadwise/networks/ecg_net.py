@@ -5,7 +5,11 @@ from collections import OrderedDict
 import torch
 from torch import nn
 
+from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.ecg.leads import LEADS
+
 CHANNELS = 64
+SAMPLES = 2000  # 4 s at 500 Hz: what the published models saw of a recording
 CLASSES = ("no finding", "pathology")
 
 
@@ -31,7 +35,7 @@ class ECGNet(nn.Module):
     ``pathology`` and ``source`` say what the loaded weights detect and where they come from.
     """
 
-    sample_shape = (12, 2000)
+    sample_shape = (len(LEADS), SAMPLES)
 
     def __init__(self, pathology: str = "", source: str = "untrained"):
         super().__init__()
@@ -58,6 +62,20 @@ class ECGNet(nn.Module):
             x = block(x)
         x = self.flatten(self.pool(x))
         return self.output(self.dense3(self.dense2(self.dense1(x))))
+
+    def network_row(self) -> dict:
+        """Return what the network means, as fields of :class:`leadwise.networks.network.Network`."""
+        finding = self.pathology or CLASSES[1]
+        return {
+            "leads": LEADS, "fs": PUBLISHED_FS, "samples": SAMPLES, "preprocess": "published", "outputs": "classes",
+            "classes": (CLASSES[0], finding), "criteria": {finding: self.pathology} if self.pathology else {},
+            "name": self.pathology, "source": self.source,
+        }  # fmt: skip
+
+    @property
+    def arguments(self) -> dict:
+        """What it was built with, for a saved network's card."""
+        return {"pathology": self.pathology, "source": self.source}
 
     @torch.no_grad()
     def probability(self, x: torch.Tensor) -> torch.Tensor:

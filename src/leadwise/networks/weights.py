@@ -8,6 +8,7 @@ called "converted".
 import contextlib
 import hashlib
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -234,6 +235,52 @@ def _read_keras(path: str | Path, shapes: dict[str, tuple[int, ...]]) -> dict[st
                     raise WeightsError(f"{path}: {name!r} has shape {array.shape[::-1]}; expected {shapes[name]}.")
                 state[name] = torch.from_numpy(np.asarray(array, np.float32).T.copy())
     return state
+
+
+def read_keras(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
+    """Return every layer of a Keras HDF5 file that has weights: its name -> name of the array -> array.
+
+    Raises
+    ------
+    WeightsError : not a readable file
+    """
+    import h5py
+
+    found: dict[str, dict[str, np.ndarray]] = {}
+
+    def keep(layer: str, place: str, thing) -> None:
+        if isinstance(thing, h5py.Dataset):
+            found.setdefault(layer, {})[place.split("/")[-1].split(":")[0]] = np.asarray(thing)
+
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)
+            for layer in root:
+                root[layer].visititems(lambda place, thing, layer=layer: keep(layer, place, thing))
+    except Exception as error:  # on a damaged file, h5py raises whatever it stumbles over
+        raise WeightsError(f"{path}: not a readable HDF5 file ({error}).") from error
+    return found
+
+
+def read_checkpoint(path: str | Path, advice: str = "") -> dict[str, torch.Tensor]:
+    """Return the weights of a PyTorch checkpoint, by their names; a table under "model" or "state_dict" will do.
+
+    Only tensors are read, nothing in the file is run.
+
+    Raises
+    ------
+    WeightsError : not a readable file, or no table of weights; the message ends in ``advice``
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path}: not a readable PyTorch checkpoint ({reason}). {advice}".strip()) from error
+    for key in ("model", "state_dict"):
+        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"{path}: holds no table of weights (a {type(state).__name__}). {advice}".strip())
+    return {name.removeprefix("module."): value for name, value in state.items()}
 
 
 def check_keras_structure(path: str | Path) -> None:
