@@ -215,6 +215,44 @@ def test_it_says_what_it_is():
     assert repr(Network(nn.Linear(2, 2))) == "Network(Linear)"
 
 
+# --- Methods count in milliseconds and take away parts of leads -----------------------------------------------
+
+
+def weighted(layout, fs, seed=0):
+    """A linear network over leads and time, in any layout: taking a part away costs exactly that part of x w."""
+
+    class Weighted(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.w = nn.Parameter(torch.randn(2, 8, 2 * fs, generator=torch.Generator().manual_seed(seed)))
+
+        def forward(self, x):
+            x = x.transpose(1, 2) if layout == "NTC" else x[:, 0] if layout == "N1CT" else x
+            return torch.einsum("nct,kct->nk", x, self.w)
+
+    return Network(Weighted(), leads=EIGHT, fs=fs, samples=2 * fs, layout=layout)
+
+
+@pytest.mark.parametrize("fs", [50, 100, 250])
+@pytest.mark.parametrize("layout", ["NCT", "NTC", "N1CT"])
+def test_occlusion_hides_the_stated_time_of_one_lead(layout, fs):
+    net, x = weighted(layout, fs), torch.randn(1, 8, 2 * fs)
+    found = net.by_leads(attribute(net, net.laid_out(x), "occlusion", 1, window=400, stride=400, progress=False))
+    parts = (x * net.module.w[1]).detach().unflatten(-1, (5, -1)).sum(-1, keepdim=True)
+    assert fs * 0.4 == 2 * fs / 5
+    torch.testing.assert_close(found, parts.expand(-1, -1, -1, 2 * fs // 5).flatten(2), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["kernel_shap", "lime", "rise"])
+@pytest.mark.parametrize("layout", ["NTC", "N1CT"])
+@pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")
+def test_a_map_does_not_depend_on_the_layout(method, layout):
+    x, given = torch.randn(1, 8, 100), {"samples": 60, "progress": False}
+    plain = attribute(weighted("NCT", 50), x, method, 1, **given)
+    other = weighted(layout, 50)
+    torch.testing.assert_close(other.by_leads(attribute(other, other.laid_out(x), method, 1, **given)), plain)
+
+
 # --- The registry ---------------------------------------------------------------------------------------------
 
 

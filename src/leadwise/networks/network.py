@@ -5,7 +5,7 @@ outputs stand for. Everything else of the package asks it: no other file calls a
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -194,6 +194,12 @@ class Network:
         """Return x (N, leads, T) in the network's layout."""
         return x.transpose(1, 2) if self.layout == "NTC" else x[:, None] if self.layout == "N1CT" else x
 
+    def leads_first(self) -> "Network":
+        """Return the same network with the layout "NCT", whatever its own is."""
+        if self.layout not in ("NTC", "N1CT"):
+            return self
+        return replace(self, module=_LeadsFirst(self.module, self.layout), layout="NCT")
+
     def by_leads(self, relevance):
         """Return a map, or a batch of them, shaped like the network's input, as (leads, T) or (N, leads, T)."""
         if self.layout == "NTC":
@@ -381,6 +387,17 @@ class Network:
         return load_network(path, trust=trust)
 
 
+class _LeadsFirst(nn.Module):
+    """A module of another layout, which takes (N, leads, T)."""
+
+    def __init__(self, module: nn.Module, layout: str):
+        super().__init__()
+        self.module, self.layout, self.training = module, layout, module.training
+
+    def forward(self, x: Tensor) -> Any:
+        return self.module(x.transpose(1, 2) if self.layout == "NTC" else x[:, None])
+
+
 _FORMS: WeakKeyDictionary[nn.Module, dict[tuple[int, ...], int]] = WeakKeyDictionary()
 _ASKED: WeakKeyDictionary[nn.Module, set[tuple]] = WeakKeyDictionary()
 
@@ -438,7 +455,7 @@ def _check_names(what: str, given, known: tuple[str, ...] | None) -> None:
         raise ValueError(f"{what} is {given!r}; expected a tuple of different names{among}.")
 
 
-def _check_number(what: str, given: Any, kind: type, expected: str) -> None:
+def _check_number(what: str, given: Any, kind: Any, expected: str) -> None:
     if given is None:
         return
     if not isinstance(given, kind) or isinstance(given, bool) or not 0 < float(given) < float("inf"):
