@@ -466,7 +466,7 @@ def test_a_cohort_is_the_mean_of_its_records(model):
     for seed in range(3):
         raw = leadwise.simulate_ecg("LBBB", seed, seconds=5)
         ecg = raw.preprocess().window()
-        relevance = leadwise.attribute(model, ecg.tensor(), "gradient_x_input", target=1)
+        relevance = leadwise.attribute(model, ecg.tensor(), "gradient_x_input", target=1, explain="log-odds")
         rows.append(summarise(relevance, raw.waves, ecg.signal, pathology="LBBB", mask=ecg.causal_mask))
         rows[-1]["probability"] = float(model.probability(ecg.tensor()))
     assert set(cohort.moments) == set(rows[0])

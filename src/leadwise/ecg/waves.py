@@ -28,3 +28,8 @@ class Wave:
     def shift(self, samples: int) -> "Wave":
         """Return the wave with its time axis moved: a window that starts at ``s`` needs ``shift(-s)``."""
         return replace(self, onset=self.onset + samples, peak=self.peak + samples, offset=self.offset + samples)
+
+    def scaled(self, factor: float) -> "Wave":
+        """Return the wave in samples of another rate: ``factor`` is the new rate / the present one."""
+        onset, peak, offset = (round(at * factor) for at in (self.onset, self.peak, self.offset))
+        return replace(self, onset=onset, peak=peak, offset=offset)

@@ -1,5 +1,6 @@
 """Relevance on an ECG: checked, normalised, pooled to what can be seen, and drawn as a band, a halo or bubbles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -54,13 +55,14 @@ def to_numpy(values) -> np.ndarray:
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
-def check_relevance(relevance, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return relevance as a float64 array (12, T), or say what is wrong with it.
+def check_relevance(relevance, shape: tuple[int, ...] | None = None, leads: Sequence[str] = LEADS) -> np.ndarray:
+    """Return relevance as a float64 array (leads, T), or say what is wrong with it.
 
     Parameters
     ----------
     relevance : tensor or array (12, T), or (1, 12, T) as ``attribute`` returns it for a batch of one
     shape : the shape that the ECG has, if there is one
+    leads : what its rows are; by default the twelve standard ones
 
     Raises
     ------
@@ -69,16 +71,16 @@ def check_relevance(relevance, shape: tuple[int, ...] | None = None) -> np.ndarr
     values = to_numpy(relevance)
     if values.ndim == 3 and len(values) == 1:
         values = values[0]
-    if values.ndim != 2 or len(values) != len(LEADS) or (shape is not None and values.shape != shape):
-        wanted = f"{tuple(shape)} like the ECG" if shape else "(12, T)"
-        hint = " Transpose it: leads come first." if values.ndim == 2 and values.shape[1] == len(LEADS) else ""
+    if values.ndim != 2 or len(values) != len(leads) or (shape is not None and values.shape != shape):
+        wanted = f"{tuple(shape)} like the ECG" if shape else f"({len(leads)}, T)"
+        hint = " Transpose it: leads come first." if values.ndim == 2 and values.shape[1] == len(leads) else ""
         raise ValueError(f"relevance has shape {values.shape}; expected {wanted}.{hint}")
     values = values.astype(float)
     broken = ~np.isfinite(values)
     if broken.any():
         lead, sample = np.argwhere(broken)[0]
         raise ValueError(
-            f"relevance has {broken.sum()} values that are NaN or infinite, the first in lead {LEADS[lead]} at sample "
+            f"relevance has {broken.sum()} values that are NaN or infinite, the first in lead {leads[lead]} at sample "
             f"{sample}; a map with gaps cannot be drawn. Look for a division by zero in the method that made it."
         )
     return values

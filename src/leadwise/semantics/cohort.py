@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from operator import length_hint
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,17 +16,18 @@ from scipy.special import stdtrit
 from torch import nn
 
 from leadwise.attribution import attribute
+from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
-from leadwise.networks.network import network_of
+from leadwise.networks.network import Network, network_of
 from leadwise.paths import whole_file
 from leadwise.plotting.relevance import to_numpy
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.progress import Progress, progress_to
 from leadwise.recordings.catalogue import load_record
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
-from leadwise.semantics.criteria import CRITERIA, agreement
+from leadwise.semantics.criteria import agreement, criterion_of
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of
 from leadwise.simulation.simulate import SimulatedECG
 
@@ -85,6 +87,11 @@ class Cohort:
         """Records looked at, counted or left out: where a run resumes."""
         return self.records + self.left_out
 
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """What the rows of its tables are: the network's leads."""
+        return tuple(self.settings.get("leads", LEADS))
+
     def update(self, **values) -> None:
         """Count one record.
 
@@ -138,18 +145,23 @@ class Cohort:
 
     def table(self) -> RelevanceTable:
         """Return the mean lead x wave matrix. Each record weighs the same: its map is divided by its Σ|R|."""
-        return RelevanceTable((LEADS, WAVES), self.mean("positive"), self.mean("negative"), self.mean("area"))
+        return RelevanceTable((self.leads, WAVES), self.mean("positive"), self.mean("negative"), self.mean("area"))
 
     def plot(self, sign: str = "positive", *, lift: bool = False, title: str | None = None) -> CourseFigure:
         """Draw the mean lead x wave matrix, see :meth:`RelevanceTable.plot`."""
         title = title or f"Mean of {self.records} records"
         return self.table().plot(sign, lift=lift, title=title)
 
-    def beat(self, fs: float = 500.0) -> BeatAverage:
-        """Return the average beat of all records that hold a whole one: mean, and spread over records."""
+    def beat(self, fs: float | None = None) -> BeatAverage:
+        """Return the average beat of all records that hold a whole one: mean, and spread over records.
+
+        ``fs`` : Hz; by default the network's
+        """
+        fs = fs or self.settings.get("fs", PUBLISHED_FS)
         time = np.arange(self.mean("beat").shape[1]) * 1000 / fs - BEFORE * 1000
         beat = self.mean("beat"), self.spread("beat"), self.mean("beat_signal"), self.spread("beat_signal")
-        return BeatAverage(time, *beat, self.count("beat"), (), fs, "records (each divided by its mean |R|)")
+        of = "records (each divided by its mean |R|)"
+        return BeatAverage(time, *beat, self.count("beat"), (), fs, of, self.leads)
 
     def merge(self, other: "Cohort") -> "Cohort":
         """Return both cohorts as one. Up to rounding, the order of records does not matter.
@@ -226,37 +238,39 @@ def summarise(
     waves: Sequence[Wave],
     signal=None,
     *,
-    pathology: str | None = None,
+    pathology=None,
     mask: np.ndarray | None = None,
-    fs: float = 500.0,
+    fs: float = PUBLISHED_FS,
+    leads: Sequence[str] = LEADS,
 ) -> dict[str, np.ndarray]:
     """Return what one record adds to a cohort: ``cohort.update(**summarise(...))``.
 
     Parameters
     ----------
-    relevance : tensor or array (12, T)
+    relevance : tensor or array (leads, T)
     waves : in samples of the same window
-    signal : array (12, T), mV; adds the average beat
-    pathology : a key of ``CRITERIA``; adds ``agreement``
-    mask : bool (12, T), the samples known to carry the finding; adds ``truth``
+    signal : array (leads, T), mV; adds the average beat
+    pathology : a key of ``CRITERIA``, or a criterion of one's own; adds ``agreement``
+    mask : bool (leads, T), the samples known to carry the finding; adds ``truth``
     fs : Hz
+    leads : what the rows are; by default the twelve standard ones
 
     Returns
     -------
     dict of
-        share (12, 6), wave_share (6,), lead_share (12,) : of the positive relevance
-        positive, negative (12, 6) : sums as fractions of Σ|R|
-        area (12, 6) : share of the samples
+        share (leads, 6), wave_share (6,), lead_share (leads,) : of the positive relevance
+        positive, negative (leads, 6) : sums as fractions of Σ|R|
+        area (leads, 6) : share of the samples
         agreement, agreement_area : share of the positive relevance, and of the samples, in the criterion's cells
         truth, truth_area : the same for the mask
-        beat (12, W), beat_signal (12, W) : relevance in units of its mean magnitude, and mV, from 0.35 s before the R
-            peak to 0.5 s after it; where the window holds a whole beat
+        beat (leads, W), beat_signal (leads, W) : relevance in units of its mean magnitude, and mV, from 0.35 s before
+            the R peak to 0.5 s after it; where the window holds a whole beat
 
     Raises
     ------
     ValueError : no heartbeat, no positive relevance, or another shape
     """
-    matrix = lead_wave_matrix(relevance, waves)
+    matrix = lead_wave_matrix(relevance, waves, leads)
     if not matrix.area[:, WAVES.index("QRS")].any():
         raise ValueError("no heartbeat could be delineated in the window.")
     if not matrix.positive.any():
@@ -271,20 +285,21 @@ def summarise(
         inside = values.clip(min=0)[mask].sum(dtype=float) / matrix.positive.sum()
         found |= {"truth": inside, "truth_area": mask.mean()}
     if signal is not None and len(whole_beats(waves, values.shape[1], round(BEFORE * fs), round(AFTER * fs))):
-        beat = beat_average(relevance, waves, signal, fs=fs, before=BEFORE, after=AFTER)
+        beat = beat_average(relevance, waves, signal, fs=fs, before=BEFORE, after=AFTER, leads=leads)
         found |= {"beat": beat.mean * values.size / total, "beat_signal": beat.signal}
     return found
 
 
 def explain_cohort(
-    model: nn.Module,
+    model: nn.Module | Network,
     records: Iterable[ECG | str | Callable[[], ECG]],
     method: str = "lrp_epsilon",
     *,
-    target: int = 1,
+    target: int | str | None = None,
+    explain: str = "log-odds",
     pathology: str | None = None,
     start: float = 0.0,
-    samples: int = 2000,
+    samples: int | None = None,
     checkpoint: str | Path | None = None,
     every: int = 20,
     progress: bool | Callable[[int, int | None], None] = True,
@@ -292,21 +307,23 @@ def explain_cohort(
 ) -> Cohort:
     """Explain one recording after the other and keep only the running means.
 
-    Each is brought to 500 Hz, delineated raw, preprocessed, cut to the window, and explained. With a checkpoint, a run
-    that was interrupted continues where it was last saved and ends with the same numbers, to the last bit, as one that
-    was not.
+    Each is delineated raw, and brought to what the network takes: its filters, its rate, its leads, its window. With a
+    checkpoint, a run that was interrupted continues where it was last saved and ends with the same numbers, to the last
+    bit, as one that was not.
 
     Parameters
     ----------
-    model : (N, 12, T) -> logits
+    model : a ``Network``, or a module that says what it takes, as the course's do
     records : recordings, names for :func:`~leadwise.load_record`, or functions that return a recording, such as
         ``partial(simulate_ecg, "LBBB", seed)``. A generator keeps the memory constant; so do names and functions, and
         of these a resumed run skips what it has seen without opening it. A resumed run needs the same records in the
         same order
     method, parameters : as for :func:`~leadwise.attribute`
-    target : the explained class
-    pathology : whose criterion to compare with; by default the model's own
-    start, samples : the window that the model sees: where it begins, seconds, and its length in samples at 500 Hz
+    target : the explained class, its index or its name; None: the only one, or of two the second, the finding
+    explain : "log-odds" of this class, or its "logit", as for :func:`~leadwise.attribute`
+    pathology : whose criterion to compare with; by default the network's own for the explained class
+    start, samples : the window that the network sees: where it begins, seconds, and its length in samples at the
+        network's rate; by default the network's
     checkpoint : file to save to and resume from
     every : records between two saves
     progress : True for a bar, False for none, or a function of (records done, all records or None) that may stop the
@@ -314,21 +331,17 @@ def explain_cohort(
 
     Returns
     -------
-    Cohort : see :func:`summarise` for its names, and ``probability``, the model's for the explained class. Records that
-        cannot be opened, or have no heartbeat or no positive relevance, are left out, counted, and the first named
+    Cohort : see :func:`summarise` for its names, and ``probability``, the network's for the explained class. Records
+        that cannot be opened, or have no heartbeat or no positive relevance, are left out, counted, and the first named
 
     Raises
     ------
+    ValueError : the network does not say what it takes, or which class is meant
     CheckpointError : the checkpoint is damaged or was made by another model, method or window
     """
-    own = getattr(model, "pathology", None)
-    pathology = pathology or (own if own in CRITERIA else None)
-    settings: dict = {
-        "method": method,
-        **{key: _signature(value) for key, value in parameters.items()},
-        "target": target,
-    }
-    settings |= {"pathology": pathology, "window": f"{samples} samples from {start:g} s", "model": _signature(model)}
+    reading = Reading.of(model, target, pathology, start, samples)
+    options = {"method": method, "explain": explain, **parameters}
+    settings = {key: _signature(value) for key, value in options.items()} | reading.settings()
     cohort = Cohort(settings)
     if checkpoint is not None and Path(checkpoint).exists():
         cohort = Cohort.load(checkpoint)
@@ -337,7 +350,7 @@ def explain_cohort(
     with progress_to(progress), Progress(length_hint(records) or None) as bar:
         bar.advance(cohort.seen)
         for record in waiting:
-            _add(cohort, model, record, start, samples, pathology, dict(method=method, target=target, **parameters))
+            _add(cohort, reading, record, options)
             if checkpoint is not None and cohort.seen % every == 0:
                 cohort.save(checkpoint)
             bar.advance()
@@ -346,37 +359,82 @@ def explain_cohort(
     return cohort
 
 
-def _add(cohort, model, record, start, samples, pathology, options) -> None:
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """How a network reads recordings: which window, which class, beside which criterion.
+
+    Parameters
+    ----------
+    network : with leads and rate
+    target : index of the explained class
+    criterion : a key of ``CRITERIA``, a criterion of one's own, or None
+    start : s
+    """
+
+    network: Network
+    target: int
+    criterion: Any
+    start: float
+
+    @classmethod
+    def of(cls, model, target, pathology, start: float, samples: int | None) -> "Reading":
+        """Return how a model reads; see :func:`explain_cohort`."""
+        network = network_of(model)
+        if not network.is_ecg:
+            raise ValueError(
+                f"{network!r} does not say which recordings it takes; say it: "
+                "Network(module, leads=(...), fs=..., samples=..., classes=..., outputs=...)."
+            )
+        network = network if samples is None else replace(network, samples=samples)
+        index = network.index(target)
+        return cls(network, index, pathology or network.criteria.get(network.class_name(index)), start)
+
+    def settings(self) -> dict:
+        """Return what it is, as JSON can hold it."""
+        net, criterion = self.network, self.criterion
+        return {
+            "model": _signature(net.module), "leads": list(net.leads), "fs": net.fs, "filters": str(net.preprocess),
+            "target": self.target, "window": f"{net.samples or 'all'} samples from {self.start:g} s",
+            "pathology": criterion if isinstance(criterion, str | None) else str(criterion_of(criterion)),
+        }  # fmt: skip
+
+    def window(self, raw: ECG) -> tuple[torch.Tensor, dict]:
+        """Return the input of a recording, and what :func:`summarise` needs beside the map.
+
+        Raises
+        ------
+        ValueError : the recording has no such window, or can't be filtered
+        """
+        net = self.network
+        raw = replace(raw, counterfactual=None) if isinstance(raw, SimulatedECG) else raw
+        x = net.input(raw, self.start)
+        waves = waves_of(raw.resample(), self.start, fs=net.fs)
+        rest = {"signal": net.by_leads(x)[0].cpu().numpy(), "fs": net.fs, "leads": net.leads}
+        mask = getattr(raw, "causal_mask", None)
+        if mask is not None and mask.any():
+            rows = raw.resample(net.fs).window(self.start, x[0].numel() // len(net.leads)).causal_mask
+            rows = rows[[LEADS.index(lead) for lead in net.leads]]
+            rest |= {"mask": rows} if rows.any() else {}
+        return x, {"waves": waves, "pathology": self.criterion, **rest}
+
+
+def _add(cohort: Cohort, reading: Reading, record, options: dict) -> None:
     """Open, explain and count one record, or leave it out."""
-    name = record if isinstance(record, str) else f"record {cohort.seen}"
+    name, network = record if isinstance(record, str) else f"record {cohort.seen}", reading.network
     try:
         raw = load_record(record) if isinstance(record, str) else record if isinstance(record, ECG) else record()
-        name, raw = raw.record_id or name, raw.resample()
-        ecg, waves = _window(raw, start, samples), waves_of(raw, start)
+        name = raw.record_id or name
+        x, rest = reading.window(raw)
     except ValueError as error:  # RecordError, a window that does not fit, NaN that cannot be filtered
         cohort.leave_out(f"{name}: {error}")
         return
-    relevance = attribute(model, ecg.tensor(), progress=False, **options)
-    mask = getattr(ecg, "causal_mask", None)
+    relevance = network.by_leads(attribute(network, x, target=reading.target, progress=False, **options))[0]
     try:
-        found = summarise(
-            relevance, waves, ecg.signal, pathology=pathology, mask=mask if mask is not None and mask.any() else None
-        )
+        found = summarise(relevance, **rest)
     except ValueError as error:
         cohort.leave_out(f"{name}: {error}")
         return
-    asked = network_of(model)
-    with torch.no_grad():
-        probability = torch.softmax(asked.logits(ecg.tensor()[None].to(asked.device("cpu"))), dim=-1)[
-            0, options["target"]
-        ]
-    cohort.update(**found, probability=float(probability))
-
-
-def _window(raw: ECG, start: float, samples: int) -> ECG:
-    """Preprocess the whole recording and cut the window; the counterfactual would be filtered for nothing."""
-    raw = replace(raw, counterfactual=None) if isinstance(raw, SimulatedECG) else raw
-    return raw.preprocess().window(start, samples)
+    cohort.update(**found, probability=float(network.probability(x)[0, reading.target]))
 
 
 def _signature(value) -> str | float | int | bool | None:

@@ -1,6 +1,6 @@
 """What the criteria of a diagnosis name, how much of the relevance lies there, and a sentence that says both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,7 +49,11 @@ class Criterion:
     @property
     def cells(self) -> np.ndarray:
         """Which cells of the lead x wave matrix the criterion names, bool (12, 6)."""
-        return np.isin(LEADS, self.leads)[:, None] & np.isin(WAVES, self.waves)
+        return self.cells_of(LEADS)
+
+    def cells_of(self, leads: Sequence[str]) -> np.ndarray:
+        """Return which cells of a matrix of some leads the criterion names, bool (leads, 6)."""
+        return np.isin(leads, self.leads)[:, None] & np.isin(WAVES, self.waves)
 
 
 SURAWICZ = "Surawicz et al., J Am Coll Cardiol 53 (2009) 976-981, doi:10.1016/j.jacc.2008.12.013"
@@ -101,14 +105,18 @@ class Agreement:
     lift: float
 
 
-def criterion_of(pathology: str) -> Criterion:
-    """Return a row of ``CRITERIA``, or say which there are."""
+def criterion_of(pathology: str | Criterion | Mapping) -> Criterion:
+    """Return a row of ``CRITERIA``, or say which there are; a criterion of one's own, or its fields, as one."""
+    if isinstance(pathology, Criterion):
+        return pathology
+    if isinstance(pathology, Mapping):
+        return Criterion(**{name: tuple(v) if isinstance(v, list) else v for name, v in pathology.items()})
     if pathology not in CRITERIA:
         raise ValueError(f"no criteria for {pathology!r}; expected one of {', '.join(CRITERIA)}.")
     return CRITERIA[pathology]
 
 
-def agreement(matrix: RelevanceTable, pathology: str) -> Agreement:
+def agreement(matrix: RelevanceTable, pathology: str | Criterion | Mapping) -> Agreement:
     """Compare a lead x wave matrix with the criterion of a diagnosis.
 
     The criterion says where a cardiologist reads, not where the network must look: a low score is a finding about the
@@ -117,9 +125,9 @@ def agreement(matrix: RelevanceTable, pathology: str) -> Agreement:
     Parameters
     ----------
     matrix : from :func:`~leadwise.semantics.lead_wave_matrix`
-    pathology : a key of ``CRITERIA``
+    pathology : a key of ``CRITERIA``, or a criterion of one's own
     """
-    cells = criterion_of(pathology).cells
+    cells = criterion_of(pathology).cells_of(matrix.names[0])
     share, area = float(matrix.share("positive")[cells].sum()), float(matrix.area[cells].sum())
     return Agreement(share, area, share / area if area else float("nan"))
 
@@ -154,20 +162,21 @@ def _where(matrix: RelevanceTable) -> str:
     """Say which waves and leads hold the most positive relevance."""
     share, area = matrix.share("positive"), matrix.along(1).area
     if area[WAVES.index("rest")] >= 1:
-        return f"No heartbeat could be delineated; the positive relevance lies most in {_top(share.sum(1))}."
+        most = _top(share.sum(1), matrix.names[0])
+        return f"No heartbeat could be delineated; the positive relevance lies most in {most}."
     first, second = np.argsort(-share.sum(0), kind="stable")[:2]
     by_wave = share.sum(0)
     return (
         f"{percent(by_wave[first])} of the positive relevance lies in {WAVE_NAMES[WAVES[first]]} "
-        f"({percent(area[first])} of the recording), most in {_top(share[:, first])}; "
+        f"({percent(area[first])} of the recording), most in {_top(share[:, first], matrix.names[0])}; "
         f"{percent(by_wave[second])} in {WAVE_NAMES[WAVES[second]]} ({percent(area[second])})."
     )
 
 
-def _top(share: np.ndarray, count: int = 2) -> str:
+def _top(share: np.ndarray, leads: Sequence[str], count: int = 2) -> str:
     """Name the leads with the largest shares: "V1 (24 %) and V6 (15 %)"."""
     order = [i for i in np.argsort(-share, kind="stable")[:count] if share[i] > 0]
-    return " and ".join(f"{LEADS[i]} ({percent(share[i])})" for i in order)
+    return " and ".join(f"{leads[i]} ({percent(share[i])})" for i in order)
 
 
 def _beside_criterion(matrix: RelevanceTable, pathology: str) -> str:
