@@ -60,7 +60,7 @@ def test_maps_of_a_recording_are_those_of_attribute(recording):
     network, ecg = load_ecg_model("LBBB", verbose=False), load_record("sim-lbbb-1").preprocess().window(0, 2000)
     assert list(shown(recording)) == TITLES
     for name, drawn in zip(QUICK, shown(recording).values(), strict=True):
-        wanted = attribute(network, ecg.tensor(), name, target=1).numpy()
+        wanted = attribute(network, ecg.tensor(), name, target=1, explain="log-odds").numpy()
         assert np.abs(drawn - wanted).max() <= np.abs(wanted).max() / LARGEST
 
 
@@ -140,7 +140,7 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
     grid = request.getfixturevalue(kind)
     under_way, calls = threading.Event(), []
 
-    def slow(model, x, method, target, progress):
+    def slow(model, x, method, target, progress, **options):
         calls.append(method)
         if method == "occlusion":
             for done in range(10_000):
@@ -207,7 +207,7 @@ def test_the_figure_can_be_saved(which, request, tmp_path, monkeypatch):
 def test_what_it_can_start_with(data_dir):
     ecg, network = load_record("sim-rbbb-1"), load_ecg_model("RBBB", verbose=False)
     grid = MethodGrid(ecg, network, ("gradient",), target=0)
-    wanted = attribute(network, ecg.preprocess().window(0, 2000).tensor(), "gradient", target=0).numpy()
+    wanted = attribute(network, ecg.preprocess().window(0, 2000).tensor(), "gradient", target=0, explain="log-odds").numpy()
     assert np.abs(shown(grid)["Gradient"] - wanted).max() <= np.abs(wanted).max() / LARGEST
     assert MethodGrid("sim-rbbb-1", methods=("gradient",)).controls["model"].value == "RBBB"
     photograph = next(iter(photographs()))
@@ -223,7 +223,7 @@ def test_what_it_can_start_with(data_dir):
         ((3, "embedded", ()), "expected one or more"),
         ((3, "embedded", QUICK, "zebra"), "target is 'zebra'"),
         (("sim-lbbb-1", "flutter", QUICK), "model is 'flutter'"),
-        (("sim-lbbb-1", "LBBB", QUICK, 2), "target 2"),
+        (("sim-lbbb-1", "LBBB", QUICK, 2), "target is 2"),
     ],
 )
 def test_what_it_refuses(data_dir, arguments, message):
