@@ -100,7 +100,10 @@ def test_a_parameter_slider_changes_the_map(explorer):
     before = shown(explorer)
     explorer.parameters["epsilon"].value = 10.0
     assert shown(explorer) != before
-    assert explorer.code_line.code == 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, explain="log-odds", epsilon=10.0)'
+    assert (
+        explorer.code_line.code
+        == 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, explain="log-odds", epsilon=10.0)'
+    )
 
 
 def test_parameters_may_be_given(data_dir):

@@ -207,7 +207,9 @@ def test_the_figure_can_be_saved(which, request, tmp_path, monkeypatch):
 def test_what_it_can_start_with(data_dir):
     ecg, network = load_record("sim-rbbb-1"), load_ecg_model("RBBB", verbose=False)
     grid = MethodGrid(ecg, network, ("gradient",), target=0)
-    wanted = attribute(network, ecg.preprocess().window(0, 2000).tensor(), "gradient", target=0, explain="log-odds").numpy()
+    wanted = attribute(
+        network, ecg.preprocess().window(0, 2000).tensor(), "gradient", target=0, explain="log-odds"
+    ).numpy()
     assert np.abs(shown(grid)["Gradient"] - wanted).max() <= np.abs(wanted).max() / LARGEST
     assert MethodGrid("sim-rbbb-1", methods=("gradient",)).controls["model"].value == "RBBB"
     photograph = next(iter(photographs()))
