@@ -530,3 +530,15 @@ def test_the_transformers_attention_is_what_it_used():
     value = first.attention.value(inner).unflatten(-1, (4, -1)).transpose(1, 2)
     mixed = first.attention.output((weights @ value).transpose(1, 2).flatten(2))
     torch.testing.assert_close(mixed, first.attention(inner))
+
+
+def test_an_in_place_operation_behind_the_first_layer_does_no_harm():
+    """VGG's form: integrated gradients walk behind the first convolution, where a ReLU writes over its input."""
+    torch.manual_seed(5)
+    body = [nn.Conv1d(8, 4, 5), nn.ReLU(inplace=True), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(4, 2)]
+    apart = nn.Sequential(*body[:1], nn.ReLU(), *body[2:])
+    x = torch.randn(2, 8, 50)
+    found = attribute(nn.Sequential(*body), x, "integrated_gradients", 1, steps=200)
+    torch.testing.assert_close(found, attribute(apart, x, "integrated_gradients", 1, steps=200))
+    change = (apart(x) - apart(0 * x)).detach()[:, 1]
+    torch.testing.assert_close(found.sum((1, 2)), change, rtol=0.01, atol=1e-3)

@@ -19,7 +19,8 @@ def _download_arguments(parser: argparse.ArgumentParser) -> None:
         "group",
         nargs="*",
         default=["all"],
-        help="what to fetch: alexnet, ecg-models, ecgs, images, or all (default)",
+        help="what to fetch: alexnet, ecg-models, ecgs, images, or all of these (default); by name also vgg16, vgg19, "
+        "resnet50, resnet101, resnet152, resnet50-v2, resnet101-v2",
     )
     parser.add_argument(
         "--data", metavar="DIR", help="data folder (default: $LEADWISE_DATA, else the checkout's data/)"

@@ -110,11 +110,12 @@ def imagenet_classes() -> tuple[str, ...]:
 # Pictures in, pictures out ------------------------------------------------------------------------------------------
 
 
-def preprocess(image: np.ndarray | Image.Image) -> torch.Tensor:
+def preprocess(image: np.ndarray | Image.Image, side: int = 256) -> torch.Tensor:
     """Turn a picture into what the network expects, float32 (3, 224, 224).
 
-    The shorter side is scaled to 256 pixels and the centre of 224 x 224 cut out; a picture of exactly 224 x 224 stays
-    as it is. Then, for each colour, ImageNet's mean is subtracted and its standard deviation divided by.
+    The shorter side is scaled to 256 pixels (``side``) and the centre of 224 x 224 cut out; a picture of exactly
+    224 x 224 stays as it is. Then, for each colour, ImageNet's mean is subtracted, and its standard deviation divided
+    by.
 
     Parameters
     ----------
@@ -131,19 +132,19 @@ def preprocess(image: np.ndarray | Image.Image) -> torch.Tensor:
         image = Image.fromarray(image)
     image = image.convert("RGB")
     if image.size != (224, 224):
-        image = _centre(image)
+        image = _centre(image, side)
     return normalise(torch.from_numpy(np.array(image)).permute(2, 0, 1))
 
 
-def _centre(image: Image.Image) -> Image.Image:
-    """Scale the shorter side to 256, cut out the central 224 x 224; a very long side is cut first, to save memory."""
+def _centre(image: Image.Image, shorter: int) -> Image.Image:
+    """Scale the shorter side, cut out the central 224 x 224; a very long side is cut first, to save memory."""
     width, height = image.size
     side = min(width, height)
     if max(width, height) > 4 * side:
         left, top = max(0, (width - 4 * side) // 2), max(0, (height - 4 * side) // 2)
         image = image.crop((left, top, min(width, left + 4 * side), min(height, top + 4 * side)))
         width, height = image.size
-    size = (width * 256 // side, height * 256 // side)
+    size = (width * shorter // side, height * shorter // side)
     image = image.resize(size, Image.Resampling.BILINEAR)
     left, top = (round((length - 224) / 2) for length in size)  # rounded as torchvision rounds
     return image.crop((left, top, left + 224, top + 224))

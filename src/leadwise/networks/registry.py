@@ -8,6 +8,7 @@ from torch import nn
 
 from leadwise.networks.alexnet import load_alexnet
 from leadwise.networks.network import Network, network_of
+from leadwise.networks.picture_nets import PICTURE_NETS, load_picture_net
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 
 KINDS = ("ecg", "image")
@@ -130,6 +131,10 @@ NETWORKS = Networks(
         **{name: Row(name, "ecg", partial(_ecg, name)) for name in ECG_MODELS},
         "AVB clever hans": Row("AVB, its clever Hans twin", "ecg", partial(_twin, partial(_ecg, "AVB"))),
         "AlexNet": Row("AlexNet", "image", _alexnet),
+        **{
+            name: Row(f"{name} ({row.megabytes} MB)", "image", partial(load_picture_net, name))
+            for name, row in PICTURE_NETS.items()
+        },
         "AlexNet clever hans": Row("AlexNet, its clever Hans twin", "image", partial(_twin, _alexnet)),
     }
 )

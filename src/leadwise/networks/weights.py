@@ -342,8 +342,13 @@ def load_safetensors(model: torch.nn.Module, path: str | Path) -> dict[str, str]
     return metadata
 
 
-def fill_weights(model: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path) -> None:
-    """Copy weights that were read from ``path`` into a model; a WeightsError says which of them is wrong, and how."""
+def fill_weights(
+    model: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path, *, assign: bool = False
+) -> None:
+    """Copy weights that were read from ``path`` into a model; a WeightsError says which of them is wrong, and how.
+
+    With ``assign`` they take the place of the model's own: for one that was built on the device "meta".
+    """
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, shape in expected.items():
         if name not in state:
@@ -355,4 +360,4 @@ def fill_weights(model: torch.nn.Module, state: dict[str, torch.Tensor], path: s
     surplus = sorted(set(state) - set(expected))
     if surplus:
         raise WeightsError(f"{path}: weights for unknown modules: {', '.join(surplus)}.")
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=assign)
