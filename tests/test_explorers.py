@@ -282,7 +282,7 @@ def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explor
     explorer.wait()
     assert shown(explorer) == before  # and no longer wanted
     assert explorer.busy.layout.display == "none"
-    assert not any(("steps", steps["steps"]) in asked[5] for asked in explorer.answers)
+    assert not any(("steps", steps["steps"]) in asked[6] for asked in explorer.answers)
 
 
 def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
