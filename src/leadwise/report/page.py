@@ -181,7 +181,7 @@ def _measured(e: Explanation) -> str:
     for name, text in e.measured.items():
         said.setdefault(text, []).append(name)
     lines = [f"{', '.join(names)}: {text}." for text, names in said.items()]
-    return " ".join([*lines, "A criterion has more parts than a limit; one that is reached is no diagnosis."])
+    return " ".join(lines)
 
 
 def plot_explanation(e: Explanation, **options) -> CourseFigure:

@@ -15,6 +15,7 @@ NEIGHBOURS = (("aVL", "I"), ("I", "II"), ("II", "aVF"), ("aVF", "III"), *pairwis
 
 MISSING = {"PR": "P wave before a QRS complex", "QRS": "QRS complex", "QT": "T wave"}
 ST_LIMIT = -0.05  # mV
+REACHED = "reached, which is one of several parts"
 BROAD_MS = 120.0
 ST_MS, LEVEL_MS = 40, 20  # ST is read so long after QRS, from the level of so many ms before it
 
@@ -67,7 +68,7 @@ class Interval:
             return "beats differ, one number does not do for them"
         if abs(self.median - limit) <= self.error:
             return "too close to the limit to say"
-        return "reached" if self.median > limit else "not reached"
+        return REACHED if self.median > limit else "not reached"
 
 
 def measure(ecg: ECG, found: Delineation | None = None) -> dict[str, Interval]:
@@ -100,7 +101,7 @@ def measure(ecg: ECG, found: Delineation | None = None) -> dict[str, Interval]:
 def beside_criterion(pathology: str, ecg: ECG, found: Delineation | None = None) -> str:
     """Say what was measured beside the criterion of a pathology: "QRS >= 120 ms; measured 86 ± 10 ms: not reached".
 
-    A criterion that is reached is no diagnosis: it has other parts, which are read by eye.
+    A limit that is reached is no diagnosis: the criterion has other parts, which are read by eye and not measured here.
 
     Parameters
     ----------
@@ -157,6 +158,6 @@ def _st(levels: np.ndarray) -> str:
     at = [LEADS.index(lead) for lead in pair]
     decides = max(at, key=lambda i: median[i])
     close = abs(median[decides] - ST_LIMIT) <= errors[decides]
-    verdict = "too close to the limit to say" if close else "reached" if median[decides] < ST_LIMIT else "not reached"
+    verdict = "too close to the limit to say" if close else REACHED if median[decides] < ST_LIMIT else "not reached"
     named = ", ".join(f"{LEADS[i]} {median[i]:+.2f} ± {errors[i]:.2f}" for i in at).replace("-", "−")
     return f"measured {ST_MS} ms after QRS, lowest pair {named} mV: {verdict}. Slope and T are not measured"
