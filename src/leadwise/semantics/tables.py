@@ -20,10 +20,11 @@ whatever could not be delineated."""
 SIGNS = ("positive", "negative", "signed", "absolute")
 
 LEAD_GROUPS = {**TERRITORIES, "right": ("aVR",)}
-"""Group -> leads; each lead in one group, so that groups share out the whole. The four walls are those of Bayés de Luna
-et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924. aVR sees the heart from the upper right
-(Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1, counted as septal, faces
-the right ventricle as well."""
+"""Group -> leads; each lead in one group, so that groups share out the whole. The names are the classical ones of
+walls, which Bayés de Luna et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924, revise;
+they stand for leads here, and ST depression in some of them does not tell which wall is ischaemic. aVR sees the heart
+from the upper right (Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1,
+counted as septal, faces the right ventricle as well."""
 
 
 @dataclass(frozen=True, eq=False)
