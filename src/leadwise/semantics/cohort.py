@@ -282,6 +282,7 @@ def explain_cohort(
     method: str = "lrp_epsilon",
     *,
     target: int = 1,
+    explain: str = "log-odds",
     pathology: str | None = None,
     start: float = 0.0,
     samples: int = 2000,
@@ -305,6 +306,7 @@ def explain_cohort(
         same order
     method, parameters : as for :func:`~leadwise.attribute`
     target : the explained class
+    explain : "log-odds" of this class, or its "logit", as for :func:`~leadwise.attribute`
     pathology : whose criterion to compare with; by default the model's own
     start, samples : the window that the model sees: where it begins, seconds, and its length in samples at 500 Hz
     checkpoint : file to save to and resume from
@@ -327,6 +329,7 @@ def explain_cohort(
         "method": method,
         **{key: _signature(value) for key, value in parameters.items()},
         "target": target,
+        "explain": explain,
     }
     settings |= {"pathology": pathology, "window": f"{samples} samples from {start:g} s", "model": _signature(model)}
     cohort = Cohort(settings)
@@ -337,7 +340,15 @@ def explain_cohort(
     with progress_to(progress), Progress(length_hint(records) or None) as bar:
         bar.advance(cohort.seen)
         for record in waiting:
-            _add(cohort, model, record, start, samples, pathology, dict(method=method, target=target, **parameters))
+            _add(
+                cohort,
+                model,
+                record,
+                start,
+                samples,
+                pathology,
+                dict(method=method, target=target, explain=explain, **parameters),
+            )
             if checkpoint is not None and cohort.seen % every == 0:
                 cohort.save(checkpoint)
             bar.advance()
