@@ -12,9 +12,10 @@ from leadwise import load_ecg, simulate_ecg
 from leadwise.ecg.filters import preprocess
 from leadwise.ecg.leads import LEADS
 from leadwise.networks.weights import convert_keras
-from leadwise.simulation.conditions import CONDITIONS, draw_patient
+from leadwise.simulation.conditions import CONDITIONS
 from leadwise.simulation.heart_vector import DOWER, bump, electrical_axis, frontal_rotation, rotation, twelve_leads
 from leadwise.simulation.noise import ELECTRODES, REVERSALS, Noise
+from leadwise.simulation.patients import draw_patient
 from leadwise.simulation.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
 
 PATIENTS = range(2_000_000, 2_000_030)
