@@ -30,7 +30,7 @@ from leadwise.simulation.conditions import (
 )
 from leadwise.simulation.heart_vector import Phases, bump, rotation, twelve_leads
 from leadwise.simulation.noise import CLEAN, Noise, electrode_noise, record
-from leadwise.simulation.patients import EDGE, Beat, Patient, draw_patient, frontal_axis
+from leadwise.simulation.patients import EDGE, Beat, Patient, draw_patient, frontal_axis, in_leads
 
 SECONDS = 10.0
 
@@ -436,7 +436,7 @@ FIELDS = (
 def _parameters(asked: Asked) -> dict[str, object]:
     patient, beat = asked.patient, asked.beat
     t_end = beat.t.extent(EDGE["T"], patient.lead_matrix)[1]
-    heart = patient.lead_matrix @ (beat.st + beat.t)(np.array([beat.qrs_end + 40.0]))
+    level = sum(in_leads(patient, wave, 2, np.array([beat.qrs_end + 40.0])) for wave in (beat.st, beat.t))
     return {
         "condition": asked.condition,
         "severity": asked.severity,
@@ -449,7 +449,7 @@ def _parameters(asked: Asked) -> dict[str, object]:
         "qtc": t_end / (patient.rr / 1000) ** (1 / 3),
         "axis": frontal_axis(beat.qrs),
         "t_axis": frontal_axis(beat.t),
-        "st": dict(zip(LEADS, twelve_leads(heart)[:, 0].tolist(), strict=True)),
+        "st": dict(zip(LEADS, twelve_leads(level)[:, 0].tolist(), strict=True)),
         "noise": asked.noise,
     }
 
