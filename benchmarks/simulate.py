@@ -3,7 +3,7 @@
     python benchmarks/simulate.py            writes benchmarks/simulate.json
 
 The ratio compares the heart's signal with the same sums in plain loops over beats, phases and leads, and checks that
-both agree. Best of several rounds, so that a noisy neighbour does not count.
+both agree. Processor time, best of several rounds, so that a noisy neighbour does not count (set OMP_NUM_THREADS=1).
 """
 
 import argparse
@@ -40,12 +40,12 @@ def heart_in_loops(asked: Asked) -> np.ndarray:
 
 
 def best(function, rounds: int) -> float:
-    """Return the shortest of several runs, in seconds."""
+    """Return the shortest of several runs, in seconds of processor time."""
     times = []
     for _ in range(rounds):
-        start = time.perf_counter()
+        start = time.process_time()
         function()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return min(times)
 
 

@@ -106,7 +106,7 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
     # The base fires together with the late right ventricle: a part of its forces cancels.
     own = replace(normal.qrs, vector=normal.qrs.vector * np.r_[1, 1, 1, 0.2, 0, np.ones(len(patient.notches))][:, None])
     middle = late + 0.52 * (width - late)
-    qrs = own + phases([[middle - 6, middle + 8, middle - late - 6, 1.10 * (width - middle), *terminal]])
+    qrs = own + phases([[middle - 1, middle + 2, middle - late - 1, 1.10 * (width - middle), *terminal]])
     qt = patient.qt + 0.6 * (width - patient.qrs)
     t = t_vector(patient) - 0.24 * terminal * np.array([0.5, 1, 1])
     return replace(
