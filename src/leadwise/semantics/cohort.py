@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from operator import length_hint
 from pathlib import Path
@@ -27,7 +27,6 @@ from leadwise.recordings.catalogue import load_record
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
 from leadwise.semantics.criteria import CRITERIA, agreement
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of
-from leadwise.simulation.simulate import SimulatedECG
 
 BEFORE, AFTER = 0.35, 0.5  # s around the R peak
 REASONS = 20  # so many of the records that were left out are remembered by name
@@ -385,8 +384,7 @@ def _add(cohort, model, record, start, samples, pathology, options) -> None:
 
 
 def _window(raw: ECG, start: float, samples: int) -> ECG:
-    """Preprocess the whole recording and cut the window; the counterfactual would be filtered for nothing."""
-    raw = replace(raw, counterfactual=None) if isinstance(raw, SimulatedECG) else raw
+    """Preprocess the whole recording and cut the window."""
     return raw.preprocess().window(start, samples)
 
 
