@@ -62,7 +62,7 @@ def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kerne
     is_drawn_by_the_browser(explorer, name, monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["target", "start"])
+@pytest.mark.parametrize("name", ["target", "score", "start"])
 def test_what_is_explained_changes_the_map(explorer, name):
     control = explorer.controls[name]
     for value in stops(control):
@@ -100,10 +100,8 @@ def test_a_parameter_slider_changes_the_map(explorer):
     before = shown(explorer)
     explorer.parameters["epsilon"].value = 10.0
     assert shown(explorer) != before
-    assert (
-        explorer.code_line.code
-        == 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, explain="log-odds", epsilon=10.0)'
-    )
+    call = 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, explain="log-odds", epsilon=10.0)'
+    assert explorer.code_line.code == call
 
 
 def test_parameters_may_be_given(data_dir):

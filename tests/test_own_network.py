@@ -403,7 +403,7 @@ def test_every_architecture_is_explained(name, ecg):
     told = receipt(net.module.double(), x.double(), "lrp_epsilon", 3, epsilon=1e-9)
     total = float(told.conserved.sum()) + told.bias + told.absorbed
     assert total == pytest.approx(float(told.explained.sum()), rel=1e-6)
-    told = receipt(net, x.double(), "integrated_gradients", 3, steps=200)
+    told = receipt(net, x.double(), "integrated_gradients", 3, steps=1000)
     assert told.completeness < 0.02
 
 

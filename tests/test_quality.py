@@ -374,7 +374,7 @@ def test_report_in_text_and_html(clean):
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
     assert html.count("<tr>") == 3
-    assert "nothing to complain about" in Report("x", ())._repr_html_()
+    assert "no technical fault found; this says nothing about the heart" in Report("x", ())._repr_html_()
     warning = Finding("hum", "warning", LEADS, "0.1 mV", "", "")
     assert "1 warning: look before" in str(Report("x", (warning,)))
     with pytest.raises(ValueError, match="no severity"):

@@ -54,6 +54,10 @@ P_LIKENESS = 0.8  # least correlation, over all leads and 0.1 s, with the record
 PR_SPREAD_MS = 25  # P waves at less constant intervals must be more alike still, or they are fibrillation
 P_LIKENESS_UNSTEADY = 0.95
 
+ERRORS: dict[str, float] = {"P": 25.0, "QRS": 15.0, "T": 15.0, "PR": 25.0, "QT": 15.0}
+"""Duration or interval -> its error in ms: nine in ten medians of simulated recordings, whose waves are known, lie
+closer to the truth; on real ones the end of QRS comes up to 15 ms early where it slurs."""
+
 
 @dataclass(frozen=True)
 class Failure:

@@ -2,7 +2,8 @@
 
 from leadwise.semantics.beats import BeatAverage, beat_average
 from leadwise.semantics.cohort import CheckpointError, Cohort, explain_cohort, summarise
-from leadwise.semantics.criteria import CRITERIA, Agreement, Criterion, agreement, describe
+from leadwise.semantics.criteria import CRITERIA, NAMED, Agreement, Criterion, agreement, describe
+from leadwise.semantics.measured import Interval, beside_criterion, measure, st_levels
 from leadwise.semantics.tables import (
     LEAD_GROUPS,
     WAVES,
@@ -18,20 +19,25 @@ from leadwise.semantics.tables import (
 __all__ = [
     "CRITERIA",
     "LEAD_GROUPS",
+    "NAMED",
     "WAVES",
     "Agreement",
     "BeatAverage",
     "CheckpointError",
     "Cohort",
     "Criterion",
+    "Interval",
     "RelevanceTable",
     "agreement",
     "beat_average",
+    "beside_criterion",
     "describe",
     "explain_cohort",
     "group_relevance",
     "lead_relevance",
     "lead_wave_matrix",
+    "measure",
+    "st_levels",
     "summarise",
     "wave_labels",
     "wave_relevance",

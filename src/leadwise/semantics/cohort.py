@@ -29,7 +29,6 @@ from leadwise.recordings.catalogue import load_record
 from leadwise.semantics.beats import BeatAverage, beat_average, whole_beats
 from leadwise.semantics.criteria import agreement, criterion_of
 from leadwise.semantics.tables import WAVES, RelevanceTable, lead_wave_matrix, waves_of
-from leadwise.simulation.simulate import SimulatedECG
 
 BEFORE, AFTER = 0.35, 0.5  # s around the R peak
 REASONS = 20  # so many of the records that were left out are remembered by name
@@ -406,7 +405,6 @@ class Reading:
         ValueError : the recording has no such window, or can't be filtered
         """
         net = self.network
-        raw = replace(raw, counterfactual=None) if isinstance(raw, SimulatedECG) else raw
         x = net.input(raw, self.start)
         waves = waves_of(raw.resample(), self.start, fs=net.fs)
         rest = {"signal": net.by_leads(x)[0].cpu().numpy(), "fs": net.fs, "leads": net.leads}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leadwise.ecg.delineation import delineate
+from leadwise.ecg.delineation import Delineation, delineate
 from leadwise.ecg.leads import LEADS, TERRITORIES
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
@@ -20,10 +20,11 @@ whatever could not be delineated."""
 SIGNS = ("positive", "negative", "signed", "absolute")
 
 LEAD_GROUPS = {**TERRITORIES, "right": ("aVR",)}
-"""Group -> leads; each lead in one group, so that groups share out the whole. The four walls are those of Bayés de Luna
-et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924. aVR sees the heart from the upper right
-(Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1, counted as septal, faces
-the right ventricle as well."""
+"""Group -> leads; each lead in one group, so that groups share out the whole. The names are the classical ones of
+walls, which Bayés de Luna et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924, revise;
+they stand for leads here, and ST depression in some of them does not tell which wall is ischaemic. aVR sees the heart
+from the upper right (Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1,
+counted as septal, faces the right ventricle as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,7 +117,9 @@ class RelevanceTable:
         return plot_matrix(table.reshape(len(rows), -1), rows, columns, title=title, label=label + time, write=write)
 
 
-def waves_of(ecg: ECG, start: float = 0.0, *, fs: float | None = None) -> tuple[Wave, ...]:
+def waves_of(
+    ecg: ECG, start: float = 0.0, found: Delineation | None = None, *, fs: float | None = None
+) -> tuple[Wave, ...]:
     """Return the waves of a recording: those that a simulated patient is known to have, else the delineated ones.
 
     Parameters
@@ -125,6 +128,7 @@ def waves_of(ecg: ECG, start: float = 0.0, *, fs: float | None = None) -> tuple[
     start : seconds from the start of the recording to that of the model's window, as for ``ecg.window``; onset, peak
         and offset count samples from there, so that waves before the window come out negative. What follows cuts waves
         at the window's edges
+    found : its delineation, where it is there already
     fs : the window's rate, Hz, where it is another than the recording's: what onset, peak and offset count
 
     Returns
@@ -140,7 +144,7 @@ def waves_of(ecg: ECG, start: float = 0.0, *, fs: float | None = None) -> tuple[
             f"start is {start:g} s; expected 0 to {ecg.duration:g} (seconds), for the recording lasts no longer."
         )
     first, known = round(start * ecg.fs), getattr(ecg, "waves", None)
-    waves = delineate(ecg).waves if known is None else known
+    waves = (found or delineate(ecg)).waves if known is None else known
     shifted = (wave.shift(-first) for wave in waves if wave.lead is None)
     return tuple(shifted if fs in (None, ecg.fs) else (wave.scaled(fs / ecg.fs) for wave in shifted))
 
