@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from leadwise import NETWORKS, attribute, download
+from leadwise.explorers import ImageExplorer, MethodGrid, NetworkExplorer
 from leadwise.inspection import maximise_activation
 from leadwise.networks import picture_nets
 from leadwise.networks.network import network_of
@@ -97,6 +98,45 @@ def test_binders_limit_is_heard(served, monkeypatch):
     monkeypatch.setenv("MEM_LIMIT", "1073741824")
     with pytest.raises(WeightsError, match=r"ResNet50 needs about 1103 MB of memory; -?\d+ MB are left here"):
         load_picture_net("ResNet50")
+
+
+def test_every_explorer_of_pictures_offers_them(served, patient):
+    """What is not there says how to get it and changes nothing; what is there is explained and looked into."""
+    row = served("ResNet50", state_of("ResNet50"))
+    names = NETWORKS.names("image")
+    assert {"AlexNet", *PICTURE_NETS} <= set(names)
+    with (
+        ImageExplorer(model="embedded", method="gradient") as explorer,
+        NetworkExplorer("AlexNet", view="classes") as inside,
+        MethodGrid(0, "embedded", ("gradient",)) as grid,
+    ):
+        for one in (explorer, inside, grid):
+            control = one.controls["network"]
+            assert [value for _, value in control.options] == names
+            before = one.alt
+            control.value = "ResNet50"
+            one.wait()
+            assert "download resnet50" in one.message.value
+            assert (control.value, one.alt) == ("AlexNet", before)
+        download.download([row.group], say=lambda line: None)
+        for one in (explorer, inside, grid):
+            one.controls["network"].value = "ResNet50"
+            one.wait()
+            assert one.error is None, one.error
+        assert "ResNet50 network" in explorer.alt
+        assert "1000 classes" in inside.message.value
+        assert any(name.startswith("layer4") for name in inside.layers)
+        inside.controls["view"].value = "filters"
+        assert "64 filters of 7 × 7" in inside.message.value
+        inside.controls["view"].value = "maps"
+        assert inside.error is None
+        inside.controls["view"].value = "synthesis"
+        inside.parameters["steps"].value = 8
+        inside.synthesise(wait=True)
+        assert inside.failure is None
+        inside.controls["network"].value = "AlexNet"
+        assert inside.error is None
+        assert len(inside.class_names) < 1000
 
 
 def test_too_little_memory_is_refused_with_the_number(served, monkeypatch):

@@ -178,14 +178,14 @@ class _Picture:
 
     def __init__(self, source, model, target):
         self.choice, self.explained = PictureChoice(source, objects=2), Explained(model)
-        self.model, self.logits = self.explained.model, self.explained.logits
-        self.controls = {**self.choice.controls, "target": self.explained.control, **image_display_controls()}
+        chosen = {"network": self.explained.network, "target": self.explained.control}
+        self.controls = {**self.choice.controls, **chosen, **image_display_controls()}
         self.explained.look(self.choice.shown())
         if target is not None:
             self.explained.choose(target)
 
     def needed(self) -> list[widgets.Widget]:
-        return [*self.choice.needed(), self.controls["target"]]
+        return [*self.choice.needed(), self.controls["network"], self.controls["target"]]
 
     def follow(self, control) -> bool:
         return self.choice.follow(control)
@@ -194,31 +194,33 @@ class _Picture:
         return MapCanvas(BLANK, {"": BLANK[..., 0] * 0.0})
 
     def case(self) -> tuple:
-        """Return the picture and the explained class."""
+        """Return the picture, the explained class and the network."""
+        self.explained.turn(self.controls["network"].value)
         shown = self.choice.shown()
         self.explained.look(shown)
-        return shown, self.explained.index()
+        return shown, self.explained.index(), self.explained.name
 
     def explain(self, case, method, progress) -> torch.Tensor:
-        return explain(self.model, case[0].x, method, case[1], progress)
+        return explain(self.explained.net, case[0].x, method, case[1], progress)
 
     def note(self, case, relevance) -> str:
         """Return the sum of a map and how much of its positive part lies on the object of the explained class."""
-        name = self.model.class_names[case[1]]
+        name = self.explained.net.classes[case[1]]
         mask = case[0].objects.get(name)
         share = "" if mask is None else f" · {percent(positive_share(relevance, mask))} on the {name}"
         return f"sum {number(float(relevance.sum()))}{share}"
 
     def show(self, canvas: MapCanvas, case, maps, notes) -> None:
-        shown, target = case
-        title = f"{shown.name}, explained: {self.model.class_names[target]}"
+        shown, target, _ = case
+        title = f"{shown.name}, explained: {self.explained.net.classes[target]}"
         canvas.show(shown.x, maps, objects=shown.objects, notes=notes, title=title)
 
     def line(self, case) -> str:
-        shown, target = case
-        (logits, nothing), name = self.logits(shown), escape(self.model.class_names[target])
-        p, logit = float(torch.softmax(logits, 0)[target]), float(logits[target])
-        line = f"{escape(self.model.source)} network: p({name}) = {p:.3f} · explained logit f(x) = {number(logit)}"
+        (shown, target, _), net = case, self.explained.net
+        (logits, nothing), name = self.explained.logits(shown), escape(net.classes[target])
+        p, logit = float(net.probability(shown.x[None])[0, target]), float(logits[target])
+        who = escape(self.explained.described.removeprefix("the "))
+        line = f"{who}: p({name}) = {p:.3f} · explained logit f(x) = {number(logit)}"
         return f"{line}, f(x) − f(0) = {number(logit - float(nothing[target]))}"
 
 
