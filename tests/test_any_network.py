@@ -12,10 +12,11 @@ from leadwise import NETWORKS, Network, attribute, simulate_ecg
 from leadwise.comparison import compare
 from leadwise.ecg.leads import LEADS
 from leadwise.evaluation import deletion, localise
-from leadwise.explorers import ECGExplorer, MethodGrid
+from leadwise.explorers import ECGExplorer, MethodGrid, OwnECG
 from leadwise.networks.network import network_of
 from leadwise.networks.transformer import ECGTransformer
 from leadwise.networks.xresnet1d import XResNet1d
+from leadwise.report import report
 from leadwise.semantics import (
     agreement,
     beat_average,
@@ -262,6 +263,33 @@ def test_explorers_show_it(case, data_dir, patient):
         grid.wait()
         assert grid.error is None
         assert f"= {p}" in grid.message.value
+
+
+def one_answer(net):
+    return len(net.classes) == 1 or (len(net.classes) == 2 and net.outputs == "classes")
+
+
+def test_a_page_about_it(case, data_dir, tmp_path, patient):
+    """The report and OwnECG say its own probabilities, of its own classes, over its own window."""
+    net, target = case
+    ecg = leadwise.load_record("sim-lbbb-1")
+    own = own_probability(net, net.input(ecg, 1.0))[0]
+    entry = "net" if one_answer(net) else f"net: {net.class_name(target)}"
+    page = report(ecg, {"net": net}, method="gradient", explain=entry, start=1.0, folder=tmp_path)
+    e = page.explanation
+    assert e.model == entry
+    assert e.probabilities[entry] == pytest.approx(float(own[target]), abs=1e-6)
+    assert e.stop - e.start == pytest.approx(net.duration or ecg.duration - 1)
+    assert e.relevance.shape == (len(net.leads), round((e.stop - e.start) * net.fs))
+    named = {net.class_name(k) for k in range(len(own)) if own[k] >= 0.5}
+    if not one_answer(net):
+        assert {name.removeprefix("net: ") for name in e.named} >= named
+    assert page.pdf.stat().st_size > 10_000
+    with OwnECG(ecg, method="gradient", models={"net": net}, folder=tmp_path) as explorer:
+        assert explorer.error is None
+        explorer.controls["start"].value = 0.5
+        assert explorer.error is None
+        assert "p(net" in explorer.message.value
 
 
 def test_a_network_of_ones_own_is_in_every_menu(data_dir, patient):

@@ -1,12 +1,14 @@
 """The network of the published ECG models (Gumpfer et al., AIME 2024): five convolution blocks, three dense layers."""
 
 from collections import OrderedDict
+from dataclasses import replace
 
 import torch
 from torch import nn
 
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
+from leadwise.networks.network import Network, network_of
 
 CHANNELS = 64
 SAMPLES = 2000  # 4 s at 500 Hz: what the published models saw of a recording
@@ -84,3 +86,23 @@ class ECGNet(nn.Module):
         Unlike ``forward`` it takes x from any device, and gives its answer there.
         """
         return torch.softmax(self(x.to(self.output.weight.device)), dim=-1)[..., 1].to(x.device)
+
+
+def as_published(model: nn.Module | Network) -> Network:
+    """Return a network of ECGs; a module that does not say what it takes is taken for one of the published form.
+
+    Raises
+    ------
+    ValueError : it does not take that form either: twelve leads, 4 s at 500 Hz, two logits, the second the pathology
+    """
+    net = network_of(model)
+    if net.is_ecg:
+        return net
+    form = {"leads": LEADS, "fs": PUBLISHED_FS, "samples": SAMPLES, "preprocess": "published"}
+    try:
+        return replace(net, **form, classes=net.classes or CLASSES, outputs=net.outputs or "classes")
+    except ValueError as error:
+        raise ValueError(
+            f"{net.title} does not say what it takes, and can't be asked as the published networks are: {error} "
+            "Say it: Network(module, leads=(...), fs=..., samples=..., classes=(...), outputs=...)."
+        ) from error
