@@ -42,7 +42,7 @@ class ECGNet(nn.Module):
     def __init__(self, pathology: str = "", source: str = "untrained"):
         super().__init__()
         self.pathology, self.source = pathology, source
-        self.block1 = _conv_block(12, dropout=0.0)
+        self.block1 = _conv_block(len(LEADS), dropout=0.0)
         self.block2 = _conv_block(CHANNELS, dropout=0.1)
         self.block3 = _conv_block(CHANNELS, dropout=0.1)
         self.block4 = _conv_block(CHANNELS, dropout=0.1)
@@ -56,7 +56,7 @@ class ECGNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Map x (N, 12, T) or (12, T), mV at 500 Hz, to logits (N, 2) or (2,). The published models saw T = 2000."""
-        if x.ndim not in (2, 3) or x.shape[-2] != 12:
+        if x.ndim not in (2, 3) or x.shape[-2] != len(LEADS):
             raise ValueError(f"input has shape {tuple(x.shape)}; expected (N, 12, T) or (12, T): leads before time.")
         if x.shape[-1] < 32:
             raise ValueError(f"input has {x.shape[-1]} samples; five max-poolings need at least 32.")
