@@ -181,7 +181,7 @@ class Explained:
         """
         if name == self.name:
             return
-        before, self.net = self.name, None  # type: ignore[assignment]  # its memory may be needed
+        before, self.net = self.name, None  # its memory may be needed
         try:
             self.net = self._load(name)
         except Exception:

@@ -98,7 +98,7 @@ def as_published(model: nn.Module | Network) -> Network:
     net = network_of(model)
     if net.is_ecg:
         return net
-    form = {"leads": LEADS, "fs": PUBLISHED_FS, "samples": SAMPLES, "preprocess": "published"}
+    form: dict = {"leads": LEADS, "fs": PUBLISHED_FS, "samples": SAMPLES, "preprocess": "published"}
     try:
         return replace(net, **form, classes=net.classes or CLASSES, outputs=net.outputs or "classes")
     except ValueError as error:

@@ -408,11 +408,10 @@ class Reading:
         x = net.input(raw, self.start)
         waves = waves_of(raw.resample(), self.start, fs=net.fs)
         rest = {"signal": net.by_leads(x)[0].cpu().numpy(), "fs": net.fs, "leads": net.leads}
-        mask = getattr(raw, "causal_mask", None)
-        if mask is not None and mask.any():
-            rows = raw.resample(net.fs).window(self.start, x[0].numel() // len(net.leads)).causal_mask
-            rows = rows[[LEADS.index(lead) for lead in net.leads]]
-            rest |= {"mask": rows} if rows.any() else {}
+        seen = raw.resample(net.fs).window(self.start, x[0].numel() // len(net.leads))
+        mask = getattr(seen, "causal_mask", None)
+        if mask is not None and (rows := mask[[LEADS.index(lead) for lead in net.leads]]).any():
+            rest |= {"mask": rows}
         return x, {"waves": waves, "pathology": self.criterion, **rest}
 
 

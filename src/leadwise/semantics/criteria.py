@@ -145,7 +145,8 @@ def criterion_of(pathology: str | Criterion | Mapping) -> Criterion:
     if isinstance(pathology, Criterion):
         return pathology
     if isinstance(pathology, Mapping):
-        return Criterion(**{name: tuple(v) if isinstance(v, list) else v for name, v in pathology.items()})
+        fields: dict = {name: tuple(v) if isinstance(v, list) else v for name, v in pathology.items()}
+        return Criterion(**fields)
     if pathology not in CRITERIA:
         raise ValueError(f"no criteria for {pathology!r}; expected one of {', '.join(CRITERIA)}.")
     return CRITERIA[pathology]
