@@ -201,6 +201,22 @@ def test_a_p_wave_ends_where_it_ends():
     assert (onset, offset) == (pytest.approx(240, abs=10), pytest.approx(340, abs=6))
 
 
+def test_a_t_wave_ends_before_its_last_thousandth():
+    """sin^2 over 200 ms is below 8 % of its height for the last 18 ms, and its tangent meets the line 32 ms early."""
+    _, offset = borders(delineate(ten_beats(10)), "T")
+    assert 780 - 24 <= offset <= 780 - 8
+
+
+def test_a_lead_shows_what_stands_out_in_it():
+    """P is 0.165 mV in the largest lead and 0.03 mV in the smallest: seen in all. At a tenth of that, in none."""
+    large = ten_beats(10)
+    found = delineate(large, per_lead=True)
+    assert all(len(found.of(kind, lead)) >= 9 for kind in ("P", "QRS", "T") for lead in LEADS)
+    small = delineate(ECG(large.signal / 10), per_lead=True)
+    assert len(small.of("P")) >= 9
+    assert not any(small.of("P", lead) for lead in LEADS)
+
+
 def test_qrs_does_not_run_on_into_a_wave_that_touches_it():
     """A slope that goes on for 120 ms is an ST segment: of it, QRS takes 20 ms at most beyond where it slows down."""
     _, offset = borders(delineate(ten_beats(120, height=0.25)), "QRS")
