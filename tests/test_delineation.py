@@ -218,8 +218,8 @@ def test_a_lead_shows_what_stands_out_in_it():
 
 
 def test_qrs_does_not_run_on_into_a_wave_that_touches_it():
-    """A slope that goes on for 120 ms is an ST segment: of it, QRS takes 20 ms at most beyond where it slows down."""
-    _, offset = borders(delineate(ten_beats(120, height=0.25)), "QRS")
+    """A slope that goes on for 80 ms is an ST segment: of it, QRS takes 20 ms at most beyond where it slows down."""
+    _, offset = borders(delineate(ten_beats(80, height=0.17)), "QRS")
     assert 465 - 10 <= offset <= 465 + 30
 
 
