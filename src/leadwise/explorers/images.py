@@ -1,7 +1,7 @@
 """Explain one picture by any method, with a control for every parameter."""
 
 from dataclasses import replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from html import escape
 from types import MappingProxyType
 
@@ -159,7 +159,11 @@ class Explained:
         self.net: Network = self._load(first)
         self.network = drop("network", options, first)
         self.logits = lru_cache(maxsize=16)(self._logits)
-        self.control = drop("explained", [("the most probable class", None)], None)
+
+    @cached_property
+    def control(self) -> widgets.Dropdown:
+        """The choice of the explained class."""
+        return drop("explained", [("the most probable class", None)], None)
 
     def _load(self, name: str) -> Network:
         if self.given is not None and name == f"{self.given.title}, given":
