@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from leadwise import attribute, load_ecg_model, simulate_ecg
-from leadwise.evaluation import REPLACEMENTS, deletion, insertion, neighbouring_beat, r_peaks, replace
+from leadwise.ecg.waves import r_peaks
+from leadwise.evaluation import REPLACEMENTS, deletion, insertion, neighbouring_beat, replace
 from networks import ImageNet, ecg_batch, image_batch, linear_ecg, seeded
 
 QUIET = {"progress": False}

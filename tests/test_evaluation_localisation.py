@@ -118,8 +118,8 @@ BAD = {
     "mask without batch": ((MAP, MASK[0]), {}, r"mask\[None\]"),
     "mask of another shape": ((MAP, MASK[:, :, :3]), {}, "expected"),
     "image mask with colours": ((np.ones((1, 3, 4, 4)), np.ones((1, 3, 4, 4), bool)), {}, r"expected \(1, 4, 4\)"),
-    "mask of numbers": ((MAP, MASK.astype(int)), {}, "expected bool"),
-    "nan": ((np.where(MAP == 4, np.nan, MAP), MASK), {}, "NaN or infinite in sample 0"),
+    "mask of numbers": ((MAP, MASK.astype(int)), {}, "of bool"),
+    "nan": ((np.where(MAP == 4, np.nan, MAP), MASK), {}, "NaN or infinite, the first in sample 0"),
     "sign": ((MAP, MASK), {"sign": "both"}, "expected one of"),
     "empty": ((MAP[:0], MASK[:0]), {}, "shape"),
 }
@@ -138,7 +138,7 @@ def test_a_share_of_both_signs_is_refused():
         relevance_mass(MAP, MASK, "signed")
     with pytest.raises(ValueError, match="tolerance"):
         pointing_game(MAP, MASK, -1)
-    with pytest.raises(ValueError, match="expected bool"):
+    with pytest.raises(ValueError, match=r"expected \(N, leads, T\)"):
         area_share(MASK[0])
 
 

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of attribution and networks run, and give what they say."""
+"""The examples in the docstrings of attribution, networks and maps run, and give what they say."""
 
 import doctest
 import importlib
@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-MODULES = ("attribution.core", "attribution.layerwise", "networks.network")
+MODULES = ("attribution.core", "attribution.layerwise", "networks.network", "maps")
 
 
 @pytest.mark.parametrize("name", MODULES)

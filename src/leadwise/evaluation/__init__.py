@@ -1,7 +1,7 @@
 """Evaluation: can an explanation be trusted? Tests of maps against the truth, the network and chance."""
 
 from leadwise.evaluation.faithfulness import ORDERS, SCORES, Curve, deletion, insertion
-from leadwise.evaluation.inputs import SIGNS, EvaluationWarning
+from leadwise.evaluation.inputs import EvaluationWarning
 from leadwise.evaluation.localisation import (
     LOCALISATION,
     Measure,
@@ -12,7 +12,7 @@ from leadwise.evaluation.localisation import (
     relevance_mass,
     relevance_rank,
 )
-from leadwise.evaluation.replacement import REPLACEMENTS, Replacement, neighbouring_beat, r_peaks, replace
+from leadwise.evaluation.replacement import REPLACEMENTS, Replacement, neighbouring_beat, replace
 from leadwise.evaluation.robustness import (
     CLAIMS,
     across_models,
@@ -43,7 +43,6 @@ __all__ = [
     "RANDOMISERS",
     "REPLACEMENTS",
     "SCORES",
-    "SIGNS",
     "Curve",
     "Estimate",
     "EvaluationWarning",
@@ -64,7 +63,6 @@ __all__ = [
     "localise",
     "neighbouring_beat",
     "pointing_game",
-    "r_peaks",
     "relevance_mass",
     "relevance_rank",
     "replace",

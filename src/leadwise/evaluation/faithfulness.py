@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from leadwise.attribution.perturbation import features
 from leadwise.attribution.question import pick
-from leadwise.evaluation.inputs import as_batch, as_maps, choose
+from leadwise.evaluation.inputs import as_batch
 from leadwise.evaluation.replacement import replace
 from leadwise.evaluation.statistics import bootstrap
+from leadwise.maps import as_maps, one_of
 from leadwise.networks.network import network_of
 from leadwise.progress import in_chunks, progress_to
 
@@ -188,8 +189,8 @@ class _Task:
 
 
 def _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed) -> _Task:
-    key = choose(ORDERS, order, "order")
-    choose(SCORES, score, "score")
+    key = ORDERS[one_of("order", order, ORDERS)]
+    one_of("score", score, SCORES)
     x, classes = as_batch(model, x, target)
     unit = _whole("unit", UNIT[x.ndim] if unit is None else unit, max(x.shape[2:]))
     grid = features(x, unit)[0]
@@ -216,10 +217,9 @@ def _sums(x: Tensor, relevance, grid: Tensor, units: int, order: str) -> Tensor:
     """Return the relevance of each unit, float64 (N, units), on the CPU."""
     if relevance is None and order == "random":
         return torch.zeros(len(x), units, dtype=torch.float64)
-    if relevance is None or tuple(relevance.shape) != tuple(x.shape):
-        came = "None" if relevance is None else f"of shape {tuple(relevance.shape)}"
-        raise ValueError(f"relevance is {came}; expected {tuple(x.shape)}, as x.")
-    maps = torch.from_numpy(as_maps(relevance))
+    if relevance is None:
+        raise ValueError(f'relevance is None; expected a map of shape {tuple(x.shape)}, as x, or order="random".')
+    maps = torch.from_numpy(as_maps(relevance, x.shape))
     grid = grid.cpu() if x.ndim == 3 else grid[0].cpu()
     return torch.zeros(len(x), units, dtype=torch.float64).index_add_(1, grid.flatten(), maps.flatten(1))
 

@@ -5,7 +5,7 @@ Each measure takes maps and masks of N samples and returns one number for each, 
 reaches :func:`area_share` in all of them, on average, so that is what to compare with.
 
 Images have masks (N, H, W), and their relevance (N, colours, H, W) is summed over the colours first
-(:func:`~leadwise.evaluation.inputs.as_maps`). Where a number would mean nothing it is NaN, with an
+(:func:`leadwise.maps.as_maps`). Where a number would mean nothing it is NaN, with an
 ``EvaluationWarning`` that says why: an empty mask, or a map that is zero.
 """
 
@@ -16,15 +16,15 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter1d
 from sklearn.metrics import average_precision_score
 
-from leadwise.evaluation.inputs import SIGNS, as_maps, as_masks, choose, nothing, undefined
+from leadwise.evaluation.inputs import nothing, undefined
+from leadwise.maps import as_maps, as_mask, strength
 
 
 def _prepared(what: str, relevance, mask, sign: str):
     """Return maps (N, D) after the sign, masks (N, D), and where the measure is undefined (N,)."""
-    part = choose(SIGNS, sign, "sign")
     maps = as_maps(relevance)
-    inside = as_masks(mask, maps.shape).reshape(len(maps), -1)
-    values = part(maps).reshape(len(maps), -1)
+    inside = as_mask(mask, maps.shape).reshape(len(maps), -1)
+    values = strength(maps, sign).reshape(len(maps), -1)
     reasons = {"the mask is empty": ~inside.any(1), nothing(sign): ~values.any(1)}
     return values, inside, undefined(what, reasons)
 
@@ -135,9 +135,9 @@ def auprc(relevance, mask, sign: str = "signed") -> np.ndarray:
 
 def area_share(mask) -> np.ndarray:
     """Return the share of the samples that the mask covers, (N,): what a map without information reaches."""
-    mask = np.asarray(mask)
-    if mask.ndim != 3 or mask.dtype != bool:
-        raise ValueError(f"mask is {mask.dtype} {mask.shape}; expected bool (N, leads, T) or (N, H, W).")
+    mask = as_mask(mask)
+    if mask.ndim != 3:
+        raise ValueError(f"mask has shape {mask.shape}; expected (N, leads, T) or (N, H, W).")
     return mask.mean((1, 2))
 
 

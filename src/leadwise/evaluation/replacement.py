@@ -18,8 +18,8 @@ from torch import Tensor
 from leadwise.attribution.gradients import baseline_like
 from leadwise.ecg.delineation import Delineation, delineate
 from leadwise.ecg.record import ECG
-from leadwise.ecg.waves import Wave
-from leadwise.evaluation.inputs import choose
+from leadwise.ecg.waves import r_peaks
+from leadwise.maps import finite, one_of
 
 BLUR = {3: 25.0, 4: 10.0}
 """Standard deviation of the blur by the input's axes: 25 samples (50 ms at 500 Hz: no QRS is left), 10 pixels (Fong and
@@ -69,28 +69,8 @@ def _counterfactual(x: Tensor, reference, seed: int) -> Tensor:
     reference = torch.as_tensor(reference).to(x)
     if reference.shape != x.shape:
         raise ValueError(f"reference has shape {tuple(reference.shape)}; expected {tuple(x.shape)}, as x.")
-    if not torch.isfinite(reference).all():
-        raise ValueError("reference holds NaN or infinite values; expected finite ones.")
+    finite(reference, "reference")
     return reference
-
-
-def r_peaks(source) -> np.ndarray:
-    """Return the samples of the R peaks, int (B,), in order.
-
-    Parameters
-    ----------
-    source : an ECG (of a simulated one the true beats, else it is delineated), a Delineation, waves, or the samples
-    """
-    if isinstance(source, ECG):
-        known = getattr(source, "waves", ())
-        source = known or delineate(source)
-    waves = source.waves if isinstance(source, Delineation) else source
-    if isinstance(waves, (tuple, list)) and any(isinstance(wave, Wave) for wave in waves):
-        waves = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None]
-    peaks = np.unique(np.asarray(waves, dtype=float))
-    if peaks.size and not (peaks == peaks.round()).all():
-        raise ValueError(f"R peaks are {peaks[:4].tolist()}; expected whole numbers, samples from the start.")
-    return peaks.astype(int)
 
 
 def neighbouring_beat(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
@@ -136,6 +116,10 @@ def _neighbours(x: Tensor, reference, seed: int) -> Tensor:
     sources = [ECG(signal) for signal in signals] if reference is None else reference
     if isinstance(sources, (ECG, Delineation)) or len(sources) != len(x):
         raise ValueError(f"reference must name the beats of each of {len(x)} records: a list with one entry for each.")
+    sources = [
+        delineate(source) if isinstance(source, ECG) and not getattr(source, "waves", ()) else source
+        for source in sources
+    ]
     rows = [neighbouring_beat(signal, r_peaks(source)) for signal, source in zip(signals, sources, strict=True)]
     return torch.from_numpy(np.stack(rows)).to(x)
 
@@ -171,14 +155,15 @@ def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tenso
     x : Tensor (N, 12, T) or (N, 3, H, W). On normalised images "zero" is the mean colour, not black
     replacement : a key of ``REPLACEMENTS``
     reference : for "counterfactual" the signals to take from, shaped like x; for "neighbouring beat" the beats of each
-        record, in a list (see :func:`r_peaks`), or None to find them at 500 Hz; None for the others
+        record, in a list (ECGs, or what :func:`leadwise.ecg.waves.r_peaks` takes), or None to find them at 500 Hz;
+        None for the others
     seed : of "noise"
 
     Raises
     ------
     ValueError : unknown replacement, one that has no meaning on images, or a reference that does not fit
     """
-    row = choose(REPLACEMENTS, replacement, "replacement")
+    row = REPLACEMENTS[one_of("replacement", replacement, REPLACEMENTS)]
     if x.ndim == 4 and not row.images:
         raise ValueError(f"replacement is {replacement!r}, which needs an ECG (N, 12, T); x is {tuple(x.shape)}.")
     if reference is not None and not row.reference:

@@ -14,8 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from leadwise.attribution import attribute
-from leadwise.evaluation.inputs import as_batch, choose
+from leadwise.evaluation.inputs import as_batch
 from leadwise.evaluation.similarity import similarity
+from leadwise.maps import one_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.progress import Progress, progress_to
 from leadwise.training import Epoch, fit, initialise, probabilities
@@ -127,7 +128,7 @@ def weight_randomisation(
     ------
     ValueError : a layer that does not exist or has no weights, an unknown way, or what ``attribute`` refuses
     """
-    forget = choose(RANDOMISERS, how, "how")
+    forget = RANDOMISERS[one_of("how", how, RANDOMISERS)]
     names = weighted_layers(model) if layers is None else tuple(layers)
     known = weighted_layers(model)
     if not names or any(name not in known for name in names):
