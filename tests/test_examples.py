@@ -1,4 +1,4 @@
-"""The examples in the docstrings of attribution, networks and maps run, and give what they say."""
+"""The examples in the docstrings of attribution, networks, maps and semantics run, and give what they say."""
 
 import doctest
 import importlib
@@ -7,12 +7,12 @@ import pytest
 import torch
 from torch import nn
 
-MODULES = ("attribution.core", "attribution.layerwise", "networks.network", "maps")
+MODULES = ("attribution.core", "attribution.layerwise", "networks.network", "maps", "semantics.interventions")
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_give_what_they_say(name):
     module = importlib.import_module(f"leadwise.{name}")
     result = doctest.testmod(module, extraglobs={"torch": torch, "nn": nn})
-    assert result.attempted >= 2
+    assert result.attempted >= 2, name
     assert not result.failed

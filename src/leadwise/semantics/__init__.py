@@ -3,6 +3,17 @@
 from leadwise.semantics.beats import BeatAverage, beat_average
 from leadwise.semantics.cohort import CheckpointError, Cohort, explain_cohort, summarise
 from leadwise.semantics.criteria import CRITERIA, Agreement, Criterion, agreement, describe
+from leadwise.semantics.interventions import (
+    BANDS,
+    WAVE_GROUPS,
+    Effects,
+    Parts,
+    contrast,
+    interventions,
+    misplaced,
+    parts_of,
+    settled,
+)
 from leadwise.semantics.tables import (
     LEAD_GROUPS,
     WAVES,
@@ -16,22 +27,31 @@ from leadwise.semantics.tables import (
 )
 
 __all__ = [
+    "BANDS",
     "CRITERIA",
     "LEAD_GROUPS",
     "WAVES",
+    "WAVE_GROUPS",
     "Agreement",
     "BeatAverage",
     "CheckpointError",
     "Cohort",
     "Criterion",
+    "Effects",
+    "Parts",
     "RelevanceTable",
     "agreement",
     "beat_average",
+    "contrast",
     "describe",
     "explain_cohort",
     "group_relevance",
+    "interventions",
     "lead_relevance",
     "lead_wave_matrix",
+    "misplaced",
+    "parts_of",
+    "settled",
     "summarise",
     "wave_labels",
     "wave_relevance",
