@@ -10,6 +10,10 @@ from leadwise.evaluation import (
     area_share,
     auprc,
     bootstrap,
+    difference_mask,
+    graded_mask,
+    graded_mass,
+    lift,
     localise,
     pointing_game,
     relevance_mass,
@@ -67,7 +71,9 @@ def test_noise_reaches_the_area():
     rng = np.random.default_rng(1)
     mask = np.zeros((300, 12, 40), bool)
     mask[:, 2:5] = True
-    for name, found in localise(rng.standard_normal(mask.shape), mask).items():
+    measured = localise(rng.standard_normal(mask.shape), mask)
+    assert abs(measured.pop("lift").mean()) < 0.02
+    for name, found in measured.items():
         error = max(found.std(ddof=1), 1e-9) / 300**0.5
         assert abs(found.mean() - 0.25) < 4 * error + 0.01, name
 
@@ -181,3 +187,43 @@ def test_bootstrap_of_rows_nans_and_few():
         bootstrap([1, 2], level=95)
     with pytest.raises(ValueError, match="expected"):
         bootstrap(np.zeros((2, 2, 2)))
+
+
+def test_the_lift_of_white_noise_is_zero_and_of_a_perfect_map_one():
+    mask = np.zeros((40, 12, 100), bool)
+    mask[:, :, :30] = True
+    rng = np.random.default_rng(0)
+    noise = localise(rng.normal(size=mask.shape), mask)
+    assert noise["lift"].mean() == pytest.approx(0, abs=0.01)
+    np.testing.assert_allclose(localise(mask.astype(float), mask)["lift"], 1)
+    np.testing.assert_allclose(localise((~mask).astype(float), mask)["lift"], -3 / 7)
+    assert np.isnan(lift(1.0, 1.0))
+
+
+def test_magnitude_counts_for_slopes():
+    """A map that is large and negative on the mask says nothing signed, and all by magnitude."""
+    mask = np.zeros((1, 12, 50), bool)
+    mask[:, 3, :10] = True
+    relevance = np.where(mask, -5.0, 0.01)
+    assert localise(relevance, mask)["rank"] == pytest.approx(0)
+    by_size = localise(relevance, mask, "absolute")
+    assert by_size["rank"] == pytest.approx(1)
+    assert by_size["mass"] == pytest.approx(50 / (50 + 5.9))
+    with pytest.raises(ValueError, match="ranks is 'negative'"):
+        localise(relevance, mask, "negative")
+
+
+def test_graded_masks_are_those_of_the_networks_input():
+    x, twin = np.zeros((2, 1, 12, 5))
+    twin[0, 0] = [0, 0.01, 0.05, 0.1, 0.5]
+    np.testing.assert_allclose(graded_mask(x, twin)[0, 0], [0, 0.1, 0.5, 1, 1])
+    assert difference_mask(x, twin)[0, 0].tolist() == [False, False, True, True, True]
+    relevance = np.zeros((1, 12, 5))
+    relevance[0, 0] = [-9, 1, 1, 2, 0]
+    np.testing.assert_allclose(graded_mass(relevance, graded_mask(x, twin)), (0.1 + 0.5 + 2) / 4)
+    binary = difference_mask(x, twin)
+    np.testing.assert_allclose(graded_mass(relevance, binary.astype(float)), relevance_mass(relevance, binary))
+    with pytest.raises(ValueError, match="0 to 2; expected"):
+        graded_mass(relevance, np.full((1, 12, 5), 2.0) * binary)
+    with pytest.raises(ValueError, match="one sign"):
+        graded_mass(relevance, graded_mask(x, twin), "signed")

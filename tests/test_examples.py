@@ -1,4 +1,4 @@
-"""The examples in the docstrings of attribution, networks, maps and semantics run, and give what they say."""
+"""The examples in the docstrings run, and give what they say."""
 
 import doctest
 import importlib
@@ -7,7 +7,14 @@ import pytest
 import torch
 from torch import nn
 
-MODULES = ("attribution.core", "attribution.layerwise", "networks.network", "maps", "semantics.interventions")
+MODULES = (
+    "attribution.core",
+    "attribution.layerwise",
+    "networks.network",
+    "maps",
+    "semantics.interventions",
+    "evaluation.statistics",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)

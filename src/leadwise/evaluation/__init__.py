@@ -7,6 +7,10 @@ from leadwise.evaluation.localisation import (
     Measure,
     area_share,
     auprc,
+    difference_mask,
+    graded_mask,
+    graded_mass,
+    lift,
     localise,
     pointing_game,
     relevance_mass,
@@ -33,7 +37,7 @@ from leadwise.evaluation.sanity import (
     weighted_layers,
 )
 from leadwise.evaluation.similarity import CORRELATIONS, similarity
-from leadwise.evaluation.statistics import Estimate, bootstrap
+from leadwise.evaluation.statistics import Difference, Estimate, bootstrap, holm, paired, paired_differences, student
 
 __all__ = [
     "CLAIMS",
@@ -44,6 +48,7 @@ __all__ = [
     "REPLACEMENTS",
     "SCORES",
     "Curve",
+    "Difference",
     "Estimate",
     "EvaluationWarning",
     "LabelRandomisation",
@@ -57,11 +62,18 @@ __all__ = [
     "bootstrap",
     "complexity",
     "deletion",
+    "difference_mask",
+    "graded_mask",
+    "graded_mass",
+    "holm",
     "infidelity",
     "insertion",
     "label_randomisation",
+    "lift",
     "localise",
     "neighbouring_beat",
+    "paired",
+    "paired_differences",
     "pointing_game",
     "relevance_mass",
     "relevance_rank",
@@ -70,6 +82,7 @@ __all__ = [
     "similarity",
     "sparseness",
     "stability",
+    "student",
     "train_on_random_labels",
     "weight_randomisation",
     "weighted_layers",
