@@ -1,6 +1,6 @@
 """Evaluation: can an explanation be trusted? Tests of maps against the truth, the network and chance."""
 
-from leadwise.evaluation.faithfulness import ORDERS, SCORES, Curve, deletion, insertion
+from leadwise.evaluation.faithfulness import ORDERS, SCORES, Curve, deletion, insertion, road
 from leadwise.evaluation.inputs import EvaluationWarning
 from leadwise.evaluation.localisation import (
     LOCALISATION,
@@ -16,7 +16,7 @@ from leadwise.evaluation.localisation import (
     relevance_mass,
     relevance_rank,
 )
-from leadwise.evaluation.replacement import REPLACEMENTS, Replacement, neighbouring_beat, replace
+from leadwise.evaluation.replacement import REPLACEMENTS, Replacement, impute, neighbouring_beat, replace
 from leadwise.evaluation.robustness import (
     CLAIMS,
     across_models,
@@ -31,6 +31,8 @@ from leadwise.evaluation.sanity import (
     RANDOMISERS,
     LabelRandomisation,
     WeightRandomisation,
+    efficient_randomisation,
+    histogram_entropy,
     label_randomisation,
     train_on_random_labels,
     weight_randomisation,
@@ -63,9 +65,12 @@ __all__ = [
     "complexity",
     "deletion",
     "difference_mask",
+    "efficient_randomisation",
     "graded_mask",
     "graded_mass",
+    "histogram_entropy",
     "holm",
+    "impute",
     "infidelity",
     "insertion",
     "label_randomisation",
@@ -78,6 +83,7 @@ __all__ = [
     "relevance_mass",
     "relevance_rank",
     "replace",
+    "road",
     "sensitivity_max",
     "similarity",
     "sparseness",

@@ -13,6 +13,8 @@ from functools import partial
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from leadwise.attribution.gradients import baseline_like
@@ -169,3 +171,69 @@ def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tenso
     if reference is not None and not row.reference:
         raise ValueError(f"replacement {replacement!r} takes no reference; leave it None.")
     return row.function(x, reference, seed)
+
+
+# Rong et al. 2022: a pixel is the mean of its eight neighbours, those beside it counting twice as much.
+NEIGHBOURS = {(i, j): 1 / 6 if 0 in (i, j) else 1 / 12 for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)}
+
+
+def impute(x: Tensor, gone: Tensor) -> Tensor:
+    """Fill what is gone from what is left, so that each filled element is the mean of its neighbours.
+
+    Rong et al. 2022, arXiv:2202.00449, section 4.2. In a lead that is a straight line across each gap, level at the
+    ends. In a picture it is the solution of a linear system, one equation for each pixel.
+
+    Parameters
+    ----------
+    x : Tensor (12, T) or (colours, H, W)
+    gone : bool, shaped like x; of a picture the same in all colours
+
+    Returns
+    -------
+    Tensor : like x; a lead or picture of which nothing is left becomes its mean
+    """
+    values, hole = x.double().cpu().numpy(), gone.cpu().numpy()
+    if values.shape != hole.shape:
+        raise ValueError(f"gone has shape {hole.shape}; expected {values.shape}, as x.")
+    if values.ndim == 2:
+        filled = np.stack([_line(row, missing) for row, missing in zip(values, hole, strict=True)])
+    elif (hole != hole[:1]).any():
+        raise ValueError("gone differs between the colours; expected the same pixels in each.")
+    else:
+        filled = _surface(values, hole[0])
+    return torch.from_numpy(filled).to(x)
+
+
+def _line(row: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    if gone.all():
+        return np.full_like(row, row.mean())
+    time = np.arange(len(row))
+    return np.interp(time, time[~gone], row[~gone])
+
+
+def _surface(values: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """Solve for the pixels (H, W) that are gone, in every colour at once."""
+    if gone.all():
+        return np.broadcast_to(values.mean((1, 2), keepdims=True), values.shape).copy()
+    filled = values.copy()
+    count = int(gone.sum())
+    if not count:
+        return filled
+    number = np.full(gone.shape, -1)
+    number[gone] = np.arange(count)
+    rows, columns = np.nonzero(gone)
+    matrix, right, weights = [], np.zeros((count, len(values))), np.zeros(count)
+    for (down, along), weight in NEIGHBOURS.items():
+        r, c = rows + down, columns + along
+        inside = (r >= 0) & (c >= 0) & (r < gone.shape[0]) & (c < gone.shape[1])
+        own, r, c = np.flatnonzero(inside), r[inside], c[inside]
+        weights[own] += weight
+        there = gone[r, c]
+        matrix.append((np.full(there.sum(), -weight), (own[there], number[r[there], c[there]])))
+        right[own[~there]] += weight * values[:, r[~there], c[~there]].T
+    matrix.append((weights, (np.arange(count), np.arange(count))))
+    data, places = zip(*matrix, strict=True)
+    rows, columns = (np.concatenate(one) for one in zip(*places, strict=True))
+    system = csc_matrix((np.concatenate(data), (rows, columns)), shape=(count, count))
+    filled[:, gone] = splu(system).solve(right).T
+    return filled
