@@ -8,7 +8,8 @@ left is the formula. Where the two differ by design, the script makes quantus do
 
 - sparseness: quantus adds 1e-7 to each value before it takes the Gini index; so maps here are large against that.
 - sMPRT: the course draws the same noise for every network, and so, here, does quantus, which else goes on drawing.
-  Quantus 0.6 does not hand its ``explain_func`` on there and explains by the gradient, whatever was asked: so does this.
+  Quantus 0.6 does not hand its ``explain_func`` on there and explains by the gradient, whatever was asked; so is
+  done here.
 - ROAD: quantus scores the share of right answers, the course the curve of the logit; compared is the filling.
 - eMPRT: quantus chooses the number of bins from the maps; the course takes 100, as the paper does.
 """
