@@ -13,8 +13,8 @@ from leadwise.evaluation import (
     difference_mask,
     graded_mask,
     graded_mass,
-    lift,
     localise,
+    normalised_lift,
     pointing_game,
     relevance_mass,
     relevance_rank,
@@ -72,7 +72,7 @@ def test_noise_reaches_the_area():
     mask = np.zeros((300, 12, 40), bool)
     mask[:, 2:5] = True
     measured = localise(rng.standard_normal(mask.shape), mask)
-    assert abs(measured.pop("lift").mean()) < 0.02
+    assert abs(measured.pop("normalised_lift").mean()) < 0.02
     for name, found in measured.items():
         error = max(found.std(ddof=1), 1e-9) / 300**0.5
         assert abs(found.mean() - 0.25) < 4 * error + 0.01, name
@@ -194,10 +194,10 @@ def test_the_lift_of_white_noise_is_zero_and_of_a_perfect_map_one():
     mask[:, :, :30] = True
     rng = np.random.default_rng(0)
     noise = localise(rng.normal(size=mask.shape), mask)
-    assert noise["lift"].mean() == pytest.approx(0, abs=0.01)
-    np.testing.assert_allclose(localise(mask.astype(float), mask)["lift"], 1)
-    np.testing.assert_allclose(localise((~mask).astype(float), mask)["lift"], -3 / 7)
-    assert np.isnan(lift(1.0, 1.0))
+    assert noise["normalised_lift"].mean() == pytest.approx(0, abs=0.01)
+    np.testing.assert_allclose(localise(mask.astype(float), mask)["normalised_lift"], 1)
+    np.testing.assert_allclose(localise((~mask).astype(float), mask)["normalised_lift"], -3 / 7)
+    assert np.isnan(normalised_lift(1.0, 1.0))
 
 
 def test_magnitude_counts_for_slopes():

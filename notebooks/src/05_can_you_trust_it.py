@@ -136,17 +136,17 @@ plot_image_grid(
 # %% scene localisation
 chance = evaluation.area_share(objects).mean()
 print(f"area of the object: {percent(chance)}\n")
-print(f"{'':26s}mass, 95 % interval      lift    rank   pointing   scenes")
+print(f"{'':26s}mass, 95 % interval     n. lift  rank   pointing   scenes")
 for method, R in scene_maps.items():
     found = evaluation.localise(R, objects, leadwise.METHODS[method].ranks)
     mass = evaluation.bootstrap(found["mass"])
-    gained, rank, pointing = (np.nanmean(found[name]) for name in ("lift", "rank", "pointing"))
+    gained, rank, pointing = (np.nanmean(found[name]) for name in ("normalised_lift", "rank", "pointing"))
     print(f"{title(method):26s}{mass!s:25s}{gained:5.2f}{rank:8.2f}{pointing:9.2f}{mass.samples:9d}")
 
 # %% [markdown]
 # *Rank* asks whether the $|M|$ most relevant pixels lie in $M$ [1], *pointing* whether the single most relevant one
-# does [3]. *Lift* is (mass − area) / (1 − area): 0 is white noise, 1 everything on the object, whatever the area. The random
-# map has to land on the area share; it does within its interval, so the measures are fair. Then look at the steepness of
+# does [3]. The *normalised lift* is (mass − area) / (1 − area): 0 is white noise, 1 everything on the object, whatever the
+# area. The random map has to land on the area share; it does within its interval, so the measures are fair. Then look at the steepness of
 # the picture, which knows no network: how many methods are above it? Where the sign of a map is no evidence (the gradient,
 # guided backpropagation), magnitudes count; each row of `METHODS` says so. *Scenes* are those that count: where the explained
 # logit is negative, a rule that only hands it on, such as z⁺, has no positive relevance at all.
@@ -206,20 +206,24 @@ ecg_maps = {
     for name, network in ecg_models.items()
 }
 area = {name: group.cause.mean() for name, group in patients.items()}
-lift = np.array(
+lifts = np.array(
     [
         [
-            np.nanmean(evaluation.localise(ecg_maps[method, name], group.cause, leadwise.METHODS[method].ranks)["lift"])
+            np.nanmean(
+                evaluation.localise(ecg_maps[method, name], group.cause, leadwise.METHODS[method].ranks)[
+                    "normalised_lift"
+                ]
+            )
             for name, group in patients.items()
         ]
         for method in ECG_METHODS
     ]
 )
 plot_matrix(
-    lift,
+    lifts,
     [title(method) for method in ECG_METHODS],
     [f"{name} {percent(share)}" for name, share in area.items()],
-    title="Lift: relevance on what differs from the healthy twin",
+    title="Normalised lift: relevance on what differs from the healthy twin",
     label="under each name the area; 0 is white noise, 1 all relevance on it, negative beside it",
     write="{:.2f}".format,
 )

@@ -151,7 +151,7 @@ def area_share(mask) -> np.ndarray:
     return mask.mean((1, 2))
 
 
-def lift(share, area) -> np.ndarray:
+def normalised_lift(share, area) -> np.ndarray:
     """Return (share - area) / (1 - area): 0 is white noise, 1 all on the mask, negative beside it, whatever the area.
 
     share / area has a ceiling of its own for every mask (1 / area), so it can't be averaged over causes; this can.
@@ -163,7 +163,7 @@ def lift(share, area) -> np.ndarray:
 
     Examples
     --------
-    >>> lift([0.5, 1.0, 0.2], [0.5, 0.5, 0.4]).round(2).tolist()
+    >>> normalised_lift([0.5, 1.0, 0.2], [0.5, 0.5, 0.4]).round(2).tolist()
     [0.0, 1.0, -0.33]
     """
     share, area = np.asarray(share, float), np.asarray(area, float)
@@ -268,7 +268,7 @@ LOCALISATION: dict[str, Measure] = {
 
 
 def localise(relevance, mask, ranks: str = "signed") -> dict[str, np.ndarray]:
-    """Return every measure of ``LOCALISATION``, the mask's ``area`` and the ``lift`` of the mass: name -> (N,).
+    """Return every measure of ``LOCALISATION``, the mask's ``area`` and the mass's ``normalised_lift``: name -> (N,).
 
     Parameters
     ----------
@@ -280,4 +280,4 @@ def localise(relevance, mask, ranks: str = "signed") -> dict[str, np.ndarray]:
     signs = {"mass": "positive" if ranks == "signed" else ranks}
     found = {name: row.function(relevance, mask, sign=signs.get(name, ranks)) for name, row in LOCALISATION.items()}
     area = area_share(mask)
-    return found | {"area": area, "lift": lift(found["mass"], area)}
+    return found | {"area": area, "normalised_lift": normalised_lift(found["mass"], area)}
