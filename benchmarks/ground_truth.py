@@ -315,28 +315,32 @@ def line_of(row: dict) -> dict:
     return line
 
 
-def summary(rows: list[dict]) -> dict:
-    """Return, for each network and cause, the best method, what it is told apart from, and which measure agrees."""
-    out = {}
+def groups(rows: list[dict]):
+    """Yield the name of each network and cause, its rows with the plain setting, and the score that ranks them."""
     for group in dict.fromkeys((row["data"], row["model"], row["cause"]) for row in rows):
         plain = [r for r in rows if (r["data"], r["model"], r["cause"]) == group and r["setting"] != "tuned"]
-        lines = {row["method"]: line_of(row) for row in plain}
-        score, sign = ("lift", 1) if group[0] == "scenes" else ("misplaced", -1)
-        best = max(lines, key=lambda name: np.nan_to_num(sign * lines[name][score], nan=-np.inf))
-        halves = np.array([[np.nanmean(row[score][half::2]) for half in (0, 1)] for row in plain])
+        yield " ".join(group), plain, ("lift", 1) if group[0] == "scenes" else ("misplaced", -1)
+
+
+def summary(rows: list[dict]) -> dict:
+    """Return, for each network and cause, the best method and control, and how sure that is."""
+    out = {}
+    for name, plain, (score, sign) in groups(rows):
+        means = {row["method"]: float(np.nanmean(row[score])) for row in plain if np.isfinite(row[score]).any()}
+        best = max(means, key=lambda method: sign * means[method])
+        controls = {row["method"] for row in plain if row["family"] == "control"} & set(means)
+        control = max(controls, key=lambda method: sign * means[method], default="")
         against = paired_differences({row["method"]: np.array(row[score]) for row in plain}, against=best)
-        control = min((r for r in plain if r["family"] == "control"), default=None,
-                      key=lambda r: -sign * lines[r["method"]][score])  # fmt: skip
-        found = {
+        halves = np.array([[np.nanmean(row[score][half::2]) for half in (0, 1)] for row in plain])
+        out[name] = {
+            "score": score,
             "best method": best,
-            f"its {score}": lines[best][score],
-            "not told apart from it (paired, Holm)": [name for (name, _), one in against.items() if not one.sure],
-            "best control": control and control["method"],
+            "its score": means[best],
+            "not told apart from it (paired, Holm)": sum(not one.sure for one in against.values()),
+            "best control": control,
+            "its own score": means.get(control, float("nan")),
             "rank correlation of two halves": float(spearmanr(*halves.T, nan_policy="omit").statistic),
         }
-        if group[0] != "scenes":
-            found |= {"rank agreement with the interventions": agreement(lines)}
-        out[" ".join(group)] = found
     return out
 
 
@@ -412,7 +416,10 @@ def write(path: Path, rows: list[dict], minutes: float, workers: int) -> None:
             table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line_of(row).items()})
     facts = {"minutes": round(minutes, 1), "processes": workers, "torch": torch.__version__}
     facts |= {"machine": platform.machine(), "first seeds": FIRST, "columns": SCHEMA}
-    facts |= {"summary": summary(rows), "networks": over_networks(rows)}
+    agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some, (score, _) in groups(rows)
+              if score == "misplaced"}  # fmt: skip
+    facts |= {"summary": summary(rows), "rank agreement with the interventions": agreed}
+    facts |= {"networks": over_networks(rows)}
     path.with_suffix(".json").write_text(json.dumps(facts, indent=1, default=float) + "\n")
     print(json.dumps(facts["summary"], indent=1, default=float))
 

@@ -114,7 +114,7 @@ matrix.plot("absolute", title="Absolute: for and against, added")
 #
 # ### A share is worth nothing without its area
 #
-# Long parts collect more, by chance alone. The control is a map without information.
+# Long parts collect more, by chance alone. The control is white noise.
 
 # %% control
 noise = leadwise.attribute(MODELS["LBBB"], ecg.tensor(), "random", target=1)

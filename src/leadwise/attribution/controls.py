@@ -1,8 +1,9 @@
 """Maps that ask no network: what a method has to beat before its map says anything about one.
 
-A map without information is white noise alone. The voltage, its square and its steepness lie where waves are, and so,
-often, does a cause: on simulated bundle branch blocks the squared voltage reaches the mask better than most methods
-(``benchmarks/ground_truth.py``). Every function takes ``question``, which it leaves alone, and ``x`` (N, ...).
+They know nothing about the network, yet only white noise spreads evenly. Voltage, its square and its steepness lie
+where waves are, and so, often, does a cause: on simulated bundle branch blocks the squared voltage lies on what
+differs from the healthy twin better than most methods (``benchmarks/ground_truth.py``). Every function takes
+``question``, which it leaves alone, and ``x`` (N, ...).
 """
 
 import torch
@@ -13,7 +14,7 @@ from leadwise.attribution.gradients import baseline_like, normal
 
 
 def random(question, x, *, seed) -> Tensor:
-    """Standard normal noise: what a map without information looks like."""
+    """Standard normal noise: spread evenly over whatever is asked about."""
     return normal(x.shape, torch.Generator().manual_seed(seed), x)
 
 

@@ -33,7 +33,7 @@ ORDERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "lerf": lambda sums, draws: sums,
     "random": lambda sums, draws: draws,
 }
-"""Most relevant first, least relevant first, and the order of a map without information."""
+"""Most relevant first, least relevant first, and the order of white noise."""
 
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "logit": lambda logits: logits,

@@ -30,7 +30,7 @@ NAMES, BAR = 30.0, 34.0  # where the bars of the panel start, and how long a ful
 def positive_share(relevance, mask) -> float:
     """Return the share of the positive relevance that lies inside a mask; 0 for a map without any.
 
-    A map without information reaches the share of the picture that the mask covers.
+    White noise reaches the share of the picture that the mask covers.
 
     Parameters
     ----------
