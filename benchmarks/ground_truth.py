@@ -2,6 +2,7 @@
 
     python benchmarks/ground_truth.py                          everything: writes ground_truth.csv and .json beside it
     python benchmarks/ground_truth.py --patients 4 --scenes 4 --out /tmp/trial.csv     a trial
+    python benchmarks/ground_truth.py --plain                  interventions and localisation alone, nothing tuned
     python benchmarks/ground_truth.py --seeds FOLDER           also networks trained from other seeds, which lie as
                                                                FOLDER/NAME/AVB.safetensors, for any number of NAMEs
 
@@ -274,7 +275,7 @@ def measure(known: Cases, method: str, parameters: dict, full: bool) -> dict:
 
 def run(task: tuple) -> list[dict]:
     """Measure one method on one network and cause, with its plain setting and the tuned one; keep it in a file."""
-    method, data, name, folder, cause, count, kept = task
+    method, data, name, folder, cause, count, kept, plain_only = task
     path = Path(kept) / f"{data} {name} {cause} {method} {count}.json"
     if path.exists():
         return json.loads(path.read_text())
@@ -283,7 +284,7 @@ def run(task: tuple) -> list[dict]:
     images = data == "scenes"
     known = scenes(count) if images else patients(name, folder, cause, "test", count)
     setting, plain, others = settings_of(method, images)
-    full = images or name in ("embedded", "published")
+    full = not plain_only and (images or name in ("embedded", "published"))
     chosen = {setting: plain}
     if others and full:
         tuning = patients(name, folder, cause, "tune", TUNE)
@@ -375,11 +376,11 @@ def tasks(options) -> list[tuple]:
     if options.seeds:
         names += [(one.name, str(options.seeds)) for one in sorted(options.seeds.iterdir()) if one.is_dir()]
     kept = str(options.out.with_suffix(".parts"))
-    kinds = [("ECG", *name, cause, options.patients, kept) for name in names for cause in options.causes]
-    kinds += [("scenes", "embedded", None, "object", options.scenes, kept)] if options.scenes else []
+    kinds = [("ECG", *name, cause, options.patients) for name in names for cause in options.causes]
+    kinds += [("scenes", "embedded", None, "object", options.scenes)] if options.scenes else []
     slow = {"perturbation": 0, "gradient": 1}
     methods = sorted(options.methods, key=lambda name: slow.get(METHODS[name].family, 2))
-    return [(method, *kind) for method in methods for kind in kinds]
+    return [(method, *kind, kept, options.plain) for method in methods for kind in kinds]
 
 
 def main() -> None:
@@ -392,6 +393,7 @@ def main() -> None:
     parser.add_argument("--causes", nargs="+", default=list(ECG_MODELS), choices=list(ECG_MODELS))
     parser.add_argument("--weights", nargs="+", default=there, choices=("embedded", "published"))
     parser.add_argument("--seeds", type=Path, help="folder of networks trained from other seeds")
+    parser.add_argument("--plain", action="store_true", help="interventions and localisation alone, nothing tuned")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     options = parser.parse_args()

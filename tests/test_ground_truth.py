@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings(
 
 
 def task(method, folder, count=3):
-    return method, "ECG", "embedded", None, "LBBB", count, str(folder)
+    return method, "ECG", "embedded", None, "LBBB", count, str(folder), False
 
 
 @pytest.fixture(scope="module")
