@@ -16,7 +16,6 @@ of the comparison. Use a check to find what cannot be an explanation, not to cho
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -150,9 +149,10 @@ def weight_randomisation(
         raise ValueError(f"layers are {names}; expected some of {', '.join(known)}, which have weights.")
     x, classes = as_batch(model, x, target)
     network, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    explain = partial(
-        _smoothed, x=x, method=method, target=classes, smooth=smooth, noise=noise, seed=seed, **parameters
-    )
+
+    def explain(asked: nn.Module) -> Tensor:
+        return _smoothed(asked, x, method, classes, smooth, noise, seed, **parameters)
+
     trained = explain(model)
     signed, absolute = [], []
     with progress_to(progress), Progress(len(names)) as bar:

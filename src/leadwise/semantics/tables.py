@@ -187,9 +187,8 @@ def lead_wave_matrix(relevance, waves: Sequence[Wave]) -> RelevanceTable:
     values = as_map(relevance)
     parts = np.eye(len(WAVES))[wave_labels(waves, values.shape[1])]  # (T, 6), one 1 a row
     area = np.broadcast_to(parts.mean(0) / len(LEADS), (len(LEADS), len(WAVES)))
-    return RelevanceTable(
-        (LEADS, WAVES), *(part_of(values, sign) @ parts for sign in ("positive", "negative")), area.copy()
-    )
+    positive, negative = (part_of(values, sign) @ parts for sign in ("positive", "negative"))
+    return RelevanceTable((LEADS, WAVES), positive, negative, area.copy())
 
 
 def wave_relevance(relevance, waves: Sequence[Wave]) -> RelevanceTable:
