@@ -26,6 +26,7 @@ REASONS = {
     ("attribution/registry.py", "SEGMENT(default="): "ms",
     ("attribution/registry.py", 'integer("samples"'): "how many copies or masks are drawn",
     ("evaluation/", "resamples: int = 2000"): "draws of a bootstrap",
+    ("evaluation/replacement.py", "NEIGHBOURS"): "weights of neighbouring pixels",
     ("training.py", "epochs: int = 12"): "epochs",
     ("download.py", "BUSY"): "an HTTP status",
     ("plotting/rule.py", ""): "millimetres, and neurons of a drawing",

@@ -1,4 +1,4 @@
-"""The examples in the docstrings of attribution and networks run, and give what they say."""
+"""The examples in the docstrings run, and give what they say."""
 
 import doctest
 import importlib
@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 MODULES = (
-    *("attribution.core", "attribution.layerwise"),
+    *("attribution.core", "attribution.layerwise", "maps", "semantics.interventions", "evaluation.statistics"),
     *(f"networks.{name}" for name in ("network", "registry", "card", "xresnet1d", "ribeiro", "transformer")),
 )
 
@@ -17,5 +17,5 @@ MODULES = (
 def test_examples_give_what_they_say(name):
     module = importlib.import_module(f"leadwise.{name}")
     result = doctest.testmod(module, extraglobs={"torch": torch, "nn": nn})
-    assert result.attempted >= 1
+    assert result.attempted >= 1, name
     assert not result.failed

@@ -17,6 +17,7 @@ from leadwise.explorers.picture import PictureChoice, Shown
 from leadwise.networks.network import Network, network_of
 from leadwise.networks.registry import NETWORKS
 from leadwise.plotting import number
+from leadwise.plotting.relevance import DRAWN
 
 DISPLAY = MappingProxyType(
     {"style": "style_index", "clip": "clip_index", "threshold": "threshold", "sign": "sign_index"}
@@ -252,7 +253,7 @@ def display_controls() -> dict[str, widgets.Widget]:
         "style": drop("style", [("on the picture in grey", "overlay"), ("colours alone", "alone")], "overlay"),
         "clip": drop("full colour", [("at the maximum", 100.0), ("at percentile 99", 99.0)], 100.0),
         "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-        "sign": drop("sign", ("both", "positive", "negative"), "both"),
+        "sign": drop("sign", DRAWN, "signed"),
     }
 
 

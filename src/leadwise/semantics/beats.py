@@ -8,9 +8,9 @@ import numpy as np
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
-from leadwise.ecg.waves import Kind, Wave
+from leadwise.ecg.waves import Kind, Wave, r_peaks
+from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
-from leadwise.plotting.relevance import check_relevance
 from leadwise.plotting.sheet import CourseFigure
 
 
@@ -91,7 +91,7 @@ def beat_average(
     ------
     ValueError : no beat lies whole inside the recording, or shapes that disagree
     """
-    values = check_relevance(relevance, leads=leads)
+    values = as_map(relevance, leads=leads)
     waves = [wave for wave in peaks if isinstance(wave, Wave) and wave.lead is None]
     left, right = round(before * fs), round(after * fs)
     whole = whole_beats(peaks, values.shape[1], left, right)
@@ -103,8 +103,7 @@ def beat_average(
     index = whole[:, None] + np.arange(-left, right)
     beats, seen, spread = values[:, index], None, None  # (12, beats, W)
     if signal is not None:
-        rows = _rows(signal, leads)
-        rows = check_relevance(rows, values.shape, leads)[:, index]
+        rows = as_map(_rows(signal, leads), values.shape, "signal", leads)[:, index]
         seen, spread = rows.mean(1), rows.std(1)
     return BeatAverage(
         np.arange(-left, right) * 1000 / fs,
@@ -133,9 +132,7 @@ def _on_twelve(rows: np.ndarray, leads: Sequence[str]) -> np.ndarray:
 
 def whole_beats(peaks: Sequence[Wave] | Sequence[int], samples: int, left: int, right: int) -> np.ndarray:
     """Return the R peaks that have ``left`` samples before them and ``right`` from them on inside the recording."""
-    waves = [peak for peak in peaks if isinstance(peak, Wave)]
-    found = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None] if waves else peaks
-    centres = np.array(list(found), int)
+    centres = r_peaks(peaks)
     return centres[(centres >= left) & (centres + right <= samples)]
 
 
