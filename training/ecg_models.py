@@ -24,8 +24,8 @@ from leadwise.ecg.filters import PUBLISHED_FS, preprocess
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, save_safetensors
 from leadwise.paths import ASSETS
-from real_records import any_alarm, on_real
 from leadwise.simulation.simulate import simulate_batch
+from real_records import any_alarm, on_real
 
 REPORTS = Path(__file__).parent / "reports"
 
