@@ -330,7 +330,7 @@ alarmed = written.get("generated_with_any_alarm")
 print("generated, alarmed by any of the four:", "not measured" if alarmed is None else f"{alarmed:.0%}")
 
 # %% [markdown]
-# So few real recordings are a trial, not a proof. Ask again, of what is here. Three opinions stand side by side: the header's first
+# So few real recordings are a trial, not a proof. Ask again. Three opinions stand side by side: the header's first
 # code for one of the four findings, the embedded network and, where downloaded, the published one, which may have learned from
 # some of these recordings.
 #
@@ -349,11 +349,9 @@ simulated = np.array([info.origin == "simulated" for info in labelled.values()])
 for kind, here in {"simulated": simulated, "real": ~simulated}.items():
     for name in ECG_MODELS:
         for which, those in {"with": here & (codes == name), "without": here & (codes != name)}.items():
-            called = ", ".join(f"{(p[name][those] > 0.5).sum()} by the {who}" for who, p in said.items())
-            print(
-                f"{kind:10s}{those.sum():3d} {which} {name}".ljust(27)
-                + (f"called: {called}" if those.any() else "none")
-            )
+            if those.any():
+                called = ", ".join(f"{(p[name][those] > 0.5).sum()} by the {who}" for who, p in said.items())
+                print(f"{kind:10s}{those.sum():3d} {which} {name}".ljust(27) + f"called: {called}")
 
 # %% where they disagree on real recordings
 for i in np.flatnonzero(~simulated):
@@ -369,8 +367,8 @@ if simulated.all() or len(answering) == 1:
 # %% [markdown]
 # A header is an opinion, too: where it names ST-T changes, the cause is open, and an alarm for ischaemia no plain error.
 #
-# **What does a false alarm rest on?** Here are new patients, most of them without ischaemia. Their alarms are asked again after
-# changes of ST, T or the limb leads. No heart makes such signals, so compare the false alarms with the right ones.
+# **What does a false alarm rest on?** The alarms of new patients, most without ischaemia, are asked again after changes of ST, T
+# or the limb leads. No heart makes such signals, so compare the false alarms with the right ones.
 
 # %% what stays of an alarm
 from leadwise.semantics import WAVES, wave_labels
