@@ -358,8 +358,8 @@ difference = np.abs(mended(ecg).signal - colleagues_window(ecg).signal)
 for start in range(0, 2000, 250):
     print(f"{start / 500:.1f} to {start / 500 + 0.5:.1f} s: {1000 * difference[:, start : start + 250].max():4.0f} µV")
 # A filter that runs in both directions needs what comes after as much as what came before. At a cut it has to invent it,
-# and the colleague's window is cut at 4 s, where the recording goes on. The smaller rest, which falls slowly, is the
-# baseline filter: what it takes away depends on the whole recording.
+# and the colleague's window is cut at 4 s, where the recording goes on. The smaller rest everywhere else is the baseline: what
+# the filter takes away, and where the flattest 0.2 s lie, depends on the whole recording.
 
 # %% check 3
 check.whole_recording_first(mended)

@@ -104,7 +104,7 @@ table, rows = [], []
 for name, info in leadwise.records().items():
     ecg = leadwise.load_record(name).preprocess().window()
     table.append([float(network.probability(ecg.tensor())) for network in models.values()])
-    rows.append(shorten(info.title, 56, placeholder=" ..."))
+    rows.append(shorten(info.title, 64, placeholder=" ..."))
 plot_matrix(np.array(table), rows, list(models), title="Probability of each finding", write="{:.2f}".format)
 
 # %% [markdown]
@@ -129,10 +129,11 @@ print("\n".join(line for _, line in sorted(by_pr)))
 
 # %% [markdown]
 # Read the list from top to bottom, PR grows. Look for a high probability beside a PR below 200 ms, for a low one beside a longer
-# PR, and for a probability that depends on the window although PR does not. Each of them says the same: this network adds up
-# patterns of less than 200 ms and has no ruler for a distance between two of them. Its answer *goes with* PR on the patients that
-# it was trained on; it does not measure it. A length that can be measured should be, and stand beside the answer. And where no P
-# wave was found, or where PR changes from beat to beat, one number would be a lie: the list says so.
+# PR, and for a probability that depends on the window although PR does not. Wherever you find one, it says the same: this network
+# adds up patterns of less than 200 ms and has no ruler for a distance between two of them. Where you find none, its answer *goes
+# with* PR, as on the patients that it was trained on; it does not measure it. A length that can be measured should be, and stand
+# beside the answer. And where no P wave was found, or where PR changes from beat to beat, one number would be a lie: the list says
+# so.
 
 # %% [markdown]
 # A probability is a squashed difference of logits: $p = 1 / (1 + e^{-(f_1 - f_0)})$. Beyond $|f_1 - f_0| > 5$ it hardly moves,
