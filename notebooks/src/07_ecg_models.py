@@ -331,7 +331,7 @@ alarmed = written.get("generated_with_any_alarm")
 print("generated, alarmed by any of the four:", "not measured" if alarmed is None else f"{alarmed:.0%}")
 
 # %% [markdown]
-# So few real recordings are a trial, not a proof. Ask again. Three opinions stand side by side: the header's first
+# So few real recordings are a trial, not a proof. Now try it here. Three opinions stand side by side: the header's first
 # code for one of the four findings, the embedded network and, where downloaded, the published one, which may have learned from
 # some of these recordings.
 #
@@ -396,7 +396,8 @@ for who, four in answering.items():
 # as in ischaemia: such an alarm has a reason, and names the wrong disease. What falls with the limb leads leaned on them,
 # although depression shows in V4 to V6 as well.
 #
-# **A ready-made case.** The package `pydicom` carries a real recording for its tests, with what the recorder concluded.
+# **A ready-made case.** The package `pydicom` carries a real recording for its tests. The recorder wrote its conclusion into the file, in
+# Italian: sinus rhythm, normal ECG.
 
 # %% one normal recording
 from pydicom import dcmread
