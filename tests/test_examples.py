@@ -1,4 +1,4 @@
-"""The examples in the docstrings of attribution and networks run, and give what they say."""
+"""The examples in the docstrings run, and give what they say."""
 
 import doctest
 import importlib
@@ -7,12 +7,19 @@ import pytest
 import torch
 from torch import nn
 
-MODULES = ("attribution.core", "attribution.layerwise", "networks.network")
+MODULES = (
+    "attribution.core",
+    "attribution.layerwise",
+    "networks.network",
+    "maps",
+    "semantics.interventions",
+    "evaluation.statistics",
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_give_what_they_say(name):
     module = importlib.import_module(f"leadwise.{name}")
     result = doctest.testmod(module, extraglobs={"torch": torch, "nn": nn})
-    assert result.attempted >= 2
+    assert result.attempted >= 2, name
     assert not result.failed

@@ -133,7 +133,7 @@ def test_what_is_known_of_a_network_is_said_and_what_is_not_as_well(monkeypatch)
     written = {"AVB": {"real": real, "test": {"calibration_error": 0.012}}, "ISCH": {}}
     monkeypatch.setattr("leadwise.report.known.embedded_report", lambda name: written[name])
     said = known.on_real_recordings("AVB", "embedded")
-    assert said.startswith("right on 3 of 4, false alarms on 1 of 6")
+    assert said.startswith("right on 3 of 4 with it, false alarms on 1 of 6")
     assert "0.91" in said
     assert not re.search(r"\d", known.on_real_recordings("ISCH", "embedded"))
     assert known.calibration("AVB", "embedded").startswith("calibrated on simulated patients")

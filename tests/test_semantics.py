@@ -168,7 +168,7 @@ def test_what_cannot_be_read_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         lead_relevance(np.full((12, 100), np.nan))
     matrix = lead_wave_matrix(noise(), BEAT)
-    with pytest.raises(ValueError, match="positive, negative"):
+    with pytest.raises(ValueError, match="'positive', 'negative'"):
         matrix.sum("both")
     with pytest.raises(ValueError, match="balance"):
         matrix.lift("signed")

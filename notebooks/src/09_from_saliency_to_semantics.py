@@ -115,7 +115,7 @@ matrix.plot("absolute", title="Absolute: for and against, added")
 #
 # ### A share is worth nothing without its area
 #
-# Long parts collect more, by chance alone. The control is a map without information.
+# Long parts collect more, by chance alone. The control is white noise.
 
 # %% control
 noise = explain(MODELS["LBBB"], ecg.tensor(), "random", target=1)
@@ -585,8 +585,8 @@ plot_matrix(
 #
 # Choose the method by the question, state it with the sentence, and show a second one with another answer to these points.
 #
-# The course's benchmark measures every method on many patients of each pathology, with the default and with the best of a
-# few settings. It is made with `python benchmarks/ground_truth.py` in the checkout, and shown where its table is present.
+# The course's benchmark asks every method, and controls that know no network, where the answer changes, by exchanging parts
+# with the healthy twin as above. It is made with `python benchmarks/ground_truth.py` in the checkout, and shown where its table is present.
 
 # %% benchmark
 table = root / "benchmarks" / "ground_truth.csv"

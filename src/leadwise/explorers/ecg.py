@@ -205,7 +205,7 @@ def display_controls(groups) -> dict[str, widgets.Widget]:
     return {
         "style": drop("style", CHOICES["overlay"], "band"),
         "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-        "sign": drop("sign", CHOICES["sign"], "both"),
+        "sign": drop("sign", CHOICES["sign"], "signed"),
         "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
         "leads": drop("leads", groups, "all"),
     }

@@ -47,12 +47,18 @@ def on_real_recordings(name: str, source: str) -> str:
     real = embedded_report(name).get("real")
     if real is None:
         return "not measured; a network trained on simulated ECGs may be wrong there, however sure it is"
-    against = real.get("auc_against_published")
-    agrees = "" if against is None else f", AUC {against:.2f} against the published network's answers"
-    return (
-        f"right on {real['right']} of {real['records']}, false alarms on {real['false_alarms']} of {real['of_sinus']} "
-        f"with sinus rhythm only{agrees}"
-    )
+    said = [
+        f"right on {real['right']} of {real['records']} with it"
+        if real.get("records")
+        else "no recording with it at hand",
+        f"false alarms on {real['false_alarms']} of {real['of_sinus']} with sinus rhythm only"
+        if "of_sinus" in real
+        else "",
+        f"on {real['generated_alarms']} of {real['generated']} generated ones" if "generated" in real else "",
+    ]
+    if "auc_against_published" in real:
+        said.append(f"AUC {real['auc_against_published']:.2f} against the published network's answers")
+    return ", ".join(filter(None, said))
 
 
 def of_all(sources: Mapping[str, str], say: Callable[[str, str], str]) -> str:

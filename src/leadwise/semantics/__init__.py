@@ -3,6 +3,17 @@
 from leadwise.semantics.beats import BeatAverage, beat_average
 from leadwise.semantics.cohort import CheckpointError, Cohort, explain_cohort, summarise
 from leadwise.semantics.criteria import CRITERIA, NAMED, Agreement, Criterion, agreement, describe
+from leadwise.semantics.interventions import (
+    BANDS,
+    WAVE_GROUPS,
+    Effects,
+    Parts,
+    contrast,
+    interventions,
+    misplaced,
+    parts_of,
+    settled,
+)
 from leadwise.semantics.measured import Interval, beside_criterion, measure, st_levels
 from leadwise.semantics.tables import (
     LEAD_GROUPS,
@@ -17,26 +28,35 @@ from leadwise.semantics.tables import (
 )
 
 __all__ = [
+    "BANDS",
     "CRITERIA",
     "LEAD_GROUPS",
     "NAMED",
     "WAVES",
+    "WAVE_GROUPS",
     "Agreement",
     "BeatAverage",
     "CheckpointError",
     "Cohort",
     "Criterion",
+    "Effects",
     "Interval",
+    "Parts",
     "RelevanceTable",
     "agreement",
     "beat_average",
     "beside_criterion",
+    "contrast",
     "describe",
     "explain_cohort",
     "group_relevance",
+    "interventions",
     "lead_relevance",
     "lead_wave_matrix",
     "measure",
+    "misplaced",
+    "parts_of",
+    "settled",
     "st_levels",
     "summarise",
     "wave_labels",

@@ -18,9 +18,9 @@ from leadwise.attribution import attribute
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
+from leadwise.maps import as_mask, part_of, to_numpy
 from leadwise.networks.network import network_of
 from leadwise.paths import whole_file
-from leadwise.plotting.relevance import to_numpy
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.progress import Progress, progress_to
 from leadwise.recordings.catalogue import load_record
@@ -267,7 +267,8 @@ def summarise(
         inside = agreement(matrix, pathology)
         found |= {"agreement": inside.share, "agreement_area": inside.area}
     if mask is not None:
-        inside = values.clip(min=0)[mask].sum(dtype=float) / matrix.positive.sum()
+        mask = as_mask(mask, values.shape)
+        inside = part_of(values, "positive")[mask].sum(dtype=float) / matrix.positive.sum()
         found |= {"truth": inside, "truth_area": mask.mean()}
     if signal is not None and len(whole_beats(waves, values.shape[1], round(BEFORE * fs), round(AFTER * fs))):
         beat = beat_average(relevance, waves, signal, fs=fs, before=BEFORE, after=AFTER)

@@ -9,15 +9,13 @@ from leadwise.ecg.delineation import Delineation, delineate
 from leadwise.ecg.leads import LEADS, TERRITORIES
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
+from leadwise.maps import SIGNS, as_map, one_of, part_of
 from leadwise.plotting import percent, plot_matrix, signed_percent
-from leadwise.plotting.relevance import check_relevance
 from leadwise.plotting.sheet import CourseFigure
 
 WAVES = ("P", "PR", "QRS", "ST", "T", "rest")
 """Parts of a beat. PR and ST are the segments between the waves; "rest" is what lies outside: after T, before P, and
 whatever could not be delineated."""
-
-SIGNS = ("positive", "negative", "signed", "absolute")
 
 LEAD_GROUPS = {**TERRITORIES, "right": ("aVR",)}
 """Group -> leads; each lead in one group, so that groups share out the whole. The names are the classical ones of
@@ -51,15 +49,13 @@ class RelevanceTable:
         sign : "positive" (evidence for), "negative" (against, at most 0), "signed" (both, they cancel) or "absolute"
             (both, they add)
         """
-        if sign not in SIGNS:
-            raise ValueError(f"sign is {sign!r}; expected one of {', '.join(SIGNS)}.")
         sums = {
             "positive": self.positive,
             "negative": self.negative,
             "signed": self.positive + self.negative,
             "absolute": self.positive - self.negative,
         }
-        return sums[sign]
+        return sums[one_of("sign", sign, SIGNS)]
 
     def share(self, sign: str = "positive") -> np.ndarray:
         """Return each cell's share of the total; the shares of "signed" are balances, and fractions of Σ|R|.
@@ -188,10 +184,11 @@ def lead_wave_matrix(relevance, waves: Sequence[Wave]) -> RelevanceTable:
     ------
     ValueError : another shape, NaN or infinite values
     """
-    values = check_relevance(relevance)
+    values = as_map(relevance)
     parts = np.eye(len(WAVES))[wave_labels(waves, values.shape[1])]  # (T, 6), one 1 a row
     area = np.broadcast_to(parts.mean(0) / len(LEADS), (len(LEADS), len(WAVES)))
-    return RelevanceTable((LEADS, WAVES), values.clip(min=0) @ parts, values.clip(max=0) @ parts, area.copy())
+    positive, negative = (part_of(values, sign) @ parts for sign in ("positive", "negative"))
+    return RelevanceTable((LEADS, WAVES), positive, negative, area.copy())
 
 
 def wave_relevance(relevance, waves: Sequence[Wave]) -> RelevanceTable:

@@ -124,7 +124,7 @@ class SimulatedECG(ECG):
     @property
     def counterfactual(self) -> "SimulatedECG | None":
         """The same patient, rhythm and noise without the condition; None for NORM."""
-        return self.twin and self.twin.value
+        return None if self.twin is None else self.twin.value
 
     @property
     def parameters(self) -> dict[str, object]:
@@ -436,7 +436,8 @@ FIELDS = (
 def _parameters(asked: Asked) -> dict[str, object]:
     patient, beat = asked.patient, asked.beat
     t_end = beat.t.extent(EDGE["T"], patient.lead_matrix)[1]
-    level = sum(in_leads(patient, wave, 2, np.array([beat.qrs_end + 40.0])) for wave in (beat.st, beat.t))
+    j40 = np.array([beat.qrs_end + 40.0])
+    level = in_leads(patient, beat.st, 2, j40) + in_leads(patient, beat.t, 2, j40)
     return {
         "condition": asked.condition,
         "severity": asked.severity,
