@@ -332,7 +332,7 @@ alarmed = written.get("generated_with_any_alarm")
 print("generated, alarmed by any of the four:", "not measured" if alarmed is None else f"{alarmed:.0%}")
 
 # %% [markdown]
-# So few real recordings are a trial, not a proof. Below, three opinions stand side by side: the header's first code
+# So few recordings prove little. Below are three opinions, side by side: the header's first code
 # for one of the four findings, the embedded network and, where downloaded, the published one, which may have learned from
 # some of these recordings.
 #
