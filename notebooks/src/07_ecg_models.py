@@ -195,7 +195,7 @@ def patients(seeds):
     groups = {"ISCH": seeds[:half], "NORM": seeds[half:]}
     x = np.concatenate([simulate_batch(condition, chosen).signal for condition, chosen in groups.items()])
     y = np.repeat([1, 0], [half, len(seeds) - half])
-    return preprocess(x, 500.0), y
+    return preprocess(x, 500.0).astype(np.float32), y
 
 
 x_train, y_train = patients(range(300))
@@ -324,14 +324,15 @@ print("       finding seen   sinus alarmed   generated alarmed   AUC against the
 for name, row in report.items():
     real = row.get("real", {})
     counts = [("right", "records"), ("false_alarms", "of_sinus"), ("generated_alarms", "generated")]
-    seen, sinus, drawn = (f"{real[few]} of {real[of]}" if real.get(of) else "not measured" for few, of in counts)
+    absent = {of: "no recording" if of in real else "not measured" for _, of in counts}
+    seen, sinus, drawn = (f"{real[few]} of {real[of]}" if real.get(of) else absent[of] for few, of in counts)
     auc = f"{real['auc_against_published']:.2f}" if "auc_against_published" in real else "not measured"
     print(f"{name:7s}{seen:15s}{sinus:16s}{drawn:20s}{auc}")
 alarmed = written.get("generated_with_any_alarm")
 print("generated, alarmed by any of the four:", "not measured" if alarmed is None else f"{alarmed:.0%}")
 
 # %% [markdown]
-# So few real recordings are a trial, not a proof. Below, three opinions stand side by side: the header's first code
+# So few recordings prove little. Below are three opinions, side by side: the header's first code
 # for one of the four findings, the embedded network and, where downloaded, the published one, which may have learned from
 # some of these recordings.
 #
@@ -378,7 +379,7 @@ from leadwise.semantics import WAVES, wave_labels, waves_of
 groups = {kind: ([], []) for kind in ("ISCH", "NORM", "AVB2", "AF", "PVC", "LVH", "real")}
 for kind in list(groups)[:-1]:
     batch = simulate_batch(kind, range(7000, 7030))
-    groups[kind][0].extend(preprocess(batch.signal, 500.0)[:, :, :2000])
+    groups[kind][0].extend(preprocess(batch.signal, 500.0)[:, :, :2000].astype(np.float32))
     groups[kind][1].extend(wave_labels(waves, 2000) for waves in batch.waves)
 for name, window in zip(labelled, windows, strict=True):
     if labelled[name].origin != "simulated" and labelled[name].condition != "ISCH":
