@@ -46,3 +46,17 @@ def test_a_part_that_was_deleted_is_missed(copy):
     path.write_text(path.read_text(encoding="utf-8").replace("<!-- /latency -->", ""), encoding="utf-8")
     with pytest.raises(ValueError, match="lacks the part 'latency'"):
         readme.main(["--root", str(copy)])
+
+
+def test_the_ten_lines_run(capsys):
+    """They are run as a reader would paste them."""
+    block = re.search(
+        r"## Explain your model in ten lines.*?```python\n(.*?)```",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.DOTALL,
+    )
+    kept: dict = {}
+    exec(block[1], kept)
+    assert kept["found"].relevance.shape == kept["x"].shape == (1, 8, 1000)
+    assert kept["network"].probability(kept["x"]).shape == (1, 3)
+    assert capsys.readouterr().out.strip()

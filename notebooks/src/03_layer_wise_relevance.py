@@ -732,7 +732,7 @@ def of_two_layers(through):
 point = torch.tensor([[1.0, 0.4]])
 for label, through in (("straight", torch.eye(2)), ("detour", torch.tensor([[1.0, 1.0], [0.5, 2.0]]))):
     network = of_two_layers(through)
-    print(f"{label:10s}f = {float(network(point)[0, 0]):.2f}", end="")
+    print(f"{label:10s}f = {network(point)[0, 0].item():.2f}", end="")
     for method in ("gradient_x_input", "integrated_gradients", "lrp_epsilon", "lrp_zplus"):
         R = leadwise.attribute(network, point, method, target=0)[0]
         print(f"   {method} {[round(value, 2) for value in R.tolist()]}", end="")

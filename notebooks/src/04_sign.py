@@ -21,6 +21,7 @@
 import importlib.metadata
 import json
 import re
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -30,6 +31,7 @@ from PIL import Image
 from torch import nn
 
 import leadwise
+from leadwise.attribution import MethodWarning
 from leadwise.checks import notebook_04 as check
 from leadwise.comparison import title_of
 from leadwise.ecg.delineation import delineate
@@ -39,6 +41,9 @@ from leadwise.inspection import top_k
 from leadwise.networks.alexnet import MEAN, STD, load_alexnet, preprocess
 from leadwise.paths import checkout
 from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_image_grid, plot_matrix, plot_tiles
+
+# A map warns where it misses what it promises. Here maps of several packages are compared as they are.
+warnings.simplefilter("ignore", MethodWarning)
 
 # %% [markdown]
 # ## 1 What multiplication hides
