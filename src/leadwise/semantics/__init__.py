@@ -1,7 +1,6 @@
-"""From saliency to semantics: relevance maps as statements about leads, waves, beats and cohorts."""
+"""From saliency to semantics: relevance maps as statements about leads, waves and beats."""
 
 from leadwise.semantics.beats import BeatAverage, beat_average
-from leadwise.semantics.cohort import CheckpointError, Cohort, explain_cohort, summarise
 from leadwise.semantics.criteria import CRITERIA, Agreement, Criterion, agreement, describe
 from leadwise.semantics.tables import (
     LEAD_GROUPS,
@@ -21,18 +20,14 @@ __all__ = [
     "WAVES",
     "Agreement",
     "BeatAverage",
-    "CheckpointError",
-    "Cohort",
     "Criterion",
     "RelevanceTable",
     "agreement",
     "beat_average",
     "describe",
-    "explain_cohort",
     "group_relevance",
     "lead_relevance",
     "lead_wave_matrix",
-    "summarise",
     "wave_labels",
     "wave_relevance",
     "waves_of",

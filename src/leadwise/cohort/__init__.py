@@ -1,0 +1,22 @@
+"""Whole cohorts: where does a network read, in thousands of recordings, and in whom does it differ?"""
+
+from leadwise.cohort.checkpoint import load_checkpoint
+from leadwise.cohort.engine import EngineError
+from leadwise.cohort.moments import CheckpointError, Cohort, Moments
+from leadwise.cohort.records import Record, Records
+from leadwise.cohort.rows import read_rows
+from leadwise.cohort.run import explain_cohort
+from leadwise.cohort.summary import summarise
+
+__all__ = [
+    "CheckpointError",
+    "Cohort",
+    "EngineError",
+    "Moments",
+    "Record",
+    "Records",
+    "explain_cohort",
+    "load_checkpoint",
+    "read_rows",
+    "summarise",
+]

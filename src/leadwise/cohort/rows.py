@@ -1,0 +1,99 @@
+"""One row a record, in Parquet files, for one's own analysis."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from leadwise.cohort.checkpoint import Store
+from leadwise.cohort.engine import EXTRA
+from leadwise.cohort.moments import CheckpointError, check_settings
+from leadwise.ecg.leads import LEADS
+from leadwise.semantics.tables import WAVES
+
+AXES = {"share": (LEADS, WAVES), "positive": (LEADS, WAVES), "negative": (LEADS, WAVES), "area": (LEADS, WAVES)}
+AXES |= {"wave_share": (WAVES,), "lead_share": (LEADS,)}
+
+
+class Rows:
+    """A folder with one Parquet file for each batch; a batch that is run twice replaces its file.
+
+    Parameters
+    ----------
+    place : the folder, or an fsspec address
+    settings : of the run; a folder of another run is refused
+
+    Raises
+    ------
+    CheckpointError : the folder holds the rows of another run
+    ImportError : pyarrow is not installed
+    """
+
+    def __init__(self, place: str | Path, settings: dict):
+        pyarrow()
+        self.store = Store(place)
+        if "_manifest.json" in self.store.names():
+            held = json.loads(self.store.read("_manifest.json"))
+            check_settings(settings, held["settings"], f"{place} holds the rows of another run")
+        elif found := self.store.names():
+            raise CheckpointError(f"{place} holds {found[0]!r} and no _manifest.json; choose an empty folder.")
+        else:
+            self.store.write("_manifest.json", json.dumps({"settings": settings}).encode())
+
+    def write(self, number: int, rows: Iterable[dict]) -> None:
+        """Write the rows of a batch."""
+        arrow = pyarrow()
+        sink = arrow.BufferOutputStream()
+        arrow.parquet.write_table(arrow.Table.from_pylist([flat(row) for row in rows], _schema(arrow, rows)), sink)
+        self.store.write(f"part-{number:08d}.parquet", sink.getvalue().to_pybytes())
+
+
+def read_rows(place: str | Path):
+    """Return the rows of a run as a ``pyarrow.Table``, in the order of the records.
+
+    Columns: ``name``; ``left_out``, the reason, or null; the group columns, several values joined by "; "; and every
+    number of the record, such as ``probability``, ``agreement``, ``wave_share_QRS``, ``lead_share_V1``,
+    ``share_V1_QRS``. ``read_rows(place).to_pandas()`` makes a pandas table of it.
+
+    Raises
+    ------
+    FileNotFoundError : no rows there
+    """
+    arrow = pyarrow()
+    store = Store(place)
+    parts = [name for name in store.names() if name.startswith("part-")]
+    if not parts:
+        raise FileNotFoundError(f"{place} holds no rows: there is no part-*.parquet.")
+    tables = [arrow.parquet.read_table(arrow.BufferReader(store.read(name))) for name in parts]
+    return arrow.concat_tables(tables, promote_options="default")
+
+
+def flat(row: dict) -> dict:
+    """Return a row with one number a column."""
+    groups = {column: "; ".join(values) for column, values in row["groups"].items()}
+    found = {"name": row["name"], "left_out": row["left_out"], **groups}
+    for name, value in row["values"].items():
+        for where in np.ndindex(value.shape):
+            labels = [axis[i] for axis, i in zip(AXES.get(name, ()), where, strict=True)]
+            found["_".join([name, *labels])] = float(value[where])
+    return found
+
+
+def _schema(arrow, rows: Iterable[dict]):
+    """Return the types of the columns: texts, and numbers."""
+    columns: dict[str, object] = {}
+    for row in rows:
+        texts = {"name", "left_out", *row["groups"]}
+        columns |= {name: arrow.string() if name in texts else arrow.float64() for name in flat(row)}
+    return arrow.schema(list(columns.items()))
+
+
+def pyarrow():
+    """Return the module ``pyarrow``, or say how to get it."""
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise ImportError(f"Parquet files take pyarrow, which is not installed: {EXTRA}.", name="pyarrow") from error
+    return pyarrow
