@@ -60,7 +60,7 @@ class Tree:
         return whole
 
 
-class Store:
+class Place:
     """A folder of whole files: a path, or an address that fsspec opens, such as ``s3://bucket/run``."""
 
     def __init__(self, place: str | Path):
@@ -129,7 +129,7 @@ class Checkpoint:
 
     def __init__(self, settings: dict, place: str | Path | None = None, every: int = 32):
         self.settings, self.every = settings, every
-        self.store = Store(place) if place is not None else None
+        self.store = Place(place) if place is not None else None
         self.tree, self.waiting = Tree(), {}
         self.saved = 0
         if self.store is not None:
@@ -223,7 +223,7 @@ class Checkpoint:
                 self.store.remove(name)
 
 
-def read_manifest(store: Store) -> dict:
+def read_manifest(store: Place) -> dict:
     """Return the settings of the run that a place holds."""
     try:
         held = json.loads(store.read("manifest.json"))
@@ -234,7 +234,7 @@ def read_manifest(store: Store) -> dict:
         raise CheckpointError(f"{store.place}/manifest.json is damaged ({error}). Remove the folder.") from error
 
 
-def read_tree(store: Store, names: Sequence[str]) -> Tree:
+def read_tree(store: Place, names: Sequence[str]) -> Tree:
     """Return the newest tree that a place holds, empty where there is none yet."""
     numbers = [number for number in (_number("merged", name, "json") for name in names) if number is not None]
     if not numbers:
@@ -252,7 +252,7 @@ def load_checkpoint(place: str | Path) -> Cohort:
     FileNotFoundError : there is none
     CheckpointError : it is damaged
     """
-    store = Store(place)
+    store = Place(place)
     if "manifest.json" not in store.names():
         raise FileNotFoundError(f"{place} holds no checkpoint: there is no manifest.json.")
     return Checkpoint(read_manifest(store), place).whole()

@@ -40,6 +40,8 @@ class Record:
         if isinstance(self.source, Path):
             return read_and_tell(self.source)
         source = self.source
+        if hasattr(source, "open") and not isinstance(source, str):  # a record that knows its own doubts
+            return source.open()
         ecg = load_record(source) if isinstance(source, str) else source if isinstance(source, ECG) else source()
         if not isinstance(ecg, ECG):
             raise ValueError(f"the function gives a {type(ecg).__name__}; expected an ECG.")
@@ -98,6 +100,13 @@ class Records:
         """Return the first so many records."""
         return self._at(range(min(count, len(self))))
 
+    def one_of_each(self, column: str) -> "Records":
+        """Return the first record of each value of a column: of each ``patient``, so that records are independent."""
+        seen: dict = {}
+        for i, value in enumerate(self.column(column)):
+            seen.setdefault(value, i)
+        return self._at(seen.values())
+
     def column(self, name: str) -> list:
         """Return a column; a ValueError names those there are."""
         if name not in self.columns:
@@ -118,7 +127,7 @@ def groups_in(value) -> tuple[str, ...]:
 
 
 def as_records(
-    records: "Records | Iterable[Source]", groups: Sequence[str] | Mapping[str, Sequence]
+    records: "Records | Iterable[Source]", groups: Sequence[str] | Mapping[str, Sequence] = ()
 ) -> Iterator[Record]:
     """Yield each record with its groups.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwise.cohort.checkpoint import Store
+from leadwise.cohort.checkpoint import Place
 from leadwise.cohort.engine import EXTRA
 from leadwise.cohort.moments import CheckpointError, check_settings
 from leadwise.ecg.leads import LEADS
@@ -32,7 +32,7 @@ class Rows:
 
     def __init__(self, place: str | Path, settings: dict):
         pyarrow()
-        self.store = Store(place)
+        self.store = Place(place)
         if "_manifest.json" in self.store.names():
             held = json.loads(self.store.read("_manifest.json"))
             check_settings(settings, held["settings"], f"{place} holds the rows of another run")
@@ -61,7 +61,7 @@ def read_rows(place: str | Path):
     FileNotFoundError : no rows there
     """
     arrow = pyarrow()
-    store = Store(place)
+    store = Place(place)
     parts = [name for name in store.names() if name.startswith("part-")]
     if not parts:
         raise FileNotFoundError(f"{place} holds no rows: there is no part-*.parquet.")
