@@ -16,13 +16,19 @@ from leadwise.cohort import (
     CheckpointError,
     Cohort,
     Records,
+    difference,
     explain_cohort,
+    forest,
+    holm,
     load_checkpoint,
+    paired_difference,
+    read_rows,
     summarise,
 )
 from leadwise.ecg.record import ECG
 from leadwise.networks.ecg_net import ECGNet
-from leadwise.semantics import describe
+from leadwise.plotting import number
+from leadwise.semantics import WAVES, describe
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -424,8 +430,8 @@ def test_any_order_of_results_gives_the_same_bits(tmp_path):
     found = set()
     for seed in range(5):
         state = Checkpoint({}, tmp_path / str(seed) if seed % 2 else None, every=4)
-        for number in np.random.default_rng(seed).permutation(37):
-            state.add(int(number), replace(parts[number]))
+        for batch in np.random.default_rng(seed).permutation(37):
+            state.add(int(batch), replace(parts[batch]))
         state.save()
         found.add(bits(state.whole()))
         if seed % 2:
@@ -436,8 +442,6 @@ def test_any_order_of_results_gives_the_same_bits(tmp_path):
 
 def test_one_row_a_record(model, paths, tmp_path):
     pytest.importorskip("pyarrow")
-    from leadwise.cohort import read_rows
-
     flat = damaged("flat lead", tmp_path / "bad")
     options = {"groups": {"sex": ["f", "m"] * 6 + ["f"]}, "rows": tmp_path / "rows", "batch": 5, "progress": False}
     cohort = explain_cohort(model, [*paths, flat], "gradient_x_input", **options)
@@ -465,3 +469,58 @@ def test_interventions_say_what_the_cause_was_worth(model):
         expected.append([float(odds[0] - odds[1]), float(odds[0] - odds[2])])
     found = [cohort.mean("effect"), cohort.mean("effect_of_cause")]
     np.testing.assert_allclose(found, np.mean(expected, 0), atol=1e-5)
+
+
+# --- who differs ------------------------------------------------------------------------------------------------------
+
+
+def test_differences_agree_with_scipy():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(0, 1, (30, 12, 6)), rng.normal(0.5, 3, (50, 12, 6))
+    one, other = (Cohort.of([{"share": value} for value in values]) for values in (a, b))
+    found = difference(one, other, "share")
+    expected = stats.ttest_ind(a, b, equal_var=False)
+    interval = expected.confidence_interval(0.95)
+    np.testing.assert_allclose(found.p, expected.pvalue, rtol=1e-8)
+    np.testing.assert_allclose([found.low, found.high], [interval.low, interval.high], rtol=1e-8)
+    assert "after Holm's correction for 72 comparisons" in " ".join(" ".join(texts(found.plot(title="Sexes"))).split())
+    with pytest.raises(ValueError, match="needs two on either side"):
+        difference(one, Cohort.of([{"share": a[0]}]), "share")
+
+
+def test_holm_is_the_textbooks():
+    p = np.array([[0.01, 0.02], [0.03, np.nan], [0.2, 0.9]])
+    np.testing.assert_allclose(holm(p), [[0.05, 0.08], [0.09, np.nan], [0.4, 0.9]])
+
+
+def test_pairs_of_two_methods_agree_with_scipy(model, paths, tmp_path):
+    pytest.importorskip("pyarrow")
+    rows = []
+    for method, records in (("gradient", paths), ("gradient_x_input", paths[2:])):
+        explain_cohort(model, records, method, rows=tmp_path / method, progress=False)
+        rows.append(read_rows(tmp_path / method))
+    found = paired_difference(*rows, "wave_share")
+    one, other = ([table[f"wave_share_{wave}"].to_numpy() for wave in WAVES] for table in rows)
+    expected = stats.ttest_rel(np.array(one)[:, 2:], other, axis=1)
+    np.testing.assert_allclose(found.p, expected.pvalue, rtol=1e-8)
+    np.testing.assert_allclose(found.low, expected.confidence_interval().low, rtol=1e-8)
+    assert found.counts == (10, 10)
+    assert paired_difference(*rows, "probability").value == 0
+    with pytest.raises(ValueError, match="no column 'nonsense'"):
+        paired_difference(*rows, "nonsense")
+
+
+def test_a_forest_shows_every_group_with_its_number(model, paths):
+    cohort = explain_cohort(model, paths, "gradient", groups={"sex": ["f", "m"] * 6}, progress=False)
+    figure = forest(cohort, "sex", "wave_share", "QRS")
+    assert {"all (n = 12)", "f (n = 6)", "m (n = 6)"} <= set(texts(figure))
+    low, high = (float(end[2]) for end in cohort.interval("wave_share"))
+    assert any(
+        text == f"{number(float(cohort.mean('wave_share')[2]))} [{number(low)}, {number(high)}]"
+        for text in texts(figure)
+    )
+    forest(cohort, "sex", "share", ("V1", "QRS"))
+    forest(cohort, "sex", "probability")
+    for wrong in (("sex", "wave_share", "V1"), ("sex", "probability", "QRS"), ("age", "probability")):
+        with pytest.raises(ValueError, match=r"no part|not grouped by"):
+            forest(cohort, *wrong)

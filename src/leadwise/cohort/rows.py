@@ -9,11 +9,7 @@ import numpy as np
 from leadwise.cohort.checkpoint import Place
 from leadwise.cohort.engine import EXTRA
 from leadwise.cohort.moments import CheckpointError, check_settings
-from leadwise.ecg.leads import LEADS
-from leadwise.semantics.tables import WAVES
-
-AXES = {"share": (LEADS, WAVES), "positive": (LEADS, WAVES), "negative": (LEADS, WAVES), "area": (LEADS, WAVES)}
-AXES |= {"wave_share": (WAVES,), "lead_share": (LEADS,)}
+from leadwise.cohort.summary import AXES
 
 
 class Rows:

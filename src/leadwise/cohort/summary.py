@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
 from leadwise.plotting.relevance import to_numpy
 from leadwise.semantics.beats import whole_beats
@@ -11,6 +12,13 @@ from leadwise.semantics.criteria import agreement
 from leadwise.semantics.tables import WAVES, lead_wave_matrix
 
 BEFORE, AFTER = 0.35, 0.5  # s around the R peak
+
+AXES: dict[str, tuple[tuple[str, ...], ...]] = {
+    **dict.fromkeys(("share", "positive", "negative", "area"), (LEADS, WAVES)),
+    "wave_share": (WAVES,),
+    "lead_share": (LEADS,),
+}
+"""Name -> what its axes count; names that are not here are single numbers."""
 
 
 def summarise(
