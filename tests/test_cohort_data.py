@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import json
 import sys
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import numpy as np
 import pytest
 
 import leadwise
-from leadwise.cohort import challenge, explain_cohort, mimic_iv_ecg, pack, packed, ptb_xl
+from leadwise.__main__ import main
+from leadwise.cohort import Cohort, challenge, explain_cohort, mimic_iv_ecg, pack, packed, ptb_xl
 from leadwise.cohort.datasets import SCP, age_band
 from leadwise.recordings.recording import RecordError
 
@@ -162,3 +164,40 @@ def test_signals_that_are_no_steps_and_invalid_samples_are_packed_to_the_last_bi
         np.testing.assert_array_equal(source().signal, ecg.signal)
         assert source().fs == ecg.fs
     assert there.sources[0].open()[1] != []  # doubtful: it holds invalid samples
+
+
+# --- the command ------------------------------------------------------------------------------------------------------
+
+
+def test_the_command_writes_means_groups_figures_and_what_was_left_out(folder, tmp_path, capsys):
+    command = ["cohort", str(folder), "--network", "LBBB", "--weights", "embedded", "--method", "gradient_x_input"]
+    command += ["--group", "sex", "label", "--rows", "--out", str(tmp_path / "out")]
+    broken = Path(f"{ptb_xl(folder).sources[2]}.hea")
+    kept = broken.read_text()
+    broken.write_text(kept.replace(" V6", " V9"))
+    assert main(command) == 0
+    broken.write_text(kept)
+    assert "13 records, 1 left out" in capsys.readouterr().out
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"matrix.png", "beat.png", "qrs_by_sex.png", "qrs_by_label.png", "rows", "checkpoint"} <= made
+    assert (tmp_path / "out" / "left_out.txt").read_text().startswith("3: ")
+    found = json.loads((tmp_path / "out" / "summary.json").read_text())
+    again = Cohort.load(tmp_path / "out" / "cohort.npz")
+    assert found["wave_share"]["mean"] == again.mean("wave_share").tolist()
+    sexes = found["groups"]["sex"].values()
+    assert sum(one["records"] + one["left out"] for one in sexes) == 14
+    assert main(command) == 0  # resumes; nothing is left to do
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--group", "smoker"], "no column 'smoker'"),
+        (["--method", "magic"], "magic"),
+        (["--data-set", "mimic-iv-ecg"], "record_list"),
+    ],
+)
+def test_the_command_says_what_is_wrong(folder, tmp_path, capsys, change, message):
+    command = ["cohort", str(folder), "--network", "LBBB", "--weights", "embedded", "--out", str(tmp_path / "out")]
+    assert main([*command, *change]) == 2
+    assert message in capsys.readouterr().err

@@ -10,7 +10,7 @@ from leadwise.cohort.moments import Cohort, Moments
 from leadwise.cohort.summary import AXES
 from leadwise.plotting.cohort import plot_forest
 from leadwise.plotting.sheet import CourseFigure
-from leadwise.plotting.style import number, signed_percent
+from leadwise.plotting.style import number, percent, signed_percent
 from leadwise.plotting.tables import plot_matrix
 
 
@@ -153,7 +153,7 @@ def forest(
         if name in one.moments
     ]
     what = " ".join([name.replace("_", " "), *((part,) if isinstance(part, str) else part)])
-    return plot_forest(rows, title=title or f"{what} by {column}", label=f"{what}, mean and {level:.0%} interval")
+    return plot_forest(rows, title=title or f"{what} by {column}", label=f"{what}, mean and {percent(level)} interval")
 
 
 def _place(name: str, part: tuple[str, ...]) -> tuple[int, ...]:

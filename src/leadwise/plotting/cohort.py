@@ -33,7 +33,7 @@ def plot_forest(
     rows = list(rows)
     if not rows or not np.isfinite([row[1] for row in rows]).all():
         raise ValueError(f"rows are {rows}; expected at least one, with finite means.")
-    texts = [f"{number(mean)} [{number(low)}, {number(high)}]" for _, mean, low, high, _ in rows]
+    texts = [_written(*row[1:4]) for row in rows]
     left = 4 + max(text_width(f"{row[0]} (n = {row[4]})", TEXT, "bold") for row in rows)
     right = WIDTH - 4 - max(map(text_width, texts))
     ends = np.array([value for row in rows for value in row[1:4] if np.isfinite(value)])
@@ -60,6 +60,11 @@ def plot_forest(
     means = ", ".join(f"{row[0]} {number(row[1])} (n = {row[4]})" for row in rows)
     sheet.figure.alt = f"{title or 'Means'}: {means}."
     return sheet.figure
+
+
+def _written(mean: float, low: float, high: float) -> str:
+    """Write a mean and its interval, where there is one."""
+    return number(mean) + (f" [{number(low)}, {number(high)}]" if np.isfinite([low, high]).all() else "")
 
 
 def _scale(sheet: Sheet, x, low: float, high: float, label: str) -> None:
