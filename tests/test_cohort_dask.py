@@ -13,6 +13,8 @@ import pytest
 import leadwise
 from leadwise.cohort import EngineError, explain_cohort, load_checkpoint
 
+ROOT = Path(__file__).resolve().parents[1]
+
 dask = pytest.importorskip("dask.distributed")
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore")]  # Dask's own, at its end
 
@@ -154,3 +156,22 @@ def test_without_pyarrow_it_is_said_how_to_get_it(model, paths, monkeypatch, tmp
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r"pip install 'leadwise\[cohort\]'"):
         explain_cohort(model, [Path(path) for path in paths], rows=tmp_path / "rows", progress=False)
+
+
+@pytest.mark.parametrize(("script", "options", "extra"), [
+    ("laptop.sh", ["1"], {}), ("slurm.sh", [], {"LAUNCH": ""}), ("gpus.sh", ["2"], {"DEVICE": "cpu"}),
+])  # fmt: skip
+def test_the_scripts_of_the_book_run(tmp_path, script, options, extra):
+    """As they stand there, but for the launcher of SLURM and the GPU that this machine may lack."""
+    sys.path.insert(0, str(ROOT / "benchmarks"))
+    from simulated_ptb_xl import make
+
+    folder, path = (
+        make(tmp_path / "ptb-xl", 12),
+        os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+    )
+    command = ["bash", str(ROOT / "book" / "cohorts" / script), str(folder), str(tmp_path / "out"), *options]
+    environment = {**os.environ, "PATH": path, **extra}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    assert "12 records, 0 left out" in done.stdout, done.stderr[-3000:]
+    assert (tmp_path / "out" / "summary.json").is_file()

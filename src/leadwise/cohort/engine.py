@@ -48,15 +48,26 @@ class Batch:
 Attempt = Callable[[Batch, Collection[int], str], Result]
 
 
+def steady_arithmetic(threads: int = 1, tf32: tuple[bool, bool] = (False, False), deterministic: bool = True) -> tuple:
+    """Set how PyTorch computes, and return how it did: on one thread, without TF32, by algorithms that repeat.
+
+    How many threads there are may change the last bits of a sum; TF32 keeps 11 of the 24 bits of a number on a GPU.
+    """
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = torch.get_num_threads(), (cudnn.allow_tf32, matmul.allow_tf32), cudnn.deterministic
+    torch.set_num_threads(threads)
+    (cudnn.allow_tf32, matmul.allow_tf32), cudnn.deterministic = tf32, deterministic
+    return before
+
+
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let PyTorch compute on one thread: how many there are may change the last bits of a sum."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def steadily() -> Iterator[None]:
+    """Compute with :func:`steady_arithmetic` for a while."""
+    before = steady_arithmetic()
     try:
         yield
     finally:
-        torch.set_num_threads(threads)
+        steady_arithmetic(*before)
 
 
 def run_here(job: Job, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Result]]:
@@ -66,7 +77,7 @@ def run_here(job: Job, batches: Iterable[Batch]) -> Iterator[tuple[Batch, Result
     def attempt(batch: Batch, skip: Collection[int] = (), why: str = "") -> Result:
         return explain_batch(job, batch.records, batch.first, skip, why)
 
-    with one_thread():
+    with steadily():
         for batch in batches:
             yield batch, again(attempt, batch)
 
@@ -167,7 +178,7 @@ def local_client(workers: int) -> Iterator:
 
 def receive(key: str, job: Job) -> None:
     """Keep a job in this worker process; called once in each."""
-    torch.set_num_threads(1)
+    steady_arithmetic()
     _JOBS[key] = on_its_device(job)
 
 
