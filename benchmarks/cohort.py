@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -64,9 +65,9 @@ def workers(options) -> list[dict]:
     return [in_child(options.folder, f"workers {count}", options.records) for count in (1, 2, 4)]
 
 
-def overhead(options) -> dict:
-    """The scheduler alone: 16 workers that sleep 1 ms a record, 16 threads of one process, in batches of 64."""
-    return in_child(options.folder, "overhead", 64_000)
+def overhead(options) -> list[dict]:
+    """The scheduler alone: 16 workers that sleep 1 ms a record, 16 threads of one process; a real record takes 15."""
+    return [in_child(options.folder, f"overhead {batch}", 64_000) for batch in (64, 512)]
 
 
 def kills(options) -> dict:
@@ -204,26 +205,31 @@ def resumed(folder: Path, place: str, count: int) -> dict:
     return described(explain_cohort(model, records, METHOD, workers=2, checkpoint=place, **options), 1)
 
 
-def sleeping(folder: Path, _: str, count: int) -> dict:
+def sleeping(folder: Path, batch: str, count: int) -> dict:
     """Sixteen threads that only sleep: what is left is the scheduler, the transfer and the merging."""
     from leadwise.cohort import Cohort, Record
     from leadwise.cohort.checkpoint import Checkpoint
     from leadwise.cohort.engine import distributed, run_spread
     from leadwise.cohort.run import _batches
 
-    dask, threads, batch = distributed(), 16, 64
+    dask, threads, size, nothing = distributed(), 16, int(batch), SimpleNamespace(device=None)
     records = [Record(Path(f"r{i}"), f"r{i}") for i in range(count)]
     with dask.LocalCluster(1, threads_per_worker=threads, dashboard_address=":0") as cluster, dask.Client(cluster) as c:
-        list(run_spread(None, _batches(records[:2048], batch), c, "warm", run=sleep))
-        state, begin = Checkpoint({}), time.perf_counter()
-        for one, result in run_spread(None, _batches(records, batch), c, "timed", run=sleep):
+        list(run_spread(nothing, _batches(records[:4096], size), c, "warm", run=sleep))
+        state, begin, cpu = Checkpoint({}), time.perf_counter(), time.process_time()
+        workers = sum(c.run(time.process_time).values())
+        for one, result in run_spread(nothing, _batches(records, size), c, "timed", run=sleep):
             state.add(one.number, result)
-        wall = time.perf_counter() - begin
+        wall, cpu = time.perf_counter() - begin, time.process_time() - cpu
+        workers = sum(c.run(time.process_time).values()) - workers
     assert isinstance(state.whole(), Cohort)
     ideal = count * 1e-3 / threads
     return {
-        "workers": threads, "records": count, "ms a record": 1, "seconds": round(wall, 2), "ideal": round(ideal, 2),
-        "overhead": round(wall / ideal - 1, 3), "overhead, ms a task": round((wall - ideal) / count * batch * 1e3, 2),
+        "workers": threads, "batch": size, "records": count, "ms a record": 1, "seconds": round(wall, 2),
+        "ideal": round(ideal, 2),
+        "overhead": round(wall / ideal - 1, 3), "overhead, ms a task": round((wall - ideal) / count * size * 1e3, 2),
+        "CPU ms a task, driver and scheduler": round(cpu / count * size * 1e3, 2),
+        "CPU ms a task, workers": round(workers / count * size * 1e3, 2),
     }  # fmt: skip
 
 
@@ -234,7 +240,7 @@ def sleep(key, batch, skip=(), why=""):
     from leadwise.cohort.moments import Cohort, Moments, order_of
 
     begin = time.perf_counter()
-    moments = {f"a{i}": Moments(64, np.zeros((12, 425)), np.zeros((12, 425))) for i in range(2)}
+    moments = {f"a{i}": Moments(len(batch.records), np.zeros((12, 425)), np.zeros((12, 425))) for i in range(2)}
     order = order_of(record.name for record in batch.records)
     time.sleep(max(0, 1e-3 * len(batch.records) - (time.perf_counter() - begin)))
     return Cohort({}, moments, len(batch.records), order=order)

@@ -453,6 +453,11 @@ def test_one_row_a_record(model, paths, tmp_path):
     assert np.mean([row["probability"] for row in counted if row["sex"] == "f"]) == pytest.approx(
         cohort.groups["sex"]["f"].mean("probability")
     )
+    resumed = {**options, "checkpoint": tmp_path / "run"}
+    explain_cohort(model, [*paths, flat], "gradient_x_input", **{**resumed, "rows": None})
+    later = explain_cohort(model, [*paths, flat], "gradient_x_input", **{**resumed, "rows": tmp_path / "later"})
+    assert bits(later) == bits(cohort)
+    assert read_rows(tmp_path / "later").to_pylist() == rows
     with pytest.raises(CheckpointError, match="rows of another run"):
         explain_cohort(model, paths, "gradient", **{**options, "groups": ()})
 

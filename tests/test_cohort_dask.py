@@ -172,6 +172,6 @@ def test_the_scripts_of_the_book_run(tmp_path, script, options, extra):
     )
     command = ["bash", str(ROOT / "book" / "cohorts" / script), str(folder), str(tmp_path / "out"), *options]
     environment = {**os.environ, "PATH": path, **extra}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert "12 records, 0 left out" in done.stdout, done.stderr[-3000:]
     assert (tmp_path / "out" / "summary.json").is_file()

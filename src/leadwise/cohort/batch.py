@@ -114,11 +114,9 @@ def explain_batch(
             prepared[number] = _prepare(job, ecg, doubts)
         except (ValueError, OSError) as error:
             reasons[number] = str(error)
-    found, said = _explained(job, prepared)
-    for number, value in list(found.items()):
-        if isinstance(value, str):
-            reasons[number] = value
-            del found[number]
+    explained, said = _explained(job, prepared)
+    reasons |= {number: value for number, value in explained.items() if isinstance(value, str)}
+    found = {number: value for number, value in explained.items() if isinstance(value, dict)}
     cohort = _cohort(records, found, {number: f"{names[number]}: {text}" for number, text in sorted(reasons.items())})
     cohort.complaints, cohort.order = dict.fromkeys(said, 1), order_of(record.name for record in records)
     rows = [_row(records[i], names[i], found.get(i), reasons.get(i)) for i in range(len(records))] if job.rows else []
@@ -174,8 +172,8 @@ def _filtered(prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
     found: dict[int, ECG | str] = {}
     alike: dict[int, list[int]] = {}
     for number, one in prepared.items():
-        simulated = isinstance(one.ecg, SimulatedECG)
-        if one.ecg.preprocessed or not np.isfinite(one.ecg.signal).all() or (simulated and one.ecg.counterfactual):
+        with_twin = isinstance(one.ecg, SimulatedECG) and one.ecg.counterfactual is not None
+        if one.ecg.preprocessed or not np.isfinite(one.ecg.signal).all() or with_twin:
             try:
                 found[number] = one.ecg.preprocess()
             except ValueError as error:
@@ -235,9 +233,9 @@ def _summed_up(job: Job, ecg: ECG, waves: tuple[Wave, ...], relevance: np.ndarra
         found = summarise(relevance, waves, ecg.signal, pathology=job.pathology, mask=mask)
     except ValueError as error:
         return str(error)
-    if job.interventions and getattr(ecg, "counterfactual", None) is not None:
-        found |= _intervened(job, ecg)
-    return found | scores
+    if job.interventions and isinstance(ecg, SimulatedECG) and ecg.counterfactual is not None:
+        scores = scores | _intervened(job, ecg)
+    return {**found, **scores}
 
 
 def _intervened(job: Job, ecg: SimulatedECG) -> dict[str, float]:

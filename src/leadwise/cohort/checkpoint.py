@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from leadwise.cohort.moments import CheckpointError, Cohort, check_settings, order_of
 from leadwise.paths import whole_file
@@ -36,14 +37,14 @@ class Tree:
     levels : (level, cohort): a cohort of level k holds 2 ** k batches
     """
 
-    def __init__(self, levels: Iterable[tuple[int, Cohort]] = ()):
+    def __init__(self, levels: Iterable[tuple[int, Any]] = ()):
         self.levels = list(levels)
 
     def __len__(self):
         return sum(1 << level for level, _ in self.levels)
 
-    def add(self, cohort: Cohort) -> None:
-        """Merge the next batch."""
+    def add(self, cohort: Any) -> None:
+        """Merge the next batch's cohort, or its :class:`Order`."""
         level = 0
         while self.levels and self.levels[-1][0] == level:
             cohort = self.levels.pop()[1].merge(cohort)
@@ -130,7 +131,8 @@ class Checkpoint:
     def __init__(self, settings: dict, place: str | Path | None = None, every: int = 32):
         self.settings, self.every = settings, every
         self.store = Place(place) if place is not None else None
-        self.tree, self.waiting = Tree(), {}
+        self.tree = Tree()
+        self.waiting: dict[int, Cohort] = {}
         self.saved = 0
         if self.store is not None:
             self._open()

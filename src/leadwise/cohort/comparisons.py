@@ -148,9 +148,10 @@ def forest(
     at = _place(name, (part,) if isinstance(part, str) else tuple(part))
     shown = [("all", cohort), *cohort.groups[column].items()]
     rows = [
-        (label, float(one.mean(name)[at]), *(float(end[at]) for end in one.interval(name, level)), one.count(name))
+        (label, float(one.mean(name)[at]), float(low[at]), float(high[at]), one.count(name))
         for label, one in shown
         if name in one.moments
+        for low, high in [one.interval(name, level)]
     ]
     what = " ".join([name.replace("_", " "), *((part,) if isinstance(part, str) else part)])
     return plot_forest(rows, title=title or f"{what} by {column}", label=f"{what}, mean and {percent(level)} interval")

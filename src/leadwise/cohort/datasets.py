@@ -54,7 +54,7 @@ def ptb_xl(folder: str | Path, rate: int = 500) -> Records:
     needed = ("ecg_id", "patient_id", "age", "sex", "site", "device", "scp_codes", "strat_fold", files[rate])
     rows = list(_table(folder / "ptbxl_database.csv", needed))
     scp = [tuple(_statements(row, folder)) for row in rows]
-    columns = {
+    columns: dict[str, list] = {
         "patient": [_whole(row["patient_id"]) for row in rows],
         "sex": [{"0": "male", "1": "female"}.get(_whole(row["sex"])) for row in rows],
         "age_band": [age_band(row["age"]) for row in rows],
@@ -121,7 +121,7 @@ def challenge(folder: str | Path) -> Records:
         raise RecordError(f"{folder} holds no WFDB header (*.hea); name the folder of the challenge's recordings.")
     said = [_comments(header) for header in headers]
     codes = [tuple(code.strip() for code in one.get("dx", "").split(",") if code.strip()) for one in said]
-    columns = {
+    columns: dict[str, list] = {
         "sex": [{"f": "female", "m": "male"}.get(one.get("sex", "").strip().lower()[:1]) for one in said],
         "age_band": [age_band(one.get("age", "")) for one in said],
         "source": [header.relative_to(folder).parts[0] if header.parent != folder else None for header in headers],

@@ -5,12 +5,16 @@ until the records that fail are found, and then run once more without these, so 
 leaves no trace in the numbers.
 """
 
+import logging
+import pickle
+import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from leadwise.cohort.batch import Job, Result, explain_batch
@@ -19,6 +23,7 @@ from leadwise.cohort.records import Record
 EXTRA = "pip install 'leadwise[cohort]'"
 AHEAD = 4  # batches in flight for each thread of the workers: enough that none waits, few enough that none piles up
 SPAN = 8  # so many times as many may lie between the oldest that is under way and the newest
+ASK_AGAIN = 2.0  # s
 SYSTEMATIC = 4  # so many records that all fail, and none that works, are no bad luck
 
 _JOBS: dict[str, Job] = {}
@@ -168,10 +173,12 @@ def client_of(workers) -> Any:
 @contextmanager
 def local_client(workers: int) -> Iterator:
     """Start worker processes on this machine, with one thread each, and end them afterwards."""
-    dask = distributed()
+    dask, quiet = distributed(), {"silence_logs": logging.ERROR}  # workers that take seconds to end are no news
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Port .* is already in use")
-        cluster = dask.LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0")
+        cluster = dask.LocalCluster(
+            n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", **quiet
+        )
     with cluster, dask.Client(cluster) as client:
         yield client
 
@@ -185,6 +192,11 @@ def receive(key: str, job: Job) -> None:
 def forget(key: str) -> None:
     """Let a job of this worker process go."""
     _JOBS.pop(key, None)
+
+
+def unpack_and(run: Callable, key: str, packed: bytes, skip: Collection[int] = (), why: str = "") -> Result:
+    """Run a batch, which travels as bytes: Dask would look at every record of it, in the driver and the scheduler."""
+    return run(key, pickle.loads(packed), skip, why)
 
 
 def run_one(key: str, batch: Batch, skip: Collection[int] = (), why: str = "") -> Result:
@@ -206,10 +218,14 @@ def run_spread(job: Job, batches: Iterable[Batch], client, key: str, run=run_one
     EngineError : the scheduler is lost
     Exception : what every record of a batch fails with
     """
-    dask, batches, in_flight = distributed(), iter(batches), {}
+    import cloudpickle
 
-    def submit(*arguments, retries: int):
-        return client.submit(run, key, *arguments, pure=False, retries=retries)
+    dask, batches = distributed(), iter(batches)
+    in_flight: dict[str, Batch] = {}
+
+    def submit(batch: Batch, *arguments, retries: int):
+        packed = cloudpickle.dumps(batch)
+        return client.submit(unpack_and, run, key, packed, *arguments, pure=False, retries=retries)
 
     def attempt(batch: Batch, skip: Collection[int] = (), why: str = "") -> Result:
         with loss_named(client):
@@ -218,9 +234,9 @@ def run_spread(job: Job, batches: Iterable[Batch], client, key: str, run=run_one
     with loss_named(client):
         client.register_plugin(_plugin(dask, key, job), name=key)
         results = dask.as_completed(with_results=False, raise_errors=False)
+    threads = _threads_of(client)
     while True:
-        with loss_named(client):
-            room = _room(client, in_flight)
+        room = _room(threads(), in_flight)
         for _, batch in zip(range(room), batches, strict=False):
             with loss_named(client):
                 future = submit(batch, retries=1)
@@ -238,9 +254,24 @@ def run_spread(job: Job, batches: Iterable[Batch], client, key: str, run=run_one
         client.unregister_worker_plugin(key)
 
 
-def _room(client, in_flight: dict[str, Batch]) -> int:
+def _threads_of(client) -> Callable[[], int]:
+    """Return a function that says how many threads the workers have; it asks the scheduler every few seconds."""
+    asked, known = -np.inf, 1
+
+    def threads() -> int:
+        nonlocal asked, known
+        if time.monotonic() - asked > ASK_AGAIN:
+            with loss_named(client):
+                known = max(sum(client.nthreads().values()), 1)
+            asked = time.monotonic()
+        return known
+
+    return threads
+
+
+def _room(threads: int, in_flight: dict[str, Batch]) -> int:
     """Return how many batches more may be under way, so that neither tasks nor results pile up behind a slow one."""
-    most = AHEAD * max(sum(client.nthreads().values()), 1)
+    most = AHEAD * threads
     numbers = [batch.number for batch in in_flight.values()] or [0]
     return max(0, min(most - len(in_flight), min(numbers) + SPAN * most - max(numbers)))
 

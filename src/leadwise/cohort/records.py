@@ -148,7 +148,7 @@ def as_records(
     else:
         if not isinstance(groups, Mapping) and groups:
             raise ValueError("groups names columns, but the records have no table; give groups={'sex': [...]}.")
-        sources, columns = records, dict(groups or {})
+        sources, columns = records, dict(groups) if isinstance(groups, Mapping) else {}
         names = iter(lambda: None, 0)  # without end
     for number, (source, name) in enumerate(zip(sources, names, strict=False)):
         if any(number >= len(column) for column in columns.values()):

@@ -36,13 +36,18 @@ class Rows:
             raise CheckpointError(f"{place} holds {found[0]!r} and no _manifest.json; choose an empty folder.")
         else:
             self.store.write("_manifest.json", json.dumps({"settings": settings}).encode())
+        self.there = set(self.store.names())
+
+    def has(self, number: int) -> bool:
+        """Say whether the rows of a batch were there at the start."""
+        return _part(number) in self.there
 
     def write(self, number: int, rows: Iterable[dict]) -> None:
         """Write the rows of a batch."""
         arrow = pyarrow()
         sink = arrow.BufferOutputStream()
         arrow.parquet.write_table(arrow.Table.from_pylist([flat(row) for row in rows], _schema(arrow, rows)), sink)
-        self.store.write(f"part-{number:08d}.parquet", sink.getvalue().to_pybytes())
+        self.store.write(_part(number), sink.getvalue().to_pybytes())
 
 
 def read_rows(place: str | Path):
@@ -63,6 +68,10 @@ def read_rows(place: str | Path):
         raise FileNotFoundError(f"{place} holds no rows: there is no part-*.parquet.")
     tables = [arrow.parquet.read_table(arrow.BufferReader(store.read(name))) for name in parts]
     return arrow.concat_tables(tables, promote_options="default")
+
+
+def _part(number: int) -> str:
+    return f"part-{number:08d}.parquet"
 
 
 def flat(row: dict) -> dict:

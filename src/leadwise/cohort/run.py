@@ -117,7 +117,7 @@ def explain_cohort(
     settings = job.settings | {"batch": batch, "groups": ", ".join(groups)}
     state = Checkpoint(settings, checkpoint)
     table = Rows(rows, settings) if rows is not None else None
-    todo = _todo(state, _batches(as_records(records, groups), batch))
+    todo = _todo(state, table, _batches(as_records(records, groups), batch))
     with progress_to(progress), Progress(length_hint(records) or None) as bar:
         try:
             _run(job, todo, state, table, workers, bar, settings)
@@ -137,11 +137,11 @@ def _batches(records: Iterable, size: int) -> Iterator[Batch]:
         number += 1
 
 
-def _todo(state: Checkpoint, batches: Iterable[Batch]) -> Iterator[Batch | int]:
-    """Yield the batches that are to be run; of one that is in the checkpoint, the number of its records."""
+def _todo(state: Checkpoint, table: Rows | None, batches: Iterable[Batch]) -> Iterator[Batch | int]:
+    """Yield the batches that are to be run; of one that is in the checkpoint, with its rows, the number of its records."""
     for batch in batches:
         known = state.recall(batch.number, order_of(record.name for record in batch.records))
-        yield len(batch.records) if known else batch
+        yield len(batch.records) if known and (table is None or table.has(batch.number)) else batch
 
 
 def _run(job, todo, state, table, workers, bar, settings) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leadwise.cohort.records import Record, Records, as_records
+from leadwise.cohort.records import Record, Records, Source, as_records
 from leadwise.cohort.rows import pyarrow
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
@@ -105,7 +105,10 @@ def packed(folder: str | Path) -> Records:
     shards = sorted(folder.glob("shard-*.parquet"))
     if not shards:
         raise RecordError(f"{folder} holds no packed data set: there is no shard-*.parquet.")
-    sources, names, columns, title = [], [], {}, ""
+    sources: list[Source] = []
+    names: list[str] = []
+    columns: dict[str, list] = {}
+    title = ""
     for shard in shards:
         file = _opened(arrow, shard)
         said = json.loads(file.schema_arrow.metadata[b"leadwise"])
