@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from leadwise import __version__
 from leadwise.attribution.core import attribute_and_tell
 from leadwise.attribution.names import resolve
 from leadwise.attribution.receipt import complaints
@@ -65,7 +66,9 @@ class Job:
         return {
             "method": self.method, **own, "target": self.target, "explain": self.explain, "pathology": self.pathology,
             "window": f"{self.samples} samples from {self.start:g} s", "model": signature(self.network.module),
-            "chunk": self.chunk, "doubtful": self.doubtful, "interventions": self.interventions,
+            "outputs": self.network.outputs, "leadwise": __version__,
+            "device": torch.device(self.device or self.network.device("cpu")).type, "chunk": self.chunk,
+            "doubtful": self.doubtful, "interventions": self.interventions,
         }  # fmt: skip
 
 
@@ -269,10 +272,12 @@ def _without_beats(found: dict) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, float) for name, value in found.items() if not name.startswith("beat")}
 
 
-def signature(value) -> str | float | int | bool | None:
+def signature(value) -> str | float | int | bool | list | None:
     """Return a value as JSON can hold it: a network as its name and the hash of its weights, a tensor as its hash."""
     if isinstance(value, (str, float, int, bool, type(None))):
         return value
+    if isinstance(value, (list, tuple)) and not any(isinstance(one, torch.Tensor) for one in value):
+        return [signature(one) for one in value]
     tensors = value.state_dict().values() if isinstance(value, nn.Module) else [torch.as_tensor(value)]
     digest = hashlib.sha256()
     for tensor in tensors:

@@ -10,7 +10,7 @@ import pickle
 import time
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -229,29 +229,36 @@ def run_spread(job: Job, batches: Iterable[Batch], client, key: str, run=run_one
 
     def attempt(batch: Batch, skip: Collection[int] = (), why: str = "") -> Result:
         with loss_named(client):
-            return submit(batch, skip, why, retries=0).result()
+            future = submit(batch, skip, why, retries=0)
+            dask.wait(future)
+        if future.status == "error":
+            raise future.exception()
+        with loss_named(client):
+            return future.result()
 
     with loss_named(client):
         client.register_plugin(_plugin(dask, key, job), name=key)
         results = dask.as_completed(with_results=False, raise_errors=False)
     threads = _threads_of(client)
-    while True:
-        room = _room(threads(), in_flight)
-        for _, batch in zip(range(room), batches, strict=False):
+    try:
+        while True:
+            room = _room(threads(), in_flight)
+            for _, batch in zip(range(room), batches, strict=False):
+                with loss_named(client):
+                    future = submit(batch, retries=1)
+                in_flight[future.key] = batch
+                results.add(future)
+            if not in_flight:
+                break
             with loss_named(client):
-                future = submit(batch, retries=1)
-            in_flight[future.key] = batch
-            results.add(future)
-        if not in_flight:
-            break
-        with loss_named(client):
-            future = next(results)
-            result, error = (future.result(), None) if future.status == "finished" else (None, future.exception())
-        batch = in_flight.pop(future.key)
-        future.release()
-        yield batch, without_failing(attempt, batch, error) if result is None else result
-    with loss_named(client):
-        client.unregister_worker_plugin(key)
+                future = next(results)
+                result, error = (future.result(), None) if future.status == "finished" else (None, future.exception())
+            batch = in_flight.pop(future.key)
+            future.release()
+            yield batch, without_failing(attempt, batch, error) if result is None else result
+    finally:
+        with suppress(Exception):  # of a scheduler that is gone
+            client.unregister_worker_plugin(key)
 
 
 def _threads_of(client) -> Callable[[], int]:

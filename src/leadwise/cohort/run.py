@@ -1,7 +1,6 @@
 """``explain_cohort``: many recordings, in constant memory, with the same numbers however they are computed."""
 
-import hashlib
-import json
+import secrets
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -120,7 +119,7 @@ def explain_cohort(
     todo = _todo(state, table, _batches(as_records(records, groups), batch))
     with progress_to(progress), Progress(length_hint(records) or None) as bar:
         try:
-            _run(job, todo, state, table, workers, bar, settings)
+            _run(job, todo, state, table, workers, bar)
         finally:
             state.save()
     cohort = state.whole()
@@ -138,13 +137,13 @@ def _batches(records: Iterable, size: int) -> Iterator[Batch]:
 
 
 def _todo(state: Checkpoint, table: Rows | None, batches: Iterable[Batch]) -> Iterator[Batch | int]:
-    """Yield the batches that are to be run; of one that is in the checkpoint, with its rows, the number of its records."""
+    """Yield the batches that are to be run; of one that is there already, with its rows, the number of its records."""
     for batch in batches:
         known = state.recall(batch.number, order_of(record.name for record in batch.records))
         yield len(batch.records) if known and (table is None or table.has(batch.number)) else batch
 
 
-def _run(job, todo, state, table, workers, bar, settings) -> None:
+def _run(job, todo, state, table, workers, bar) -> None:
     """Run what is to be run and take it in."""
 
     def new() -> Iterator[Batch]:
@@ -164,7 +163,7 @@ def _run(job, todo, state, table, workers, bar, settings) -> None:
     if workers is None:
         take_in(run_here(job, new()))
         return
-    key = f"leadwise-{hashlib.sha256(json.dumps([settings, job.rows, job.device]).encode()).hexdigest()[:16]}"
+    key = f"leadwise-{secrets.token_hex(8)}"
     with client_of(workers) as client:
         if bar.report is True and client.dashboard_link:
             print(f"Dask dashboard: {client.dashboard_link}")
