@@ -1,8 +1,8 @@
 """A data set in a few Parquet files: signals and table together, to the last bit those of its recordings.
 
 A folder of 2 x 21,799 small files is slow to copy, to list and to read over a network. Parquet and Zarr are both read
-in a quarter of the time that WFDB takes (0.3 ms for a record of 10 s); Zarr needs a third less space, Parquet no further
-package, for the rows of a cohort are written in it anyway, and it holds table and signals in one file.
+in a quarter of the time that WFDB takes (0.3 ms for a record of 10 s). Zarr needs a third less space; Parquet needs no
+further package, for the rows of a cohort are written in it anyway, and it holds table and signals in one file.
 """
 
 import hashlib
