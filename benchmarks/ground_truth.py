@@ -1,20 +1,31 @@
-"""Which methods find the cause? Every method where the cause is known: simulated patients, and scenes.
+"""Which maps show what changes a network's answer? Every method where both are known: simulated patients, and scenes.
 
     python benchmarks/ground_truth.py                          everything: writes ground_truth.csv and .json beside it
-    python benchmarks/ground_truth.py --patients 8 --scenes 8 --out /tmp/trial.csv     a trial
+    python benchmarks/ground_truth.py --patients 4 --scenes 4 --out /tmp/trial.csv     a trial
+    python benchmarks/ground_truth.py --plain                  interventions and localisation alone, nothing tuned
+    python benchmarks/ground_truth.py --seeds FOLDER           also networks trained from other seeds, which lie as
+                                                               FOLDER/NAME/AVB.safetensors, for any number of NAMEs
 
-Patients are new ones of the four pathologies that the model recognises; the mask says which samples carry the
-condition. Scenes have one object each; the mask is the object. Explained is the logit of the true class. Each method
-runs with its defaults (for the slow ones with fewer samples, see QUICK), and with the best of a few other settings (see
-SWEEPS), which is chosen on other patients and scenes than the ones it is measured on. The methods of the family
-perturbation, of which one map costs hundreds of passes, run with one setting.
+Target. Of each patient there is a twin without the condition. Groups of waves are exchanged with the twin's, in all
+leads together, and the change of the network's log-odds is shared out by Shapley's value: that is what each part does
+to the answer (``leadwise.semantics.interventions``). A method explains the same difference (``contrast``: a method
+that takes a reference gets the twin, of others it is the ill minus the twin's map), and is scored by ``misplaced``:
+the share of it that lies in other parts than the effect does, or has the other sign. 0 is right, 1 entirely wrong.
 
-Columns: data, model, cause, method, setting ("default" or "best"), parameters, n; area (share that the mask covers,
-which a map without information reaches), mass, rank, pointing, auprc with 95 % bootstrap intervals over patients;
-deletion (area under the curve of the probability while the most relevant segments are replaced by those of the same
-patient without the condition, or by a blurred scene: low is good) and sanity (1 - similarity of the map to that of the
-network with random weights: high is good), both on the first few; ms of processor time per map, and the same as
-multiples of a plain gradient's (both noisy). No method is left out.
+Beside it stand the usual measures, of the map of the patient alone: localisation on what differs from the twin,
+deletion, ROAD, sanity checks; magnitudes count where ``METHODS`` says that a method's sign is no evidence. The last
+table of the JSON asks which of these measures agrees with the interventions. Controls, which ask no network, are rows
+like all others.
+
+Settings. "default" is the registry's default; "quick" is the default with fewer samples, for methods of which one map
+costs hundreds of passes; "tuned" is the best of at most ``BUDGET`` settings, chosen for each cause on other patients.
+
+Each task's numbers are kept in a folder beside the table, patient by patient, and a run that was stopped goes on from
+there. Intervals are Student's, over patients; of several networks, ``networks`` in the JSON gives them over networks.
+
+Related work: globalxaiecg (Gumpfer et al. 2026; input and random baselines on the same four networks), InterpretTime
+(Turbé et al. 2023, doi:10.1038/s42256-023-00620-w), Wagner et al. 2024 (explaining deep learning for ECG analysis),
+TIMING (2025).
 """
 
 import argparse
@@ -27,7 +38,6 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -37,57 +47,90 @@ from scipy.stats import spearmanr
 
 from leadwise import METHODS, attribute, load_ecg_model
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
-from leadwise.evaluation import bootstrap, deletion, localise, weight_randomisation
+from leadwise.evaluation import (
+    deletion,
+    difference_mask,
+    efficient_randomisation,
+    graded_mask,
+    graded_mass,
+    localise,
+    normalised_lift,
+    paired_differences,
+    road,
+    student,
+    weight_randomisation,
+)
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet
 from leadwise.networks.alexnet import preprocess as preprocess_image
-from leadwise.networks.weights import ECG_MODELS
-from leadwise.paths import data_dir
+from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.weights import ECG_MODELS, load_safetensors
+from leadwise.paths import data_dir, whole_file
+from leadwise.semantics import contrast, interventions, misplaced, parts_of
 from leadwise.simulation.simulate import simulate_batch
 from scene_localisation import QUICK as QUICK_IMAGES
 
-MEASURES = ("mass", "rank", "pointing", "auprc")
-SEEDS = {"test": 5_000_000, "tune": 5_500_000}  # nothing was trained, and nothing else is tested, on these
-TUNE, DELETED = 10, 25  # patients (scenes) for choosing settings, for deletion curves
-RANDOMISED = {"perturbation": 1}  # for sanity, else 4: each costs as many maps as the network has layers
-BATCH, WINDOW = 10, 2000
+FIRST = {"test": 5_000_000, "tune": 5_500_000}  # nothing was trained, and nothing else is tested, on these
+TUNE, DELETED, RANDOMISED, BUDGET, WINDOW = 6, 8, 2, 4, 2000
 
-# Fewer samples than the defaults, so that the whole takes minutes.
+SCHEMA = {
+    "data": "ECG or scenes",
+    "model": "embedded, published, or the name of a network trained from another seed",
+    "cause": "condition of the patients, or object",
+    "method": "key of METHODS",
+    "family": "of METHODS; control asks no network",
+    "setting": "default (the registry's), quick (fewer samples) or tuned (best of a few, on other patients)",
+    "parameters": "those that are not default",
+    "n": "patients or scenes that the network recognises",
+    "misplaced": "share of the map in other parts than the effect, or of the other sign: 0 right, 1 wrong; mean",
+    "misplaced_low": "Student's 95 % interval over patients, lower end",
+    "misplaced_high": "upper end",
+    "pooled": "misplaced, of the sums over all patients",
+    "mass": "share of the relevance on what makes the label (mask of the simulator, or object)",
+    "area": "share of the samples there: what white noise reaches",
+    "lift": "(mass - area) / (1 - area)",
+    "lift_low": "Student's 95 % interval over patients, lower end",
+    "lift_high": "upper end",
+    "lift_input": "the same on where the network's input differs from the twin's by more than 0.02 mV",
+    "lift_graded": "the same where each sample counts as far as it differs (wholly from 0.1 mV)",
+    "deletion": "area under the probability while the twin (of scenes: a blur) comes in, below a random order's",
+    "road": "the same, filled from what is left",
+    "sanity": "1 - |rank correlation| with maps of randomised networks, signs included",
+    "sanity_absolute": "the same of magnitudes",
+    "complexity_rise": "eMPRT: above 0 where maps of a random network are more complex",
+    "ms": "processor time of one map",
+}  # fmt: skip
+"""Column of the table -> what it holds; empty where a measure has no meaning or was not taken."""
+
+MORE_IS_BETTER = ("lift", "lift_input", "lift_graded", "deletion", "road", "sanity", "complexity_rise")
+
 QUICK = {
+    "integrated_gradients": {"steps": 24},
     "smoothgrad": {"samples": 12},
     "smoothgrad_x_input": {"samples": 12},
     "smoothgrad_x_sign": {"samples": 12},
     "vargrad": {"samples": 12},
-    "integrated_gradients": {"steps": 20},
-    "expected_gradients": {"samples": 16},
+    "expected_gradients": {"samples": 24},
     "deepshap": {"samples": 4},
     "occlusion": {"stride": 100},
     "kernel_shap": {"samples": 200},
     "lime": {"samples": 200},
     "rise": {"samples": 200},
 }
-
-_NOISES = [{"noise": level} for level in (0.02, 0.05, 0.2)]
-_RULES = [{"input_rule": rule} for rule in ("sign", "zbox", "flat", "wsquare")]
+NOISES = [{"noise": level} for level in (0.02, 0.05, 0.2)]
+RULES = [{"input_rule": rule} for rule in ("sign", "zbox", "flat")]
+CAMS = [{"layer": layer} for layer in ("block3.elu", "block4.elu")]
 SWEEPS = {
+    **dict.fromkeys(("smoothgrad", "smoothgrad_x_input", "smoothgrad_x_sign", "vargrad"), NOISES),
+    **dict.fromkeys(("grad_cam", "grad_cam_pp", "hirescam", "guided_grad_cam"), CAMS),
     "gradient_x_sign": [{"mu": mu} for mu in (-0.05, 0.02, 0.05)],
-    "smoothgrad": _NOISES,
-    "smoothgrad_x_input": _NOISES,
-    "smoothgrad_x_sign": _NOISES,
-    "vargrad": _NOISES,
-    "integrated_gradients": [{"baseline": "mean"}, {"baseline": "noise"}],
-    "expected_gradients": [{"background": "shifts"}],
-    "deeplift": [{"baseline": "mean"}, {"baseline": "noise"}],
-    "deepshap": [{"background": "shifts"}],
     "lrp_epsilon": [{"epsilon": value} for value in (0.001, 0.01, 1.0)],
-    "lrp_epsilon_std_x": [{"factor": value} for value in (0.1, 0.5, 1.0)]
-    + [{"factor": 1.0, "input_rule": rule} for rule in ("sign", "zbox")],
-    "lrp_gamma": [{"gamma": value} for value in (0.1, 0.5, 1.0)] + [{"gamma": 0.5, "input_rule": "sign"}],
-    "lrp_alpha_beta": [{"alpha": 2.0}],
+    "lrp_epsilon_std_x": [{"factor": value} for value in (0.1, 0.5, 1.0)],
+    "lrp_gamma": [{"gamma": value} for value in (0.1, 0.5, 1.0)],
+    "lrp_alpha_beta": [{"alpha": 2.0}, *RULES[:2]],
+    "smoothed_steepness": [{"width": width} for width in (20, 100, 200)],
 }
-SWEEPS_IMAGES = SWEEPS | {
-    "gradient_x_sign": [{"mu": mu} for mu in (-1.0, -0.5, 0.5)],
-}
+"""At most BUDGET - 1 other settings than the default; LRP rules without a parameter of their own get first layers."""
 
 
 # Data ---------------------------------------------------------------------------------------------------------------
@@ -95,200 +138,292 @@ SWEEPS_IMAGES = SWEEPS | {
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """Inputs whose cause is known: x (N, ...), masks (N, 12, T) or (N, H, W), classes (N,), and x without the cause."""
+    """Inputs whose truth is known; ``twin``, ``parts`` and ``effects`` of patients, None of scenes."""
 
     model: torch.nn.Module
     x: torch.Tensor
     mask: np.ndarray
     target: torch.Tensor
-    without: torch.Tensor | None = None
-
-    def first(self, n: int) -> "Cases":
-        """Return the first n."""
-        without = None if self.without is None else self.without[:n]
-        return Cases(self.model, self.x[:n], self.mask[:n], self.target[:n], without)
+    twin: torch.Tensor | None = None
+    parts: object = None
+    effects: np.ndarray | None = None
 
 
-@lru_cache(maxsize=16)
-def patients(weights: str, condition: str, split: str, count: int) -> Cases:
-    """Return the first patients with the condition that the model recognises (p > 0.5), preprocessed windows of 4 s."""
-    model = load_ecg_model(condition, weights)
-    parts, found, seed = [], 0, SEEDS[split]
-    while found < count:
-        batch = simulate_batch(condition, range(seed, seed + count))
-        x, without = (preprocess(ecgs, PUBLISHED_FS)[:, :, :WINDOW] for ecgs in (batch.signal, batch.counterfactual))
-        x, without = torch.from_numpy(x.astype(np.float32)), torch.from_numpy(without.astype(np.float32))
+def network(cause: str, name: str, folder: str | None) -> torch.nn.Module:
+    """Return a network by the name of its weights, or from the folder of those trained from other seeds."""
+    if name in ("embedded", "published"):
+        return load_ecg_model(cause, name)
+    model = ECGNet(cause, name)
+    load_safetensors(model, Path(folder) / name / f"{cause}.safetensors")
+    return model.eval()
+
+
+@lru_cache(maxsize=12)
+def patients(name: str, folder: str | None, cause: str, split: str, count: int) -> Cases:
+    """Return the first patients that the network recognises (p > 0.5), as windows of 4 s, with their effects."""
+    model, found, first = network(cause, name, folder), [], FIRST[split]
+    while sum(len(x) for x, *_ in found) < count:
+        if first - FIRST[split] >= 20 * count:
+            raise RuntimeError(f"the {name} {cause} network recognises too few of {first - FIRST[split]} patients.")
+        batch = simulate_batch(cause, range(first, first + count))
+        x, twin = (
+            torch.from_numpy(preprocess(signal, PUBLISHED_FS)[:, :, :WINDOW].astype(np.float32))
+            for signal in (batch.signal, batch.counterfactual)
+        )
         with torch.inference_mode():
-            seen = model.probability(x) > 0.5
-        if not seen.any():
-            raise RuntimeError(f"the {weights} {condition} model recognises none of {count} simulated patients.")
-        parts.append((x[seen], batch.causal_mask[:, :, :WINDOW][seen.numpy()], without[seen]))
-        found, seed = found + int(seen.sum()), seed + count
-    x, mask, without = zip(*parts, strict=True)
-    x, mask, without = torch.cat(x)[:count], np.concatenate(mask)[:count], torch.cat(without)[:count]
-    return Cases(model, x, mask, torch.ones(count, dtype=torch.long), without)
-
-
-@lru_cache(maxsize=2)
-def scenes(split: str, count: int) -> Cases:
-    """Return scenes with one object each."""
-    made = [make_scene(SEEDS[split] + i, objects=1) for i in range(count)]
-    return Cases(
-        model=load_alexnet("embedded"),
-        x=torch.stack([preprocess_image(scene.image) for scene in made]),
-        mask=np.stack([scene.objects[0].mask for scene in made]),
-        target=torch.tensor([scene.objects[0].index for scene in made]),
+            seen = np.flatnonzero(model.probability(x).numpy() > 0.5)
+        found.append((x[seen], twin[seen], batch.causal_mask[seen][:, :, :WINDOW], [batch.waves[i] for i in seen]))
+        first += count
+    x, twin = (torch.cat([one[k] for one in found])[:count] for k in (0, 1))
+    mask, waves = (
+        np.concatenate([one[2] for one in found])[:count],
+        [waves for one in found for waves in one[3]][:count],
     )
+    parts = parts_of([[wave for wave in one if wave.lead is None] for one in waves], WINDOW)
+    effects = interventions(model, x, twin, parts, progress=False).shapley
+    return Cases(model, x, mask, torch.ones(count, dtype=torch.long), twin, parts, effects)
 
 
-def cases(data: str, weights: str, cause: str, split: str, count: int) -> Cases:
-    """Return the cases of one kind."""
-    return scenes(split, count) if data == "scenes" else patients(weights, cause, split, count)
+@lru_cache(maxsize=1)
+def scenes(count: int) -> Cases:
+    """Return scenes with one object each."""
+    made = [make_scene(FIRST["test"] + i, objects=1) for i in range(count)]
+    x = torch.stack([preprocess_image(scene.image) for scene in made])
+    mask = np.stack([scene.objects[0].mask for scene in made])
+    return Cases(load_alexnet("embedded", verbose=False), x, mask, torch.tensor([s.objects[0].index for s in made]))
 
 
 # One method ---------------------------------------------------------------------------------------------------------
 
 
-def explain(known: Cases, method: str, parameters: dict) -> torch.Tensor:
-    """Return the maps of all cases, shaped like x."""
-    parts = zip(known.x.split(BATCH), known.target.split(BATCH), strict=True)
-    return torch.cat([attribute(known.model, x, method, t, progress=False, **parameters) for x, t in parts])
+def settings_of(method: str, images: bool) -> tuple[str, dict, list[dict]]:
+    """Return the name of the plain setting, its parameters, and the others that may be tried."""
+    plain = (QUICK_IMAGES if images else QUICK).get(method, {})
+    if images or METHODS[method].family == "perturbation":
+        return "quick" if plain else "default", plain, []
+    fallback = RULES if METHODS[method].family == "LRP" else []
+    return "quick" if plain else "default", plain, SWEEPS.get(method, fallback)[: BUDGET - 1]
 
 
-def choose(method: str, data: str, weights: str, causes, quick: dict) -> dict:
-    """Return the setting with the largest mass in multiples of the area, over all causes, on the tuning cases."""
-    sweeps = (SWEEPS_IMAGES if data == "scenes" else SWEEPS).get(method, [])
-    if METHODS[method].family == "LRP":
-        sweeps = sweeps + _RULES
-    if method in ("grad_cam", "grad_cam_pp", "hirescam", "guided_grad_cam"):
-        layers = ("features.4", "features.9") if data == "scenes" else ("block3.elu", "block4.elu")
-        sweeps = [{"layer": name} for name in layers]
-
-    def lift(parameters: dict) -> float:
-        lifts = []
-        for cause in causes:
-            known = cases(data, weights, cause, "tune", TUNE)
-            found = localise(explain(known, method, parameters), known.mask)
-            lifts.append(np.nanmean(found["mass"]) / found["area"].mean())
-        return float(np.mean(lifts))
-
-    return max([quick] + [quick | sweep for sweep in sweeps], key=lift)
+def placed(known: Cases, method: str, parameters: dict) -> tuple[np.ndarray, float]:
+    """Return how much of each patient's map is misplaced, and of all together."""
+    sums = known.parts.sums(contrast(known.model, known.x, known.twin, method, progress=False, **parameters))
+    return misplaced(sums, known.effects), float(misplaced(sums.sum(0), known.effects.sum(0)))
 
 
-def measure(known: Cases, method: str, parameters: dict) -> tuple[dict, np.ndarray]:
-    """Return one row of the table, and the mass of each case."""
-    start = time.process_time()
-    maps = explain(known, method, parameters)
-    spent = 1000 * (time.process_time() - start) / len(maps)
-    found = localise(maps, known.mask)
-    row = {"n": len(maps), "area": found["area"].mean()}
-    for name in MEASURES:
-        estimate = bootstrap(found[name])
-        row |= {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
-    few, some = known.first(DELETED), known.first(RANDOMISED.get(METHODS[method].family, 4))
-    how = (
-        {"replacement": "blur"} if few.without is None else {"replacement": "counterfactual", "reference": few.without}
-    )
-    curve = deletion(few.model, few.x, maps[: len(few.x)], few.target, score="probability", progress=False, **how)
-    options = {key: value for key, value in parameters.items() if key != "seed"}
-    checked = weight_randomisation(some.model, some.x, method, some.target, progress=False, **options)
-    row |= {"deletion": curve.auc.mean(), "sanity": checked.sanity_score, "ms": spent}
-    return row, found["mass"]
+def maps_of(known: Cases, method: str, parameters: dict) -> tuple[torch.Tensor, float]:
+    """Return the maps of the log-odds (of scenes, of the logit) and the ms that one took."""
+    explain, start = ("logit" if known.twin is None else "log-odds"), time.process_time()
+    parts = zip(known.x.split(8), known.target.split(8), strict=True)
+    maps = [attribute(known.model, x, method, t, explain=explain, progress=False, **parameters) for x, t in parts]
+    return torch.cat(maps), 1000 * (time.process_time() - start) / len(known.x)
 
 
-def run(task: tuple) -> list[tuple[dict, np.ndarray]]:
-    """Measure one method on all causes of one kind of data, with its default and its best setting."""
-    method, data, weights, causes, count = task
+def localisation(known: Cases, maps: torch.Tensor, ranks: str) -> dict[str, np.ndarray]:
+    """Return mass, area and lift on every mask, a number for each case."""
+    found = localise(maps, known.mask, ranks)
+    out = {"mass": found["mass"], "area": found["area"], "lift": found["normalised_lift"]}
+    if known.twin is not None:
+        out["lift_input"] = localise(maps, difference_mask(known.x, known.twin), ranks)["normalised_lift"]
+        weight, sign = graded_mask(known.x, known.twin), "positive" if ranks == "signed" else ranks
+        out["lift_graded"] = normalised_lift(graded_mass(maps, weight, sign), weight.mean((1, 2)))
+    return out
+
+
+def faithfulness(known: Cases, maps: torch.Tensor, ranks: str) -> dict[str, np.ndarray]:
+    """Return how far the areas of deletion and ROAD lie below those of a random order."""
+    few = slice(None, DELETED)
+    x, target, score = known.x[few], known.target[few], {"score": "probability", "steps": 10, "progress": False}
+    ranked = maps[few].abs() if ranks == "absolute" else maps[few]
+    how = {"replacement": "blur"} if known.twin is None else {}
+    how = how or {"replacement": "counterfactual", "reference": known.twin[few]}
+    out = {}
+    for name, measure in (("deletion", lambda *a, **k: deletion(*a, **how, **k)), ("road", road)):
+        if name == "road" and known.twin is None:
+            continue  # a linear system of 50,000 pixels at every point
+        chance = measure(known.model, x, None, target, order="random", **score).auc
+        out[name] = chance - measure(known.model, x, ranked, target, **score).auc
+    return out
+
+
+def sanity(known: Cases, method: str, parameters: dict) -> dict[str, np.ndarray]:
+    """Return the sanity scores of the first cases, signed and absolute, and the rise in complexity."""
+    given = {key: value for key, value in parameters.items() if key != "seed"}
+    asked = (known.model, known.x[:RANDOMISED], method, known.target[:RANDOMISED])
+    found = weight_randomisation(*asked, progress=False, **given)
+    return {
+        "sanity": 1 - np.abs(found.signed).mean(0),
+        "sanity_absolute": 1 - np.abs(found.absolute).mean(0),
+        "complexity_rise": efficient_randomisation(*asked, **given),
+    }
+
+
+def measure(known: Cases, method: str, parameters: dict, full: bool) -> dict:
+    """Return one row of numbers: lists of one number a case, and single numbers."""
+    row = METHODS[method]
+    maps, ms = maps_of(known, method, parameters)
+    found = localisation(known, maps, row.ranks)
+    if known.twin is not None:
+        found["misplaced"], pooled = placed(known, method, parameters)
+    if full:
+        found |= faithfulness(known, maps, row.ranks)
+        if row.family != "perturbation":
+            found |= sanity(known, method, parameters)
+    numbers = {name: [float(value) for value in values] for name, values in found.items()}
+    return numbers | {"ms": ms} | ({"pooled": pooled} if known.twin is not None else {})
+
+
+def run(task: tuple) -> list[dict]:
+    """Measure one method on one network and cause, with its plain setting and the tuned one; keep it in a file."""
+    method, data, name, folder, cause, count, kept, plain_only = task
+    path = Path(kept) / f"{data} {name} {cause} {method} {count}.json"
+    if path.exists():
+        return json.loads(path.read_text())
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
-    quick = (QUICK_IMAGES if data == "scenes" else QUICK).get(method, {})
-    best = choose(method, data, weights, causes, quick)
-    settings = {"default": quick} if best == quick else {"default": quick, "best": best}
-    out = []
-    for (setting, parameters), cause in product(settings.items(), causes):
-        row, mass = measure(cases(data, weights, cause, "test", count), method, parameters)
-        written = " ".join(f"{key}={value}" for key, value in parameters.items())
-        key = {"data": data, "model": weights, "cause": cause, "method": method, "setting": setting}
-        out.append((key | {"parameters": written} | row, mass))
-    return out
+    images = data == "scenes"
+    known = scenes(count) if images else patients(name, folder, cause, "test", count)
+    setting, plain, others = settings_of(method, images)
+    full = not plain_only and (images or name in ("embedded", "published"))
+    chosen = {setting: plain}
+    if others and full:
+        tuning = patients(name, folder, cause, "tune", TUNE)
+        chosen["tuned"] = min([plain, *others], key=lambda one: float(np.nanmean(placed(tuning, method, one)[0])))
+    rows = []
+    for label, parameters in chosen.items():
+        key = {"data": data, "model": name, "cause": cause, "method": method, "family": METHODS[method].family}
+        said = " ".join(f"{k}={v}" for k, v in parameters.items())
+        numbers = measure(known, method, parameters, full and label != "tuned")
+        rows.append(key | {"setting": label, "parameters": said, "n": count} | numbers)
+    with whole_file(path) as part:
+        part.write_text(json.dumps(rows))
+    return rows
 
 
 # All of them --------------------------------------------------------------------------------------------------------
 
 
-def summary(measured: list[tuple[dict, np.ndarray]]) -> dict:
-    """Return what the acceptance asks: the best method of each cause, and whether two halves rank the methods alike."""
+def line_of(row: dict) -> dict:
+    """Return one line of the table: means, and intervals of the two scores."""
+    line = {column: row.get(column, "") for column in SCHEMA}
+    for column, values in row.items():
+        if isinstance(values, list):
+            line[column] = float(np.nanmean(values)) if np.isfinite(values).any() else float("nan")
+    for score in ("misplaced", "lift"):
+        if score in row:
+            found = student(row[score])
+            line |= {f"{score}_low": float(found.low), f"{score}_high": float(found.high)}
+    return line
+
+
+def groups(rows: list[dict]):
+    """Yield the name of each network and cause, its rows with the plain setting, and the score that ranks them."""
+    for group in dict.fromkeys((row["data"], row["model"], row["cause"]) for row in rows):
+        plain = [r for r in rows if (r["data"], r["model"], r["cause"]) == group and r["setting"] != "tuned"]
+        yield " ".join(group), plain, ("lift", 1) if group[0] == "scenes" else ("misplaced", -1)
+
+
+def summary(rows: list[dict]) -> dict:
+    """Return, for each network and cause, the best method and control, and how sure that is."""
     out = {}
-    for group in dict.fromkeys((row["data"], row["model"], row["cause"]) for row, _ in measured):
-        rows = [(row, mass) for row, mass in measured if (row["data"], row["model"], row["cause"]) == group]
-        halves = np.array([[np.nanmean(mass[half::2]) for half in (0, 1)] for _, mass in rows])
-        best = max((row for row, _ in rows), key=lambda row: row["mass"])
-        out[" ".join(group).strip()] = {
-            "area": best["area"],
-            "best method": f"{best['method']} {best['parameters']}".strip(),
-            "its mass": best["mass"],
-            "times the area": best["mass"] / best["area"],
-            "rank correlation of two halves": float(spearmanr(*halves.T).statistic),
+    for name, plain, (score, sign) in groups(rows):
+        means = {row["method"]: float(np.nanmean(row[score])) for row in plain if np.isfinite(row[score]).any()}
+        best = max(means, key=lambda method: sign * means[method])
+        controls = {row["method"] for row in plain if row["family"] == "control"} & set(means)
+        control = max(controls, key=lambda method: sign * means[method], default="")
+        against = paired_differences({row["method"]: np.array(row[score]) for row in plain}, against=best)
+        halves = np.array([[np.nanmean(row[score][half::2]) for half in (0, 1)] for row in plain])
+        out[name] = {
+            "score": score,
+            "best method": best,
+            "its score": means[best],
+            "not told apart from it (paired, Holm)": sum(not one.sure for one in against.values()),
+            "best control": control,
+            "its own score": means.get(control, float("nan")),
+            "rank correlation of two halves": float(spearmanr(*halves.T, nan_policy="omit").statistic),
         }
     return out
 
 
-def relative_to_gradient(rows: list[dict]) -> None:
-    """Add the column ``x_gradient``: processor time in multiples of the plain gradient's on the same data."""
-    plain = {(r["data"], r["model"], r["cause"]): r["ms"] for r in rows if r["method"] == "gradient"}
-    for row in rows:
-        base = plain.get((row["data"], row["model"], row["cause"]))
-        row["x_gradient"] = row["ms"] / base if base else float("nan")
+def agreement(lines: dict[str, dict]) -> dict[str, float]:
+    """Return how each measure ranks the methods, beside the interventions: 1 is the same order."""
+    truth, out = np.array([-line["misplaced"] for line in lines.values()]), {}
+    for name in MORE_IS_BETTER:
+        values = np.array([np.nan if line[name] == "" else line[name] for line in lines.values()], float)
+        both = np.isfinite(values) & np.isfinite(truth)
+        if both.sum() > 5:
+            out[name] = float(spearmanr(values[both], truth[both]).statistic)
+    return out
+
+
+def over_networks(rows: list[dict]) -> dict:
+    """Return cause -> method -> mean of misplaced with Student's interval over networks trained from several seeds."""
+    own = [r for r in rows if r["data"] == "ECG" and r["model"] != "published" and r["setting"] != "tuned"]
+    out: dict = {}
+    for cause in dict.fromkeys(row["cause"] for row in own):
+        for method in dict.fromkeys(row["method"] for row in own):
+            means = [np.nanmean(r["misplaced"]) for r in own if (r["cause"], r["method"]) == (cause, method)]
+            if len(means) > 1:
+                found = student(means)
+                value = [round(float(one), 4) for one in (found.value, found.low, found.high)]
+                out.setdefault(cause, {})[method] = {"networks": found.samples, "misplaced": value}
+    return out
 
 
 def tasks(options) -> list[tuple]:
-    """Return one task for each method and kind of data, the slow ones first."""
-    kinds = [("ECG", weights, tuple(options.causes), options.patients) for weights in options.weights]
-    kinds += [("scenes", "embedded", ("object",), options.scenes)] if options.scenes else []
+    """Return one task for each method, network and cause, the slow ones first."""
+    names = [(name, None) for name in options.weights]
+    if options.seeds:
+        names += [(one.name, str(options.seeds)) for one in sorted(options.seeds.iterdir()) if one.is_dir()]
+    kept = str(options.out.with_suffix(".parts"))
+    kinds = [("ECG", *name, cause, options.patients) for name in names for cause in options.causes]
+    kinds += [("scenes", "embedded", None, "object", options.scenes)] if options.scenes else []
     slow = {"perturbation": 0, "gradient": 1}
     methods = sorted(options.methods, key=lambda name: slow.get(METHODS[name].family, 2))
-    return [(method, *kind) for method in methods for kind in kinds]
+    return [(method, *kind, kept, options.plain) for method in methods for kind in kinds]
 
 
 def main() -> None:
-    """Run the benchmark and save its table; print the summary."""
+    """Run the benchmark, or what is left of it; save its table and print the summary."""
     there = ["embedded"] + ["published"] * (data_dir() / "ecg_models" / "LBBB" / "weights.h5").exists()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--patients", type=int, default=100, help="of each pathology")
-    parser.add_argument("--scenes", type=int, default=100)
+    parser.add_argument("--patients", type=int, default=24, help="of each condition")
+    parser.add_argument("--scenes", type=int, default=24)
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=list(METHODS))
     parser.add_argument("--causes", nargs="+", default=list(ECG_MODELS), choices=list(ECG_MODELS))
     parser.add_argument("--weights", nargs="+", default=there, choices=("embedded", "published"))
+    parser.add_argument("--seeds", type=Path, help="folder of networks trained from other seeds")
+    parser.add_argument("--plain", action="store_true", help="interventions and localisation alone, nothing tuned")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
     options = parser.parse_args()
-    start, todo, measured = time.monotonic(), tasks(options), []
+    options.out.with_suffix(".parts").mkdir(parents=True, exist_ok=True)
+    start, todo, rows = time.monotonic(), tasks(options), []
     with ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool:
-        for done, (task, rows) in enumerate(zip(todo, pool.map(run, todo), strict=True), 1):
-            measured += rows
-            mass = " ".join(f"{row['mass']:.2f}" for row, _ in rows if row["setting"] == "default")
-            minutes = (time.monotonic() - start) / 60
-            print(
-                f"{done:3d}/{len(todo)} {minutes:5.1f} min  {task[0]:30s}{task[1]:7s}{task[2]:10s} {mass}", flush=True
-            )
-    rows = [row for row, _ in measured]
-    relative_to_gradient(rows)
-    write(options.out, rows, summary(measured), (time.monotonic() - start) / 60, options.workers)
+        for done, (task, found) in enumerate(zip(todo, pool.map(run, todo), strict=True), 1):
+            rows += found
+            if done % 20 == 0 or done == len(todo):
+                print(f"{done}/{len(todo)} {(time.monotonic() - start) / 60:5.1f} min  {task[0]}", flush=True)
+    write(options.out, rows, (time.monotonic() - start) / 60, options.workers)
 
 
-def write(path: Path, rows: list[dict], found: dict, minutes: float, workers: int) -> None:
+def write(path: Path, rows: list[dict], minutes: float, workers: int) -> None:
     """Save the table as CSV and the summary as JSON beside it."""
     order = {name: i for i, name in enumerate(METHODS)}
-    rows.sort(key=lambda r: (r["data"], r["model"], r["cause"], order[r["method"]], r["setting"] == "best"))
+    rows.sort(key=lambda r: (r["data"], r["model"], r["cause"], order[r["method"]], r["setting"] == "tuned"))
     with path.open("w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table = csv.DictWriter(file, list(SCHEMA), lineterminator="\n")
         table.writeheader()
-        table.writerows({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+        for row in rows:
+            table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line_of(row).items()})
     facts = {"minutes": round(minutes, 1), "processes": workers, "torch": torch.__version__}
-    facts |= {"machine": platform.machine(), "first seeds": SEEDS, "summary": found}
-    text = json.dumps(facts, indent=1, default=float)
-    path.with_suffix(".json").write_text(text + "\n")
-    print(json.dumps(found, indent=1, default=float))
+    facts |= {"machine": platform.machine(), "first seeds": FIRST, "columns": SCHEMA}
+    agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some, (score, _) in groups(rows)
+              if score == "misplaced"}  # fmt: skip
+    facts |= {"summary": summary(rows), "rank agreement with the interventions": agreed}
+    facts |= {"networks": over_networks(rows)}
+    path.with_suffix(".json").write_text(json.dumps(facts, indent=1, default=float) + "\n")
+    print(json.dumps(facts["summary"], indent=1, default=float))
 
 
 if __name__ == "__main__":

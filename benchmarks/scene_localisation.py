@@ -4,7 +4,7 @@
     python benchmarks/scene_localisation.py --scenes 8   a trial; prints only
 
 In scenes with one object: the share of the positive relevance that lies on the object, beside the share of the picture
-that the object covers, which is what a map without information reaches. In scenes with two objects: how often the map
+that the object covers, which is what white noise reaches. In scenes with two objects: how often the map
 of an object's class has more positive relevance on that object than on the other one. Both classes of each scene are
 explained, so a method that ignores the class is right in half of the cases. Explained is always the true class,
 whatever the network says, and relevance is summed over the colours before its positive part is taken.

@@ -33,7 +33,7 @@ QUICK = {
 RANDOM = [
     name
     for name, row in METHODS.items()
-    if row.random and name not in ("deeplift", "integrated_gradients", "occlusion")
+    if row.random and name not in ("deeplift", "integrated_gradients", "occlusion", "difference")
 ]
 
 pytestmark = pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning")

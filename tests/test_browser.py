@@ -81,7 +81,7 @@ def test_colours_are_those_of_plot_ecg(page):
     assert np.array_equal(page.evaluate(code, values.tolist()), wanted)
 
 
-@pytest.mark.parametrize("sign", ["both", "positive", "negative"])
+@pytest.mark.parametrize("sign", ["signed", "positive", "negative"])
 @pytest.mark.parametrize("normalise", ["record", "lead"])
 def test_values_are_those_of_plot_ecg(page, sign, normalise):
     code = """([sign, normalise]) => { const c = window.canvas, ecg = c.readECG(window.model);
@@ -259,7 +259,7 @@ t = np.arange(2000) / 500
 signal = np.sin(2 * np.pi * t) * np.linspace(0.3, 1, 12)[:, None]
 canvas = ECGCanvas(signal, np.cos(np.pi * t) * np.linspace(0.1, 1, 12)[:, None], fs=500)
 threshold = widgets.FloatSlider(description="threshold", max=0.95, step=0.05)
-sign = widgets.Dropdown(description="sign", options=["both", "positive", "negative"])
+sign = widgets.Dropdown(description="sign", options=["signed", "positive", "negative"])
 links = [widgets.jsdlink((threshold, "value"), (canvas, "threshold"))]
 links += [widgets.jsdlink((sign, "index"), (canvas, "sign_index"))]
 widgets.VBox([threshold, sign, canvas])"""

@@ -14,26 +14,26 @@ from leadwise.ecg.delineation import delineate
 from leadwise.semantics import CRITERIA, LEAD_GROUPS, group_relevance, lead_wave_matrix, waves_of
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-WALLS = ("anterior", "lateral", "inferior")
+GROUPS = ("anterior", "lateral", "inferior")
 ROWS = {"anterior": [8, 9], "lateral": [0, 4, 10, 11], "inferior": [1, 2, 5]}
 
 
-# 1 the wall
+# 1 the leads that speak
 
 
 def by_package(relevance):
-    return WALLS[int(np.argmax(group_relevance(relevance, {wall: LEAD_GROUPS[wall] for wall in WALLS}).lift()))]
+    return GROUPS[int(np.argmax(group_relevance(relevance, {group: LEAD_GROUPS[group] for group in GROUPS}).lift()))]
 
 
 def largest(relevance, measure):
     values = np.asarray(relevance)
-    return max(ROWS, key=lambda wall: measure(values[ROWS[wall]]))
+    return max(ROWS, key=lambda group: measure(values[ROWS[group]]))
 
 
-def test_wall_right():
-    says(check.the_wall(by_package), "right")
-    says(check.the_wall(lambda r: largest(r, lambda rows: rows.clip(0).mean())), "right")
-    says(check.the_wall(lambda r: by_package(r).capitalize()), "right")
+def test_group_right():
+    says(check.the_group(by_package), "right")
+    says(check.the_group(lambda r: largest(r, lambda rows: rows.clip(0).mean())), "right")
+    says(check.the_group(lambda r: by_package(r).capitalize()), "right")
 
 
 @pytest.mark.parametrize(
@@ -49,8 +49,8 @@ def test_wall_right():
         ("anterior", "function"),
     ],
 )
-def test_wall_wrong(function, word):
-    says(check.the_wall(function), "not yet", word)
+def test_group_wrong(function, word):
+    says(check.the_group(function), "not yet", word)
 
 
 # 2 out of step

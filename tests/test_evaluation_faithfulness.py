@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from leadwise import attribute, load_ecg_model, simulate_ecg
-from leadwise.evaluation import REPLACEMENTS, deletion, insertion, neighbouring_beat, r_peaks, replace
+from leadwise.ecg.waves import r_peaks
+from leadwise.evaluation import REPLACEMENTS, deletion, impute, insertion, neighbouring_beat, replace, road
 from networks import ImageNet, ecg_batch, image_batch, linear_ecg, seeded
 
 QUIET = {"progress": False}
@@ -223,3 +224,67 @@ def test_beats_mean_nothing_on_images():
     assert not REPLACEMENTS["neighbouring beat"].images
     with pytest.raises(ValueError, match="needs an ECG"):
         deletion(model, x, x, 0, replacement="neighbouring beat", **QUIET)
+
+
+# --- Remove and debias ------------------------------------------------------------------------------------
+
+
+def test_a_gap_in_a_lead_is_filled_by_a_straight_line():
+    x = torch.zeros(12, 40)
+    x[3] = torch.arange(40.0) ** 2
+    gone = torch.zeros(12, 40, dtype=torch.bool)
+    gone[3, 10:20] = gone[5] = True
+    filled = impute(x, gone)
+    assert torch.equal(filled[~gone], x[~gone])
+    np.testing.assert_allclose(filled[3, 9:21], np.linspace(81, 400, 12), rtol=1e-6)
+    gone[3, :10] = True
+    np.testing.assert_allclose(impute(x, gone)[3, :20], 400)
+
+
+def test_a_filled_pixel_is_the_mean_of_its_neighbours():
+    """A plane is its own filling; and each filled pixel obeys the paper's equation, at the edge with what is there."""
+    rows, columns = np.mgrid[:9.0, :11.0]
+    plane = torch.tensor(np.stack([rows + 2 * columns, rows * 0 + 5, -columns]))
+    gone = torch.zeros(3, 9, 11, dtype=torch.bool)
+    gone[:, 2:7, 3:8] = True
+    torch.testing.assert_close(impute(plane, gone), plane)
+    x, corner = torch.randn(3, 9, 11, dtype=torch.float64), gone.clone()
+    corner[:, :3, :2] = True
+    filled = impute(x, corner)
+    beside, across = filled[:, 0, 1] + filled[:, 1, 0], filled[:, 1, 1]
+    torch.testing.assert_close(filled[:, 0, 0], (beside / 6 + across / 12) / (1 / 6 + 1 / 6 + 1 / 12))
+    torch.testing.assert_close(impute(x, torch.ones_like(corner)), x.mean((1, 2), keepdim=True).expand_as(x))
+
+
+def test_road_follows_the_network_on_what_is_filled():
+    model, x = seeded(lambda: linear_ecg(64)), ecg_batch(2)
+    relevance = attribute(model, x, "gradient_x_input", 1)
+    found = road(model, x, relevance, 1, unit=16, steps=4, noise=0.0, **QUIET)
+    assert found.replacement == "imputation"
+    first = deletion(model, x, relevance, 1, unit=16, steps=4, **QUIET)
+    np.testing.assert_allclose(found.values[:, 0], first.values[:, 0], rtol=1e-5)
+    level = model(x.mean(-1, keepdim=True).expand_as(x)).detach()[:, 1]
+    np.testing.assert_allclose(found.values[:, -1], level, rtol=1e-4, atol=1e-5)
+
+
+def test_road_sees_nothing_where_the_signal_is_a_line():
+    """On straight leads what is filled is what was there: the curve does not fall until all of a lead is gone."""
+    x = (torch.arange(64.0) / 64).expand(1, 12, 64).clone()
+    relevance = torch.zeros(1, 12, 64)
+    relevance[..., 16:48] = 1
+    found = road(seeded(lambda: linear_ecg(64)), x, relevance, 1, unit=16, steps=48, noise=0.0, **QUIET)
+    np.testing.assert_allclose(found.values[0, :25], found.values[0, 0], rtol=1e-4)
+
+
+def test_road_runs_on_pictures():
+    found = road(seeded(ImageNet), image_batch(1), image_batch(1, seed=2), 1, unit=8, steps=4, **QUIET)
+    assert np.isfinite(found.values).all()
+
+
+def test_what_cannot_be_filled_is_refused():
+    with pytest.raises(ValueError, match="as x"):
+        impute(torch.zeros(12, 5), torch.zeros(12, 6, dtype=torch.bool))
+    gone = torch.zeros(3, 4, 4, dtype=torch.bool)
+    gone[0, 1, 1] = True
+    with pytest.raises(ValueError, match="differs between the colours"):
+        impute(torch.zeros(3, 4, 4), gone)

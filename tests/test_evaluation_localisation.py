@@ -10,7 +10,11 @@ from leadwise.evaluation import (
     area_share,
     auprc,
     bootstrap,
+    difference_mask,
+    graded_mask,
+    graded_mass,
     localise,
+    normalised_lift,
     pointing_game,
     relevance_mass,
     relevance_rank,
@@ -67,7 +71,9 @@ def test_noise_reaches_the_area():
     rng = np.random.default_rng(1)
     mask = np.zeros((300, 12, 40), bool)
     mask[:, 2:5] = True
-    for name, found in localise(rng.standard_normal(mask.shape), mask).items():
+    measured = localise(rng.standard_normal(mask.shape), mask)
+    assert abs(measured.pop("normalised_lift").mean()) < 0.02
+    for name, found in measured.items():
         error = max(found.std(ddof=1), 1e-9) / 300**0.5
         assert abs(found.mean() - 0.25) < 4 * error + 0.01, name
 
@@ -118,8 +124,8 @@ BAD = {
     "mask without batch": ((MAP, MASK[0]), {}, r"mask\[None\]"),
     "mask of another shape": ((MAP, MASK[:, :, :3]), {}, "expected"),
     "image mask with colours": ((np.ones((1, 3, 4, 4)), np.ones((1, 3, 4, 4), bool)), {}, r"expected \(1, 4, 4\)"),
-    "mask of numbers": ((MAP, MASK.astype(int)), {}, "expected bool"),
-    "nan": ((np.where(MAP == 4, np.nan, MAP), MASK), {}, "NaN or infinite in sample 0"),
+    "mask of numbers": ((MAP, MASK.astype(int)), {}, "of bool"),
+    "nan": ((np.where(MAP == 4, np.nan, MAP), MASK), {}, "NaN or infinite, the first in sample 0"),
     "sign": ((MAP, MASK), {"sign": "both"}, "expected one of"),
     "empty": ((MAP[:0], MASK[:0]), {}, "shape"),
 }
@@ -138,7 +144,7 @@ def test_a_share_of_both_signs_is_refused():
         relevance_mass(MAP, MASK, "signed")
     with pytest.raises(ValueError, match="tolerance"):
         pointing_game(MAP, MASK, -1)
-    with pytest.raises(ValueError, match="expected bool"):
+    with pytest.raises(ValueError, match=r"expected \(N, leads, T\)"):
         area_share(MASK[0])
 
 
@@ -181,3 +187,43 @@ def test_bootstrap_of_rows_nans_and_few():
         bootstrap([1, 2], level=95)
     with pytest.raises(ValueError, match="expected"):
         bootstrap(np.zeros((2, 2, 2)))
+
+
+def test_the_lift_of_white_noise_is_zero_and_of_a_perfect_map_one():
+    mask = np.zeros((40, 12, 100), bool)
+    mask[:, :, :30] = True
+    rng = np.random.default_rng(0)
+    noise = localise(rng.normal(size=mask.shape), mask)
+    assert noise["normalised_lift"].mean() == pytest.approx(0, abs=0.01)
+    np.testing.assert_allclose(localise(mask.astype(float), mask)["normalised_lift"], 1)
+    np.testing.assert_allclose(localise((~mask).astype(float), mask)["normalised_lift"], -3 / 7)
+    assert np.isnan(normalised_lift(1.0, 1.0))
+
+
+def test_magnitude_counts_for_slopes():
+    """A map that is large and negative on the mask says nothing signed, and all by magnitude."""
+    mask = np.zeros((1, 12, 50), bool)
+    mask[:, 3, :10] = True
+    relevance = np.where(mask, -5.0, 0.01)
+    assert localise(relevance, mask)["rank"] == pytest.approx(0)
+    by_size = localise(relevance, mask, "absolute")
+    assert by_size["rank"] == pytest.approx(1)
+    assert by_size["mass"] == pytest.approx(50 / (50 + 5.9))
+    with pytest.raises(ValueError, match="ranks is 'negative'"):
+        localise(relevance, mask, "negative")
+
+
+def test_graded_masks_are_those_of_the_networks_input():
+    x, twin = np.zeros((2, 1, 12, 5))
+    twin[0, 0] = [0, 0.01, 0.05, 0.1, 0.5]
+    np.testing.assert_allclose(graded_mask(x, twin)[0, 0], [0, 0.1, 0.5, 1, 1])
+    assert difference_mask(x, twin)[0, 0].tolist() == [False, False, True, True, True]
+    relevance = np.zeros((1, 12, 5))
+    relevance[0, 0] = [-9, 1, 1, 2, 0]
+    np.testing.assert_allclose(graded_mass(relevance, graded_mask(x, twin)), (0.1 + 0.5 + 2) / 4)
+    binary = difference_mask(x, twin)
+    np.testing.assert_allclose(graded_mass(relevance, binary.astype(float)), relevance_mass(relevance, binary))
+    with pytest.raises(ValueError, match="0 to 2; expected"):
+        graded_mass(relevance, np.full((1, 12, 5), 2.0) * binary)
+    with pytest.raises(ValueError, match="one sign"):
+        graded_mass(relevance, graded_mask(x, twin), "signed")

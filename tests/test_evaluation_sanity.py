@@ -1,5 +1,7 @@
 """Sanity checks: what passes, what fails, and that the caller's network is left alone."""
 
+import copy
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -10,6 +12,8 @@ from leadwise.attribution import attribute
 from leadwise.evaluation import (
     RANDOMISERS,
     EvaluationWarning,
+    efficient_randomisation,
+    histogram_entropy,
     label_randomisation,
     similarity,
     train_on_random_labels,
@@ -18,7 +22,7 @@ from leadwise.evaluation import (
 )
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import preprocess
-from networks import ImageNet, ReluECG, ecg_batch, image_batch, seeded
+from networks import ImageNet, ReluECG, ecg_batch, image_batch, linear_ecg, seeded
 
 QUIET = {"progress": False}
 
@@ -170,3 +174,47 @@ def test_a_network_learns_random_labels_by_heart():
     model, accuracy = train_on_random_labels(x, np.arange(4) % 2, epochs=4, samples=128, seed=1)
     assert accuracy >= 0.95
     assert not model.training
+
+
+# --- Sanity checks revisited ------------------------------------------------------------------------------
+
+
+def test_histogram_entropy_by_hand():
+    """Two values, a quarter and three quarters of the samples."""
+    maps = np.zeros((2, 12, 8))
+    maps[1, :3] = 1
+    np.testing.assert_allclose(histogram_entropy(maps), [0, -(0.25 * np.log(0.25) + 0.75 * np.log(0.75))])
+
+
+def test_the_rise_in_complexity_is_that_between_two_networks():
+    model, x = seeded(ReluECG), ecg_batch(3)
+    random = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for name in weighted_layers(model):
+            RANDOMISERS["resample"](random.get_submodule(name), generator)
+    before, after = (histogram_entropy(attribute(one, x, "gradient_x_input", 1)) for one in (model, random))
+    found = efficient_randomisation(model, x, "gradient_x_input", 1, seed=5)
+    np.testing.assert_allclose(found, (after - before) / before)
+
+
+def test_what_asks_no_network_does_not_rise():
+    assert (efficient_randomisation(seeded(ReluECG), ecg_batch(3), "square", 1) == 0).all()
+    with pytest.warns(EvaluationWarning, match="one value"):
+        assert np.isnan(efficient_randomisation(seeded(ReluECG), torch.zeros(1, 12, 64), "square", 1)).all()
+
+
+def test_smooth_maps_are_means_over_noise_and_noise_of_none_changes_nothing():
+    model, x = seeded(ReluECG), ecg_batch(2)
+    plain = weight_randomisation(model, x, "gradient_x_input", 1, **QUIET)
+    still = weight_randomisation(model, x, "gradient_x_input", 1, smooth=3, noise=0.0, **QUIET)
+    np.testing.assert_allclose(still.signed, plain.signed, atol=1e-3)
+    assert not np.allclose(weight_randomisation(model, x, "gradient", 1, smooth=4, **QUIET).signed, plain.signed)
+    with pytest.raises(ValueError, match="smooth is -1"):
+        weight_randomisation(model, x, "gradient", 1, smooth=-1, **QUIET)
+
+
+def test_a_network_that_is_linear_has_the_same_smooth_gradient():
+    model, x = seeded(lambda: linear_ecg(64)), ecg_batch(2)
+    rough, smooth = (weight_randomisation(model, x, "gradient", 1, smooth=count, **QUIET) for count in (0, 5))
+    np.testing.assert_allclose(smooth.signed, rough.signed, atol=1e-6)

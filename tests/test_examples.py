@@ -1,4 +1,4 @@
-"""The examples in the docstrings of attribution, networks and cohorts run, and give what they say."""
+"""The examples in the docstrings run, and give what they say."""
 
 import doctest
 import importlib
@@ -7,13 +7,21 @@ import pytest
 import torch
 from torch import nn
 
-MODULES = ("attribution.core", "attribution.layerwise", "networks.network", "plotting.cohort")
-MODULES += tuple(f"cohort.{name}" for name in ("comparisons", "datasets", "moments", "records", "run"))
+MODULES = (
+    "attribution.core",
+    "attribution.layerwise",
+    "networks.network",
+    "maps",
+    "semantics.interventions",
+    "evaluation.statistics",
+    "plotting.cohort",
+    *(f"cohort.{name}" for name in ("comparisons", "datasets", "moments", "records", "run")),
+)
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_give_what_they_say(name):
     module = importlib.import_module(f"leadwise.{name}")
     result = doctest.testmod(module, extraglobs={"torch": torch, "nn": nn})
-    assert result.attempted >= 1
+    assert result.attempted >= 1, name
     assert not result.failed

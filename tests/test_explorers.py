@@ -62,7 +62,7 @@ def test_display_controls_are_linked_in_the_browser_and_ask_nothing_of_the_kerne
     is_drawn_by_the_browser(explorer, name, monkeypatch)
 
 
-@pytest.mark.parametrize("name", ["target", "start"])
+@pytest.mark.parametrize("name", ["target", "score", "start"])
 def test_what_is_explained_changes_the_map(explorer, name):
     control = explorer.controls[name]
     for value in stops(control):
@@ -100,7 +100,8 @@ def test_a_parameter_slider_changes_the_map(explorer):
     before = shown(explorer)
     explorer.parameters["epsilon"].value = 10.0
     assert shown(explorer) != before
-    assert explorer.code_line.code == 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, epsilon=10.0)'
+    call = 'attribute(model, ecg.tensor(), "lrp_epsilon", target=1, explain="log-odds", epsilon=10.0)'
+    assert explorer.code_line.code == call
 
 
 def test_parameters_may_be_given(data_dir):
@@ -281,7 +282,7 @@ def test_a_slow_method_leaves_the_controls_free_and_the_newest_input_wins(explor
     explorer.wait()
     assert shown(explorer) == before  # and no longer wanted
     assert explorer.busy.layout.display == "none"
-    assert not any(("steps", steps["steps"]) in asked[5] for asked in explorer.answers)
+    assert not any(("steps", steps["steps"]) in asked[6] for asked in explorer.answers)
 
 
 def test_cancel_keeps_the_last_picture(explorer, monkeypatch):

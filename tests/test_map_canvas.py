@@ -165,7 +165,7 @@ def sight(page, tile):
 
 @pytest.mark.parametrize(
     ("style", "clip", "sign"),
-    [("overlay", 100.0, "both"), ("alone", 99.0, "positive"), ("overlay", 99.0, "negative")],
+    [("overlay", 100.0, "signed"), ("alone", 99.0, "positive"), ("overlay", 99.0, "negative")],
 )
 def test_colours_are_those_of_the_static_figure(show, style, clip, sign):
     page = show(MapCanvas(PIXELS, {"a": BLOCKS, "b": NOISE}, style=style, clip=clip, sign=sign, threshold=0.15))

@@ -60,7 +60,7 @@ def test_maps_of_a_recording_are_those_of_attribute(recording):
     network, ecg = load_ecg_model("LBBB", verbose=False), load_record("sim-lbbb-1").preprocess().window(0, 2000)
     assert list(shown(recording)) == TITLES
     for name, drawn in zip(QUICK, shown(recording).values(), strict=True):
-        wanted = attribute(network, ecg.tensor(), name, target=1).numpy()
+        wanted = attribute(network, ecg.tensor(), name, target=1, explain="log-odds").numpy()
         assert np.abs(drawn - wanted).max() <= np.abs(wanted).max() / LARGEST
 
 
@@ -140,14 +140,14 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
     grid = request.getfixturevalue(kind)
     under_way, calls = threading.Event(), []
 
-    def slow(model, x, method, target, progress):
+    def slow(model, x, method, target, progress, **how):
         calls.append(method)
         if method == "occlusion":
             for done in range(10_000):
                 under_way.set()
                 progress(done, 10_000)
                 threading.Event().wait(0.01)
-        return attribute(model, x, method, target=target, progress=False)
+        return attribute(model, x, method, target=target, progress=False, **how)
 
     monkeypatch.setattr("leadwise.explorers.method_grid.explain", slow)
     grid.controls["methods"].value = ("smoothgrad", "occlusion", "random")
@@ -167,7 +167,7 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
 def test_cancel_keeps_what_is_there(picture, monkeypatch):
     under_way = threading.Event()
 
-    def endless(model, x, method, target, progress):
+    def endless(model, x, method, target, progress, **how):
         while True:
             under_way.set()
             progress(1, 2)
@@ -183,7 +183,7 @@ def test_cancel_keeps_what_is_there(picture, monkeypatch):
 
 
 def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
-    def broken(model, x, method, target, progress):
+    def broken(model, x, method, target, progress, **how):
         raise ValueError("no such layer")
 
     monkeypatch.setattr("leadwise.explorers.method_grid.explain", broken)
@@ -207,7 +207,9 @@ def test_the_figure_can_be_saved(which, request, tmp_path, monkeypatch):
 def test_what_it_can_start_with(data_dir):
     ecg, network = load_record("sim-rbbb-1"), load_ecg_model("RBBB", verbose=False)
     grid = MethodGrid(ecg, network, ("gradient",), target=0)
-    wanted = attribute(network, ecg.preprocess().window(0, 2000).tensor(), "gradient", target=0).numpy()
+    wanted = attribute(
+        network, ecg.preprocess().window(0, 2000).tensor(), "gradient", target=0, explain="log-odds"
+    ).numpy()
     assert np.abs(shown(grid)["Gradient"] - wanted).max() <= np.abs(wanted).max() / LARGEST
     assert MethodGrid("sim-rbbb-1", methods=("gradient",)).controls["model"].value == "RBBB"
     photograph = next(iter(photographs()))

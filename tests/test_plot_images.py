@@ -8,9 +8,10 @@ import torch
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from leadwise.maps import as_pixel_map
 from leadwise.networks.alexnet import preprocess
 from leadwise.plotting import plot_image, plot_image_grid, relevance_rgba
-from leadwise.plotting.images import PixelScale, as_pixels, check_map, outline
+from leadwise.plotting.images import PixelScale, as_pixels, outline
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import TRUTH
 
@@ -50,7 +51,7 @@ def test_picture_and_network_input_are_the_same(picture):
 def test_map_is_summed_over_colours(relevance):
     expected = relevance[0] + relevance[1] + relevance[2]
     for form in (relevance, relevance[None], torch.tensor(relevance, requires_grad=True), expected, expected[None]):
-        np.testing.assert_allclose(check_map(form, (224, 224)), expected, atol=1e-12)
+        np.testing.assert_allclose(as_pixel_map(form, (224, 224)), expected, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -27,8 +28,10 @@ from leadwise.plotting import (
     relevance_rgba,
     save_figure,
 )
+from leadwise.plotting.heart import plot_heartbeat
 from leadwise.plotting.sheet import FULL_COLOUR, CourseFigure, png, with_palette
 from leadwise.plotting.tables import lead_shares
+from leadwise.simulation.simulate import heart_beat
 
 FS = 500
 BEATS = (0.3, 1.1, 1.9, 2.7, 3.5)  # time of the R peaks, s
@@ -597,3 +600,13 @@ def test_lbbb_puts_weight_on_qrs_in_v1_and_v6(reference):
     figure = plot_ecg(signal, values, fs=500)
     assert "V1" in figure.alt
     assert "V6" in figure.alt
+
+
+def test_an_arrow_says_which_way_round_a_loop_goes():
+    """From above, a normal QRS loop goes from the front by the left to the back: counterclockwise."""
+    figure = plot_heartbeat(heart_beat("NORM"))
+    front, above = (patch for patch in figure.findobj(FancyArrowPatch))
+    (x0, y0), (x1, y1) = above._posA_posB
+    assert y1 > y0  # to the back, which is up
+    assert x1 > x0  # and to the left, which is to the right
+    assert front._posA_posB[1][1] < front._posA_posB[0][1]  # to the feet

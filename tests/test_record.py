@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leadwise import ECG
+from leadwise import ECG, simulate_ecg
 from leadwise.ecg import leads
 from leadwise.ecg.leads import LEADS
 
@@ -110,6 +110,17 @@ def test_resampling_to_the_same_rate_returns_the_record():
     assert ecg.resample(500) is ecg
     with pytest.raises(ValueError, match="expected two positive rates"):
         ecg.resample(0)
+
+
+@pytest.mark.parametrize("fs", [300, 350, 1250])
+def test_the_mask_of_a_simulated_record_follows_the_nearest_sample(fs):
+    """Each new moment has the truth of the old sample that lies nearest in time, in every lead."""
+    ecg = simulate_ecg("LBBB", seed=4, noise=False, seconds=2)
+    new = ecg.resample(fs)
+    apart = np.abs(np.arange(new.samples)[:, None] / fs - np.arange(ecg.samples) / ecg.fs)
+    clear = np.ptp(np.sort(apart, axis=1)[:, :2], axis=1) > 1e-9  # not half way between two
+    assert clear.mean() > 0.5
+    np.testing.assert_array_equal(new.causal_mask[:, clear], ecg.causal_mask[:, apart.argmin(1)][:, clear])
 
 
 def test_preprocess_names_nan_leads_and_samples():

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import leadwise
-from leadwise import report as module
+from leadwise.recordings.quality import Report
 from leadwise.recordings.recording import RecordError
 from leadwise.report import NOT_FOR_DIAGNOSIS, explain_ecg, file_name, report, to_html
 from leadwise.simulation.noise import Noise
@@ -65,7 +65,9 @@ def test_the_numbers_are_those_of_the_networks(recording, saved):
     assert list(saved.explanation.probabilities) == ["AVB", "ISCH", "LBBB", "RBBB"]
     best = max(saved.explanation.probabilities, key=saved.explanation.probabilities.get)
     assert saved.explanation.model == best
-    expected = leadwise.attribute(leadwise.load_ecg_model(best, "embedded"), x, "gradient", target=1)
+    expected = leadwise.attribute(
+        leadwise.load_ecg_model(best, "embedded"), x, "gradient", target=1, explain="log-odds"
+    )
     np.testing.assert_allclose(saved.explanation.relevance, expected, rtol=1e-5, atol=1e-8)
 
 
@@ -124,8 +126,8 @@ def test_findings_of_the_check_are_on_the_page(tmp_path):
 
 def test_as_many_findings_as_there_may_be_still_make_one_page(recording, monkeypatch, tmp_path):
     found = leadwise.check_ecg(recording.resample(400)).findings[0]
-    many = module.Report("x", (replace(found, measured="much " * 30),) * 40)
-    monkeypatch.setattr(module, "check_ecg", lambda ecg, start=None: many)
+    many = Report("x", (replace(found, measured="much " * 30),) * 40)
+    monkeypatch.setattr("leadwise.report.explanation.check_ecg", lambda ecg, start=None: many)
     made = report(recording, ["LBBB"], method="gradient", weights="embedded", folder=tmp_path)
     assert pages(made.pdf.read_bytes()) == 1
     lowest = min(text.get_position()[1] for text in made.page.texts)

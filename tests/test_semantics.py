@@ -160,7 +160,7 @@ def test_what_cannot_be_read_is_refused():
     with pytest.raises(ValueError, match="NaN"):
         lead_relevance(np.full((12, 100), np.nan))
     matrix = lead_wave_matrix(noise(), BEAT)
-    with pytest.raises(ValueError, match="positive, negative"):
+    with pytest.raises(ValueError, match="'positive', 'negative'"):
         matrix.sum("both")
     with pytest.raises(ValueError, match="balance"):
         matrix.lift("signed")
@@ -261,6 +261,10 @@ def test_agreement_in_closed_form():
     assert found.share == pytest.approx(0.5)
     assert found.area == pytest.approx(5 * 10 / 1200)
     assert found.lift == pytest.approx(12)
+    both = lead_wave_matrix(one_cell("V1", "QRS") + one_cell("V3", "QRS") + one_cell("V1", "T"), BEAT)
+    assert agreement(both, "LBBB", companions=True).share == pytest.approx(40 / 50)  # T lasts 30 samples
+    assert agreement(both, CRITERIA["LBBB"].wider) == agreement(both, "LBBB", companions=True)
+    assert agreement(both, "RBBB", companions=True) == agreement(both, "RBBB")  # Surawicz 2009 lists none there
     nothing_against = agreement(lead_wave_matrix(-one_cell("V1", "QRS") + one_cell("V3", "T"), BEAT), "LBBB")
     assert nothing_against.share == 0
     assert np.isnan(agreement(lead_wave_matrix(np.ones((12, 100)), ()), "AVB").lift)
@@ -297,9 +301,37 @@ def test_a_description_in_closed_form():
         "80 % of the positive relevance lies in the QRS complex (10 % of the recording), most in V1 (60 %) and "
         "V6 (20 %); 20 % in the ST segment (20 %). "
         "For LBBB the criteria name the QRS complex in I, aVL, V1, V5, V6: these hold 80 % of the positive relevance "
-        "on 4 % of the recording, 19.2 times what an even spread would put there."
+        "on 4 % of the recording, 19.2 times what an even spread would put there. "
+        "With the ST segment and the T wave there, which belong to LBBB and define it less, it is 80 % on 25 %, "
+        "3.2 times."
     )
     assert describe(lead_wave_matrix(relevance, BEAT)) == describe(relevance, BEAT, "LBBB").split(" For LBBB")[0]
+
+
+def test_st_and_t_belong_to_a_left_bundle_branch_block():
+    """Surawicz 2009, complete LBBB, point 5: "ST and T waves usually opposite in direction to QRS"."""
+    row = CRITERIA["LBBB"]
+    assert (row.waves, row.companions, row.wider.waves) == (("QRS",), ("ST", "T"), ("QRS", "ST", "T"))
+    assert all(CRITERIA[name].wider == CRITERIA[name] for name in ("AVB", "ISCH", "RBBB"))
+    for said in ("no q in I, V5, V6", "above 60 ms", "opposite to QRS"):
+        assert said in row.says
+
+
+def test_a_no_is_said_first_and_no_criteria_follow():
+    relevance = 6 * one_cell("V1", "QRS") - 18 * one_cell("V6", "QRS")
+    no = describe(relevance, BEAT, "LBBB", probability=0.02)
+    assert no == (
+        "The LBBB network does not name LBBB (p = 0.020). 75 % of its relevance speaks against. What raised its "
+        "log-odds although the answer is no: 100 % of the positive relevance lies in the QRS complex (10 % of the "
+        "recording), most in V1 (100 %); 0 % in the P wave (10 %)."
+    )
+    yes = describe(relevance, BEAT, "LBBB", probability=0.9999)
+    assert yes.startswith("The LBBB network names LBBB (p > 0.999). 75 % of its relevance speaks against. 100 % of the")
+    assert yes.endswith(describe(relevance, BEAT, "LBBB"))
+    assert describe(relevance, BEAT, probability=0.5).startswith("The network names its pathology (p = 0.500).")
+    assert "No sample has positive" in describe(-np.ones((12, 100)), BEAT, "LBBB", probability=0.1)
+    with pytest.raises(ValueError, match=r"probability is 98; expected a number from 0 to 1"):
+        describe(relevance, BEAT, probability=98)
 
 
 def test_an_even_map_says_nothing():

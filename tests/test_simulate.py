@@ -1,5 +1,6 @@
 """The simulator against laws of physics, published matrices and criteria, peer libraries and published models."""
 
+import pickle
 from itertools import pairwise
 
 import numpy as np
@@ -12,9 +13,11 @@ from leadwise import load_ecg, simulate_ecg
 from leadwise.ecg.filters import preprocess
 from leadwise.ecg.leads import LEADS
 from leadwise.networks.weights import convert_keras
-from leadwise.simulation.conditions import CONDITIONS, draw_patient
+from leadwise.simulation import simulate
+from leadwise.simulation.conditions import CONDITIONS
 from leadwise.simulation.heart_vector import DOWER, bump, electrical_axis, frontal_rotation, rotation, twelve_leads
 from leadwise.simulation.noise import ELECTRODES, REVERSALS, Noise
+from leadwise.simulation.patients import draw_patient
 from leadwise.simulation.simulate import MASK_THRESHOLD, heart_beat, simulate_batch
 
 PATIENTS = range(2_000_000, 2_000_030)
@@ -86,8 +89,8 @@ def test_one_beat_shows_the_axis_intervals_and_st_level_that_were_asked_for():
         assert electrical_axis(net[L["I"]], net[L["aVF"]]) == pytest.approx(axis, abs=4)
         np.testing.assert_allclose(beat.leads, twelve_leads(DOWER @ beat.vector), atol=1e-12)
         assert t.offset > t.peak > t.onset >= ventricles.peak
-    for wall, facing in (("anterior", "V3"), ("lateral", "V4"), ("inferior", "III")):
-        lift = heart_beat(st_level=0.2, st_wall=wall).leads - heart_beat(st_wall=wall).leads
+    for seen, facing in (("V2-V4", "V3"), ("I, aVL, V5, V6", "V4"), ("II, III, aVF", "III")):
+        lift = heart_beat(st_level=0.2, st_leads=seen).leads - heart_beat(st_leads=seen).leads
         assert lift.max() == pytest.approx(0.2, abs=0.01)
         assert lift[L[facing]].max() > 0.18
 
@@ -127,23 +130,55 @@ def test_asking_for_a_severity_leaves_the_patient_and_the_territory_as_they_are(
 # --- published criteria, measured on clean signals -------------------------------------------------------------------
 
 
+def share(found) -> float:
+    return float(np.mean(np.asarray(found, bool)))
+
+
 def test_normal_records_are_within_normal_limits():
+    grows, upright = [], []
     for ecg in patients("NORM"):
         waves, qrs = one_beat(ecg)
         rr = np.diff(onsets(ecg, "QRS")) * 2
-        assert 120 - 6 <= (waves["QRS"].onset - waves["P"].onset) * 2 <= 200
-        assert qrs.shape[1] * 2 <= 110
-        assert -30 <= electrical_axis(qrs[L["I"]].sum(), qrs[L["aVF"]].sum()) <= 110
-        assert 49 <= 60000 / rr.mean() <= 102
+        assert 120 - 8 <= (waves["QRS"].onset - waves["P"].onset) * 2 <= 204
+        assert qrs.shape[1] * 2 <= 114
+        assert -34 <= electrical_axis(qrs[L["I"]].sum(), qrs[L["aVF"]].sum()) <= 110
+        assert 47 <= 60000 / rr.mean() <= 102
         high, deep = qrs.max(1), -qrs.min(1)
-        assert deep[L["V1"]] > high[L["V1"]]  # rS in V1
-        assert high[L["V1"]] < high[L["V3"]] < high[L["V5"]] + 0.7  # R grows from V1 on
-        assert high[L["V5"]] > deep[L["V5"]]
         assert qrs[L["aVR"]].sum() < 0
-        assert deep[L["V1"]] + max(high[L["V5"]], high[L["V6"]]) < 3.8
+        sokolow, cornell = deep[L["V1"]] + max(high[L["V5"]], high[L["V6"]]), high[L["aVL"]] + deep[L["V3"]]
+        assert sokolow < 3.6
+        assert cornell < {"male": 2.8, "female": 2.0}[ecg.patient.sex]
+        grows.append(deep[L["V1"]] > high[L["V1"]] and high[L["V1"]] < high[L["V4"]] and high[L["V5"]] > deep[L["V5"]])
         t = ecg.signal[:, waves["T"].peak]
-        assert (t[[L["II"], L["V3"], L["V4"], L["V5"], L["V6"]]] > 0).all()
-        assert t[L["aVR"]] < 0
+        upright.append((t[[L["I"], L["II"], L["V3"], L["V4"], L["V5"], L["V6"]]] > 0).all() and t[L["aVR"]] < 0)
+    assert share(grows) >= 0.9  # rS in V1, R grows towards V4, R dominates in V5
+    assert share(upright) >= 0.9
+
+
+def test_medians_by_sex_lie_within_the_published_percentiles():
+    """Medians: Pinto-Filho et al. 2017, doi:10.5935/abc.20170141; 2nd to 98th percentile: Mason et al. 2007."""
+    drawn = [draw_patient(seed) for seed in range(4_000_000, 4_000_600)]
+    published = {"rate": (63, 66), "pr": (164, 158), "qrs": (92, 86), "p_width": (112, 108), "p_axis": (54, 57)}
+    published |= {"axis": (35, 39), "t_axis": (39, 45)}
+    close = {"rate": 5, "pr": 8, "qrs": 3, "p_width": 5, "p_axis": 6, "axis": 6, "t_axis": 6}
+    for name, medians in published.items():
+        for sex, median in zip(("male", "female"), medians, strict=True):
+            found = np.median([getattr(patient, name) for patient in drawn if patient.sex == sex])
+            assert abs(found - median) <= close[name], (name, sex)
+    for name, low, high in (("rate", 48, 98), ("pr", 113, 212), ("qrs", 69, 109), ("axis", -40, 91), ("qtc", 359, 445)):
+        values = np.array([getattr(patient, name) for patient in drawn])
+        assert share((values >= low) & (values <= high)) >= 0.95, name
+
+
+def test_t_is_taller_in_men_and_falls_with_age_as_gambill_1995_found():
+    """A quarter taller in men; 10 % lower at 50 than at 30, another 15 % at 70. Same seeds: same ranks."""
+
+    def size(age, sex):
+        return np.median([draw_patient(seed, age, sex).t_gain for seed in range(100)])
+
+    assert 1.15 <= size(50, "male") / size(50, "female") <= 1.35
+    assert 0.85 <= size(50, "male") / size(30, "male") <= 0.93
+    assert 0.80 <= size(70, "male") / size(50, "male") <= 0.90
 
 
 def test_first_degree_block_has_a_pr_above_200_ms_for_every_beat_graded_by_severity():
@@ -159,65 +194,106 @@ def test_first_degree_block_has_a_pr_above_200_ms_for_every_beat_graded_by_sever
 
 
 def test_left_bundle_branch_block_meets_the_criteria_of_surawicz_2009():
-    late = []
+    held, axes, v4 = [], [], []
     for ecg in patients("LBBB"):
         waves, qrs = one_beat(ecg)
+        t, high, deep = ecg.signal[:, waves["T"].peak], qrs.max(1), -qrs.min(1)
         assert qrs.shape[1] * 2 >= 120
-        for lead in ("I", "aVL", "V5", "V6"):
-            assert qrs[L[lead]].max() > -qrs[L[lead]].min(), lead
-        for lead in ("I", "V5", "V6"):  # no q
-            r = qrs[L[lead]].argmax()
-            assert qrs[L[lead], :r].min() > -0.05, lead
-        assert -qrs[L["V1"]].min() > 3 * qrs[L["V1"]].max()  # rS or QS
-        t = ecg.signal[:, waves["T"].peak]
-        assert t[L["V1"]] > 0 > t[L["V6"]]  # discordant
-        late.append(qrs[L["V5"]].argmax() * 2 > 60 or qrs[L["V6"]].argmax() * 2 > 60)
-    assert np.mean(late) >= 0.8
+        held.append(
+            {
+                **{f"R in {lead}": high[L[lead]] > deep[L[lead]] for lead in ("I", "aVL", "V5", "V6")},
+                **{f"no q in {x}": qrs[L[x], : qrs[L[x]].argmax()].min() > -0.05 for x in ("I", "V5", "V6")},
+                **{f"late in {lead}": qrs[L[lead]].argmax() * 2 > 60 for lead in ("V5", "V6")},
+                "rS or QS in V1": deep[L["V1"]] > 3 * high[L["V1"]],
+                "T against QRS": t[L["V1"]] > 0 > t[L["V6"]],
+            }
+        )
+        axes.append(electrical_axis(qrs[L["I"]].sum(), qrs[L["aVF"]].sum()))
+        v4.append(high[L["V4"]] > deep[L["V4"]])
+    for criterion in held[0]:
+        assert share([row[criterion] for row in held]) >= 0.9, criterion
+    assert -32 <= np.median(axes) <= -13  # published medians: -15 to -30
+    assert 0.3 <= share(np.array(axes) < -30) <= 0.55  # a third to a half: Choi et al. 2018 and others
+    assert share(v4) <= 0.75
 
 
 def test_right_bundle_branch_block_meets_the_criteria_of_surawicz_2009():
+    deeper, t2, t1 = [], [], []
     for ecg in patients("RBBB"):
         waves, qrs = one_beat(ecg)
         assert qrs.shape[1] * 2 >= 120
         v1 = qrs[L["V1"]]
-        s = v1.argmin()
-        assert v1[:s].max() > 0.05  # r
+        s = v1[: int(0.6 * len(v1))].argmin()
+        assert v1[:s].max() > 0.02  # r
         assert v1[s:].max() > v1[:s].max()  # R' after it, and taller
         assert (s + v1[s:].argmax()) * 2 > 50
         for lead in ("I", "V6"):
             after_r = qrs[L[lead], qrs[L[lead]].argmax() :]
             assert (after_r < 0).sum() * 2 >= 40, lead
-        assert ecg.signal[L["V1"], waves["T"].peak] < 0
-        normal = one_beat(ecg.counterfactual)[1]
-        np.testing.assert_allclose(qrs[:, :10], normal[:, :10], atol=0.02)  # the first 20 ms are the patient's own
+        deeper.append(-v1[s] > v1[s:].max())
+        t1.append(ecg.signal[L["V1"], waves["T"].peak] < 0)
+        t2.append(ecg.signal[L["V2"], waves["T"].peak] < 0)
+        onset = one_beat(ecg.counterfactual)[0]["QRS"].onset
+        first = slice(onset, onset + 10)  # the first 20 ms are the patient's own
+        np.testing.assert_allclose(ecg.signal[:, first], ecg.counterfactual.signal[:, first], atol=0.02)
+    assert share(deeper) <= 0.25
+    assert share(t1) >= 0.9
+    assert 0.2 <= share(t2) <= 0.7
 
 
-@pytest.mark.parametrize(
-    ("territory", "leads"),
-    [
-        ("anterior", ("V2", "V3", "V4")),
-        ("lateral", ("I", "aVL", "V5", "V6")),
-        ("inferior", ("II", "III", "aVF")),
-    ],
-)
-def test_ischaemia_depresses_st_in_two_contiguous_leads_of_its_territory(territory, leads):
-    rows = [L[lead] for lead in leads]
+CHEST = [L[lead] for lead in ("V1", "V2", "V3", "V4", "V5", "V6")]
+
+
+def neighbours(held: np.ndarray) -> bool:
+    """Two contiguous chest leads, or I and aVL, of a criterion held lead by lead, bool (12,)."""
+    return bool((held[CHEST][1:] & held[CHEST][:-1]).any() or held[[L["I"], L["aVL"]]].all())
+
+
+@pytest.mark.parametrize("territory", CONDITIONS["ISCH"].territories)
+def test_ischaemia_meets_the_criteria_of_the_fourth_universal_definition(territory):
     for ecg in patients("ISCH", territory=territory):
         waves, _ = one_beat(ecg)
-        st = ecg.signal[rows, waves["QRS"].offset + 20]  # J + 40 ms
-        assert (st <= -0.05).sum() >= 2  # Thygesen et al. 2018
-        assert st.min() <= -0.09
-        later = ecg.signal[rows, waves["QRS"].offset + 40]
-        assert later.min() <= 0.6 * st.min()  # horizontal or downsloping: no quick return to the baseline
-    severe = [simulate_ecg("ISCH", s, territory=territory, severity=1.0, noise=False) for s in PATIENTS]
-    inverted = [min(e.signal[rows, one_beat(e)[0]["T"].peak]) <= -0.1 for e in severe]
-    assert np.mean(inverted) >= 0.9
+        st = ecg.signal[:, waves["QRS"].offset + 20]  # J + 40 ms
+        assert neighbours(st <= -0.045)
+        later = ecg.signal[st.argmin(), waves["QRS"].offset + 40]
+        assert later <= 0.6 * st.min()  # horizontal or downsloping: no quick return to the baseline
+    inverted = []
+    for ecg in patients("ISCH", territory=territory, severity=1.0):
+        waves, qrs = one_beat(ecg)
+        inverted.append(neighbours((ecg.signal[:, waves["T"].peak] < -0.1) & (qrs.max(1) > -qrs.min(1))))
+    assert share(inverted) >= 0.9
 
 
-def test_hypertrophy_exceeds_the_sokolow_lyon_voltage():
+@pytest.mark.parametrize("territory", CONDITIONS["ISCH"].territories)
+def test_no_depression_is_the_mirror_image_of_an_infarct(territory):
+    """What would ask for V7-V9 or mean a lateral or an inferior infarct: none in a patient, at marked severity."""
+    deepest, aside = [], []
+    for ecg in patients("ISCH", territory=territory, severity=1.0):
+        waves, _ = one_beat(ecg)
+        st = ecg.signal[:, waves["QRS"].offset + 20]
+        deepest.append(LEADS[int(st.argmin())] in ("V3", "V4", "V5", "V6", "I", "II"))
+        assert LEADS[int(st.argmin())] not in ("V1", "V2", "III", "aVF")
+        aside.append(st[L["aVL"]] <= 0.05 and not (st[L["III"]] > 0.1 and st[L["aVF"]] > 0.1))
+        assert st[L["V2"]] < 0.2
+        if territory == "diffuse":
+            assert st[L["aVR"]] > 0.05
+            assert st[L["II"]] < -0.05
+    assert share(deepest) == 1
+    assert share(aside) >= 0.95
+
+
+def test_hypertrophy_exceeds_sokolow_and_lyons_voltage_or_cornells():
+    sokolow, cornell, limbs = [], [], []
     for ecg in patients("LVH"):
         _, qrs = one_beat(ecg)
-        assert -qrs[L["V1"]].min() + max(qrs[L["V5"]].max(), qrs[L["V6"]].max()) > 3.5
+        high, deep = qrs.max(1), -qrs.min(1)
+        sokolow.append(deep[L["V1"]] + max(high[L["V5"]], high[L["V6"]]) > 3.5)
+        cornell.append(high[L["aVL"]] + deep[L["V3"]] > {"male": 2.8, "female": 2.0}[ecg.patient.sex])
+        limbs.append(np.abs(qrs[:6]).max())
+    assert share(np.logical_or(sokolow, cornell)) >= 0.95
+    assert share(sokolow) >= 0.6
+    assert 0.25 <= share(cornell) <= 0.75
+    assert max(limbs) < 2.5
 
 
 def test_atrial_fibrillation_has_no_p_an_irregular_rhythm_and_waves_of_4_to_10_hz():
@@ -239,7 +315,7 @@ def test_premature_beats_come_early_wide_without_p_and_pause():
     checked = 0
     for ecg in patients("PVC"):
         qrs = {wave.beat: wave for wave in ecg.waves if wave.kind == "QRS"}
-        with_p = {wave.beat for wave in ecg.waves if wave.kind == "P"}
+        with_p = {wave.beat for wave in ecg.waves if wave.kind == "P"}  # whose P can be seen
         inside = [beat for beat in ecg.ectopic if {beat - 1, beat + 1} <= set(qrs) - set(ecg.ectopic)]
         for beat in inside:
             before, after = (qrs[beat].onset - qrs[beat - 1].onset, qrs[beat + 1].onset - qrs[beat].onset)
@@ -248,6 +324,37 @@ def test_premature_beats_come_early_wide_without_p_and_pause():
             assert before < 0.85 * after
         checked += len(inside)
     assert checked > len(PATIENTS)
+
+
+def test_the_sinus_p_goes_on_under_a_premature_beat_and_the_pause_is_compensatory():
+    for seed in PATIENTS[:8]:
+        steady = {"rate_variability": 0.0, "respiration_turn": 0.0}
+        ecg = simulate_ecg("PVC", seed, noise=False, patient=steady)
+        other = simulate_ecg("PVC", seed, noise=False, patient={**steady, "p_gain": 2 * ecg.patient.p_gain})
+        starts = np.flatnonzero(np.diff((np.abs(other.signal - ecg.signal).max(0) > 0.01).astype(int)) == 1)
+        between = np.diff(starts)[1:-1] * 2  # P comes on time, whether it is seen or not
+        whole = np.round(between[between > 0.4 * ecg.patient.rr] / ecg.patient.rr)
+        assert np.median(whole) == 1
+        qrs = {wave.beat: wave.onset for wave in ecg.waves if wave.kind == "QRS"}
+        for beat in ecg.ectopic:
+            if {beat - 1, beat + 1} <= set(qrs) - set(ecg.ectopic):
+                assert (qrs[beat + 1] - qrs[beat - 1]) * 2 == pytest.approx(2 * ecg.patient.rr, abs=6)
+
+
+def test_premature_beats_of_two_patients_differ_and_some_patients_have_two_foci():
+    def shapes(ecg):
+        qrs = {wave.beat: wave for wave in ecg.waves if wave.kind == "QRS"}
+        return [ecg.signal[:, qrs[b].onset : qrs[b].onset + 60].ravel() for b in ecg.ectopic if b in qrs]
+
+    first, kinds = [], []
+    for seed in PATIENTS:
+        found = shapes(simulate_ecg("PVC", seed, noise=False, severity=1.0))
+        likeness = np.corrcoef(found)[0]
+        kinds.append(likeness.min() < 0.8)
+        first.append(found[0])
+    assert 0.1 <= share(kinds) <= 0.6
+    between = np.corrcoef(first)[np.triu_indices(len(first), 1)]
+    assert np.quantile(between, 0.9) - np.quantile(between, 0.1) > 0.7  # some alike, some opposite
 
 
 def test_wenckebach_prolongs_pr_until_a_p_is_not_conducted():
@@ -353,6 +460,72 @@ def test_truth_travels_through_window_resampling_and_preprocessing():
     np.testing.assert_array_equal(done.causal_mask, ecg.causal_mask)
     assert done.preprocess() is done
     assert "LBBB" in repr(done)
+
+
+def test_mask_and_counterfactual_are_computed_when_they_are_asked_for(monkeypatch):
+    made = []
+    original = simulate._recorded
+    monkeypatch.setattr(simulate, "_recorded", lambda asked: made.append(asked.condition) or original(asked))
+    ecg = simulate_ecg("LBBB", 6).preprocess().window(1.0)
+    assert made == ["LBBB"]
+    assert ecg.counterfactual is ecg.counterfactual
+    assert made == ["LBBB", "NORM"]
+    np.testing.assert_array_equal(ecg.counterfactual.signal, simulate_ecg("NORM", 6).preprocess().window(1.0).signal)
+    again = pickle.loads(pickle.dumps(simulate_ecg("LBBB", 6).window(1.0)))
+    np.testing.assert_array_equal(again.causal_mask, ecg.causal_mask)
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ({"pr": 190.0}, ("QRS", "T")),
+        ({"p_gain": 2.0}, ("QRS", "T")),
+        ({"p_axis": 20.0}, ("QRS", "T")),
+        ({"axis": -20.0}, ("P", "T")),
+        ({"qrs_gain": 1.6}, ("P", "T")),
+        ({"t_gain": 2.0}, ("P", "QRS")),
+        ({"t_axis": 0.0}, ("P", "QRS")),
+        ({"st": np.array([-0.1, 0.0, 0.0])}, ("P",)),
+    ],
+)
+def test_a_changed_parameter_changes_its_own_wave_and_nothing_else(changed, kept):
+    ecg = simulate_ecg("NORM", 12, noise=False)
+    other = simulate_ecg("NORM", 12, noise=False, patient=changed)
+    assert not np.array_equal(other.signal, ecg.signal)
+    # Atrial repolarisation goes on under QRS and ST, a hundredth of a mV; the foot of T begins in the end of QRS.
+    beneath = (
+        0.03 if {"pr", "p_gain", "p_axis"} & set(changed) else 1e-3 if set(changed) & {"t_gain", "t_axis"} else 1e-6
+    )
+    for wave in ecg.waves:
+        if wave.kind in kept:
+            part = slice(wave.onset, wave.offset)
+            np.testing.assert_allclose(other.signal[:, part], ecg.signal[:, part], atol=beneath)
+
+
+def test_parameters_hold_what_can_be_measured_on_the_record():
+    for condition in ("NORM", "AVB", "LBBB", "ISCH"):
+        for seed in PATIENTS[:6]:
+            ecg = simulate_ecg(condition, seed, noise=False, patient={"rate_variability": 0.0, "respiration_turn": 0.0})
+            found, (waves, qrs) = ecg.parameters, one_beat(ecg)
+            assert found["pr"] == pytest.approx((waves["QRS"].onset - waves["P"].onset) * 2, abs=8)
+            assert found["qrs"] == pytest.approx(qrs.shape[1] * 2, abs=8)
+            assert found["qt"] == pytest.approx((waves["T"].offset - waves["QRS"].onset) * 2, abs=12)
+            assert found["axis"] == pytest.approx(electrical_axis(qrs[L["I"]].sum(), qrs[L["aVF"]].sum()), abs=10)
+            at = waves["QRS"].onset + round((found["qrs"] + 40) / 2)
+            for lead, level in found["st"].items():
+                assert level == pytest.approx(ecg.signal[L[lead], at], abs=0.04), (condition, seed, lead)
+            assert found["sex"] in ("female", "male")
+            assert 18 <= found["age"] <= 100
+
+
+def test_age_and_sex_set_what_the_rest_is_drawn_from():
+    young, old = (simulate_ecg("NORM", 5, patient={"age": age, "sex": "male"}).parameters for age in (25.0, 85.0))
+    assert old["pr"] > young["pr"]
+    assert old["axis"] < young["axis"]
+    assert old["t_gain"] < young["t_gain"]
+    woman = simulate_ecg("NORM", 5, patient={"age": 25.0, "sex": "female"}).parameters
+    assert woman["qrs"] < young["qrs"]
+    assert woman["qtc"] > young["qtc"]
 
 
 # --- recording -------------------------------------------------------------------------------------------------------
@@ -464,10 +637,11 @@ def test_premature_beats_are_annotated_v(tmp_path):
     [
         ({"condition": "WPW"}, "no condition 'WPW'; expected one of NORM"),
         ({"condition": "LBBB", "severity": 1.5}, "severity is 1.5; expected 0"),
-        ({"condition": "LBBB", "territory": "lateral"}, "LBBB has no territory"),
-        ({"condition": "ISCH", "territory": "apical"}, "expected one of anterior, lateral, inferior"),
-        ({"patient": {"heart_rate": 60}}, "no patient parameter 'heart_rate'; expected some of rate"),
+        ({"condition": "LBBB", "territory": "V4-V6"}, "LBBB has no territory"),
+        ({"condition": "ISCH", "territory": "apical"}, "expected one of 'V4-V6'; 'I, aVL, V4-V6'; 'diffuse'"),
+        ({"patient": {"heart_rate": 60}}, "no patient parameter 'heart_rate'; expected some of age, sex, rate"),
         ({"patient": {"rate": 0}}, "rate is 0; expected 20 to 250"),
+        ({"patient": {"sex": "m"}}, "sex is 'm'; expected one of female, male"),
         ({"noise": {"hum": 0}}, "expected True, False, or a Noise"),
         ({"seconds": 1}, "seconds is 1; expected 2 or more"),
     ],
@@ -515,8 +689,9 @@ def test_published_models_recognise_the_simulated_conditions(reference):
             name: torch.from_numpy(preprocess(simulate_batch(name, seeds).signal, 500)[:, :, :2000])
             for name in ("NORM", "AVB", "LBBB", "RBBB", "ISCH")
         }
+        alarms = np.zeros(len(seeds), bool)
         for name, floor, least in (
-            ("AVB", 0.97, 0.8),
+            ("AVB", 0.97, 0.7),
             ("LBBB", 0.97, 0.8),
             ("RBBB", 0.97, 0.8),
             ("ISCH", 0.93, 0.0),
@@ -530,5 +705,7 @@ def test_published_models_recognise_the_simulated_conditions(reference):
             assert area_under_curve(sick, well) >= floor, name
             assert sick.mean() >= least, name
             assert well.mean() <= 0.15, name
+            alarms |= well > 0.5
+        assert alarms.mean() <= 0.10
     finally:
         torch.set_num_threads(threads)

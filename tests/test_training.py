@@ -87,6 +87,32 @@ def test_calibration_finds_the_temperature():
     assert model.output.weight[1].item() == pytest.approx(6.0 / temperature)
 
 
+@pytest.mark.parametrize(("sick", "healthy"), [(10, 10), (3, 20)])
+def test_calibration_of_a_network_without_errors(sick, healthy):
+    """Nobody was mistaken: Platt's targets say how sure that makes one, so the temperature has a closed form.
+
+    With u = 1 in the sick and -1 in the healthy, and logit a u, the cross-entropy is least where sigmoid(a) is the mean
+    of (n1 + 1) / (n1 + 2) and (n0 + 1) / (n0 + 2), weighted by n1 and n0. Targets of 1 and 0 would want a infinite.
+    """
+    y = np.repeat([1, 0], (sick, healthy))
+    x = np.broadcast_to(2.0 * y[:, None, None] - 1, (len(y), 12, 32)).astype(np.float32)
+    share = sum(n * (n + 1) / (n + 2) for n in (sick, healthy)) / (sick + healthy)
+    model = Level(6.0)
+    assert training.calibrate(model, x, y) == pytest.approx(6 / np.log(share / (1 - share)), rel=0.007)
+
+
+def test_calibration_divides_both_logits_and_changes_no_decision():
+    """Guo et al. 2017: softmax(z / T) for the whole of z, its constant part included."""
+    x, y = levels(400)
+    x, model = x[:, :, :32], Level(6.0)
+    with torch.no_grad():
+        model.output.bias.copy_(torch.tensor([-0.7, 1.9]))
+    before = training.logits(model, x)
+    temperature = training.calibrate(model, x, y)
+    assert temperature > 1.5
+    np.testing.assert_allclose(training.logits(model, x) * temperature, before, rtol=1e-4, atol=1e-4)
+
+
 def test_calibration_error_closed_form():
     """Ten predictions of 0.9 of which six come true are 0.3 off; a perfect forecast is not off at all."""
     y = np.array([1] * 6 + [0] * 4)

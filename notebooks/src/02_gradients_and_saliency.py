@@ -324,8 +324,8 @@ print(f"at least four times chance on a single object: {'; '.join(map(title, fou
 #
 # ## 5 Noise
 #
-# The gradient of a deep network changes quickly from one picture to the next, and with depth its neighbouring values lose their
-# correlation [2]. **SmoothGrad** averages it over noisy copies of the picture [3], with $\epsilon_i \sim \mathcal N(0, \sigma^2)$:
+# The gradient of a deep network changes quickly from one picture to the next: with depth, the gradients of neighbouring *inputs*
+# lose their correlation, and the gradient as a function of the input becomes noise [2]. **SmoothGrad** averages it over noisy copies of the picture [3], with $\epsilon_i \sim \mathcal N(0, \sigma^2)$:
 #
 # $$R = \frac1n \sum_{i=1}^n \nabla f_c(x + \epsilon_i)$$
 #
@@ -467,8 +467,9 @@ print(f"sum of gradient × input:           {float(times_input.sum()):7.2f}")
 #
 # $$R = (x - x') \odot \int_0^1 \nabla f_c\big(x' + \alpha (x - x')\big)\, d\alpha, \qquad \sum_i R_i = f_c(x) - f_c(x')$$
 #
-# The second equation, [completeness](../GLOSSARY.md#completeness), is a test that needs no truth: it holds for every network,
-# every target, every baseline.
+# The second equation, [completeness](../GLOSSARY.md#completeness), is a test that needs no truth: it holds for every target, every
+# baseline, and every network that is differentiable almost everywhere on the path and makes no jumps there. A network that counts
+# or rounds has a gradient of zero wherever there is one, and nothing to add up.
 
 
 # %% my integrated gradients
@@ -643,8 +644,9 @@ print("mine - captum:                        ", difference(mine, theirs))
 print("mine, scaled to 1 and enlarged - ours:", difference(large, ours))
 
 # %% [markdown]
-# The map is scaled to a maximum of 1: its sum means nothing, and a weak answer looks as strong as a firm one. And it keeps only a
-# weight for each feature map: *where* in the map the gradient was positive is averaged away. HiResCAM multiplies before it averages [13].
+# The course scales the map to a maximum of 1, which the formula above does not: its sum means nothing then, and a weak answer looks
+# as strong as a firm one. And Grad-CAM keeps only a weight for each feature map: *where* in the map the gradient was positive is
+# averaged away. HiResCAM multiplies before it averages [13].
 #
 # ## 10 Occlusion
 #
@@ -692,9 +694,36 @@ plot_image_grid(x, by_window, columns=8, mask=masks["cat"], notes=notes, title=h
 
 # %% [markdown]
 # A small window takes away too little: the rest of the cat still makes a cat. A large one covers the cat from far away and smears the
-# map. Redundant evidence, of which each half would do, is missed by all of them. And a grey patch is itself a picture that the network
-# never saw in training: the baseline again.
+# map. And a grey patch is itself a picture that the network never saw in training: the baseline again.
 #
+# *Redundant* evidence, of which each half would do, is missed by all that take one thing away at a time. Hide either half and nothing
+# falls. Those that hide many parts at once in all combinations see it: KernelSHAP gives each half its share. The smallest example is a
+# network that says "A or B" about a recording that has both:
+
+
+# %% either half would do
+class Either(nn.Module):
+    """Logits (1 - f, f), f the larger mean of two quarters: either of them is enough."""
+
+    def forward(self, x):
+        quarters = x[:, 0].unflatten(1, (4, -1)).mean(2)
+        found = torch.maximum(quarters[:, 0], quarters[:, 1])
+        return torch.stack([1 - found, found], 1)
+
+
+both_halves = torch.zeros(1, 400)
+both_halves[:, :200] = 1
+print(f"{'sum of the relevance on':22s}   A      B   nothing")
+for method, settings in {
+    "occlusion": {"window": 100, "stride": 100},
+    "kernel_shap": {"segment": 100, "samples": 500},
+    "lime": {"segment": 100, "samples": 500},
+}.items():
+    R = leadwise.attribute(Either(), both_halves, method, target=1, progress=False, **settings)
+    sums = R[0].unflatten(0, (4, -1)).sum(1)
+    print(f"{title(method):22s}" + "".join(f"{float(value):7.2f}" for value in sums[:3]))
+
+# %% [markdown]
 # ## 11 What they cost
 #
 # Time depends on the machine; the number of passes through the network doesn't. Counted in section 3 (a pass or two beyond the
@@ -869,7 +898,7 @@ check.progress()
 # - SmoothGrad trades noise for distance from the picture. VarGrad shows where the gradient is unstable.
 # - Integrated gradients must sum to $f(x) - f(x')$: test it. The baseline is part of the question; name it.
 # - Guided backpropagation and deconvnet draw outlines. Measure whether they change with the class before you read one: sharp isn't right.
-# - Grad-CAM is coarse, scaled to 1, and keeps one weight for each feature map.
+# - Grad-CAM is coarse, here scaled to 1, and keeps one weight for each feature map.
 # - Finding the object and answering for the class are two tests. Use scenes with two objects for the second, and a random map for chance.
 # - Report a method with its parameters. Check a library's numbers before you trust its name.
 #

@@ -30,6 +30,7 @@ from leadwise.explorers import ImageExplorer, RuleLab
 from leadwise.images.scenes import make_scene
 from leadwise.inspection import feature_maps
 from leadwise.networks.alexnet import load_alexnet, preprocess
+from leadwise.networks.network import Network
 from leadwise.plotting import number, percent, plot_tiles
 from leadwise.plotting.rule import plot_flow
 
@@ -615,49 +616,133 @@ tiles = {"picture": y} | maps
 plot_tiles(tiles, notes=notes, masks=both, title="Two questions about one picture", label=LABEL, columns=5, side=36)
 
 # %% [markdown]
+# Read the notes under the tiles, not the colours alone: a good rule for one object is no promise for two. Which maps have more
+# on the object that was *not* asked for?
+
+# %% more on the other
+for title, note in notes.items():
+    print(f"{title:28s}{note}")
+
+# %% [markdown]
 # z⁺ and its kin drop every negative weight, and with them most of what tells one class from the other. One remedy is to keep
-# them near the logit, as composites do. Another is to ask a [contrastive](../GLOSSARY.md#contrastive-explanation) question: not "what made $f_c$?" but "what made
-# it larger than the others?" [12]. LRP takes any start, so start with all classes:
+# them near the logit, as composites do; the notes show that this alone need not suffice. Another is to ask a
+# [contrastive](../GLOSSARY.md#contrastive-explanation) question: not "what made $f_c$?" but "what made it larger than the
+# others?" LRP takes any start, so Gu et al. [12] start with the target's score, and take the same score, spread evenly, from the
+# others. What is left above zero speaks for $c$ alone:
 #
-# $$R_c = f_c, \qquad R_k = -\frac{f_k}{K - 1} \quad (k \ne c)$$
+# $$R_c = f_c, \qquad R_k = -\frac{f_c}{K - 1} \quad (k \ne c), \qquad R^{\text{contrast}} = \max(0, R)$$
 #
-# LRP is linear in its start. So the result is the map of $c$ minus the mean map of the others, and no new method is needed.
+# LRP is linear in its start. So the maps of all classes, each divided by its logit, are enough, and no new method is needed.
 
 
 # %% contrastive
-def contrast(maps):
-    """Return, for maps (K, ...) of all classes, each one minus the mean of the others."""
-    return maps - (maps.sum(0) - maps) / (len(maps) - 1)
+def contrast(maps, logits):
+    """Return, for maps (K, ...) of all classes, that of each start f_c, -f_c / (K - 1) for the others."""
+    scores = logits.view(-1, *[1] * (maps.ndim - 1))
+    unit = maps / scores  # the map that a start of 1 would give
+    return maps - scores / (len(maps) - 1) * (unit.sum(0) - unit)
 
 
 of_the_pair = net(y).detach()
-start = -of_the_pair / (len(of_the_pair) - 1)
+start = (-of_the_pair[one.index] / (len(of_the_pair) - 1)).repeat(len(of_the_pair))
 start[one.index] = of_the_pair[one.index]
 direct = lrp(net, y, start, epsilon=1)
-difference = direct - contrast(all_classes(y, "lrp_epsilon", epsilon=1.0))[one.index]
+difference = direct - contrast(all_classes(y, "lrp_epsilon", epsilon=1.0), of_the_pair)[one.index]
 error = float(difference.abs().max() / direct.abs().max())
-print(f"one start with all classes, or a difference of maps: they differ by {error:.1e} of the maximum")
-
-# %% contrast measured
-pairs = [make_scene(seed, objects=2) for seed in range(300, 306)]
-print(f"{'more on the explained object':32s}one logit   contrast")
-for name in ("ε everywhere", "z⁺ everywhere", "dense ε, γ, z-box"):
-    right = np.zeros(2)
-    for picture in pairs:
-        maps = all_classes(preprocess(picture.image), (UNIFORM | COMPOSITES)[name])
-        for this, that in (picture.objects, picture.objects[::-1]):
-            for column, found in enumerate((maps, contrast(maps))):
-                R = found[this.index]
-                right[column] += share_on(R, this.mask) > share_on(R, that.mask)
-    print(f"{name:32s}{right[0]:6.0f}{right[1]:11.0f}   of {2 * len(pairs)}")
+print(f"one start with all classes, or a sum of maps: they differ by {error:.1e} of the maximum")
 
 # %% [markdown]
-# A half is what a method reaches that ignores the class. A contrast can repair a map whose classes share a background of
-# relevance. Where the maps of all classes are one map times a number, so is their contrast: what the rules have thrown away
-# does not come back.
+# The scores of the others could also be subtracted as they are, $R_k = -f_k/(K-1)$. That looks like the same idea. It is not: a
+# class with a low logit then weighs little, and one with a *negative* logit is added. The table asks, of scenes with two
+# objects, how often the map of one object has more on it than on the other.
+
+# %% contrast measured
+pairs = [make_scene(seed, objects=2) for seed in range(300, 312)]
+print(f"{'more on the explained object':32s}one logit   target's score   own scores")
+for name in ("ε everywhere", "z⁺ everywhere", "dense ε, γ, z-box"):
+    right, negative = np.zeros(3), 0
+    for picture in pairs:
+        x_pair = preprocess(picture.image)
+        maps, logits = all_classes(x_pair, (UNIFORM | COMPOSITES)[name]), net(x_pair).detach()
+        own = maps - (maps.sum(0) - maps) / (len(maps) - 1)
+        negative += int((logits < 0).sum())
+        for this, that in (picture.objects, picture.objects[::-1]):
+            for column, found in enumerate((maps, contrast(maps, logits), own)):
+                R = found[this.index]
+                right[column] += share_on(R, this.mask) > share_on(R, that.mask)
+    print(f"{name:32s}{right[0]:9.0f}{right[1]:17.0f}{right[2]:13.0f}   of {2 * len(pairs)}")
+print(f"{percent(negative / (len(pairs) * len(logits)))} of all logits are negative")
+
+# %% [markdown]
+# A half is what a method reaches that ignores the class. Compare the columns row by row. Where the maps of all classes are
+# nearly one map times a number, as with z⁺, little is left to subtract, but a start that weighs all classes alike brings that
+# little out; one that weighs them by their own scores may not. ε kept the difference all along, and has less to gain. So the
+# *start* is part of the method, and "contrastive LRP" without its formula is half a name.
 #
-# **On an ECG** the published networks have two logits, "no finding" and "pathology". There $K - 1 = 1$, the contrast is the
-# difference of the two maps, and which of the three you show, the map of either logit or their difference, has to be said.
+# **On an ECG** the published networks have two logits, "no finding" and "pathology". There $K - 1 = 1$, and
+# the question "what made it larger than the other" has a natural score, the difference $f_1 - f_0$, the log-odds of the
+# pathology: its map is the difference of the two maps. It is also the only one that the network's answer fixes. A softmax of two
+# logits does not change when the same number, or the same function of the input, is added to both, while the map of either
+# logit changes at will:
+
+
+# %% the logit is not identified
+class SameAnswer(nn.Module):
+    """A network with another number added to all its logits: no probability changes."""
+
+    def __init__(self, network, weight):
+        super().__init__()
+        self.network, self.weight = network, weight
+
+    def forward(self, x):
+        return self.network(x) + (x * self.weight).flatten(1).sum(1, keepdim=True)
+
+
+weight = 0.01 * torch.randn(x.shape, generator=torch.Generator().manual_seed(1))
+disguised = SameAnswer(net, weight)
+probabilities = [torch.softmax(one(x[None]).detach(), 1) for one in (net, disguised)]
+moved = float((probabilities[0] - probabilities[1]).abs().max())
+print(f"largest change of a probability {moved:.1e}")
+for explain_what in ("logit", "log-odds"):
+    pair_of_maps = [
+        leadwise.attribute(Network(one, outputs="classes"), x, "gradient_x_input", target=target, explain=explain_what)
+        for one in (net, disguised)
+    ]
+    like = float(torch.corrcoef(torch.stack([R.flatten() for R in pair_of_maps]))[0, 1])
+    print(f"gradient × input of the {explain_what:9s} correlation of both networks' maps {like:.3f}")
+
+# %% [markdown]
+# So say which of them you show, the map of one logit or that of the log-odds, and where a sentence speaks about the *answer*,
+# take the log-odds: `attribute(..., explain="log-odds")`.
+#
+# Asking the same function twice should also give the same map twice. Methods that see only inputs and outputs, or gradients, do
+# so by nature: they are *implementation invariant*. LRP and DeepLIFT are not. They read how the function is built, and one
+# function can be built in two ways:
+
+
+# %% two buildings of one function
+def of_two_layers(through):
+    """Return x -> (x_1 - 2 x_2, 0) in two linear layers, the first of which stretches and turns by ``through``."""
+    first_layer, second_layer = nn.Linear(2, 2, bias=False), nn.Linear(2, 2, bias=False)
+    first_layer.weight.data = through @ torch.eye(2)
+    second_layer.weight.data = torch.tensor([[1.0, -2.0], [0.0, 0.0]]) @ torch.linalg.inv(through)
+    return nn.Sequential(first_layer, second_layer)
+
+
+point = torch.tensor([[1.0, 0.4]])
+for label, through in (("straight", torch.eye(2)), ("detour", torch.tensor([[1.0, 1.0], [0.5, 2.0]]))):
+    network = of_two_layers(through)
+    print(f"{label:10s}f = {float(network(point)[0, 0]):.2f}", end="")
+    for method in ("gradient_x_input", "integrated_gradients", "lrp_epsilon", "lrp_zplus"):
+        R = leadwise.attribute(network, point, method, target=0)[0]
+        print(f"   {method} {[round(value, 2) for value in R.tolist()]}", end="")
+    print()
+
+# %% [markdown]
+# Two cautions from the literature belong here. Ancona et al. [3] showed that LRP-ε (ε → 0) is gradient × input with the slope of
+# each activation replaced by $g(z)/z$; for ReLU the two agree, for other activations, ELU of the ECG networks among them, they do
+# not. And a rule that favours positive weights, γ or z⁺, gains calm at the price of the sum: what it hands on is no longer what
+# the weights say.
 
 # %% [markdown]
 # ## Exercises

@@ -47,8 +47,8 @@ from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_image_g
 #
 # $$R_i = x_i \, \frac{\partial f_c}{\partial x_i}$$
 #
-# The reason to multiply is contrast. Gradients of deep networks are noisy, neighbouring pixels having nearly unrelated
-# values [2], and the product shows something that the eye knows: the picture.
+# The reason to multiply is contrast. Gradients of deep networks are noisy: from one input to a neighbouring one they change
+# almost completely [2]. The product shows something that the eye knows: the picture.
 #
 # The price is in the formula. Where $x_i = 0$ the relevance is 0, *whatever the network does there*. With black encoded
 # as 0, a black ball on a white table can never be highlighted [3].
@@ -176,7 +176,23 @@ plot_matrix(table, rows, columns, title="Share of |R| on the rooster", write=per
 # inverted picture swaps the roles.
 #
 # The right column is constant for each picture. SIGN multiplies by $+1$ or $-1$, so
-# $|R_i| = |\partial f_c / \partial x_i|$ however zero is chosen.
+# $|R_i| = |\partial f_c / \partial x_i|$ however zero is chosen. But that is the *magnitude*. The sign of the map is another
+# matter: which side of zero a pixel lies on is exactly what the shift changes. A scene with greys and colours shows it:
+
+# %% the sign moves with the zero
+in_colour = make_scene(23, "rooster")
+print("correlation of the maps R, signs included:")
+for method in ("gradient_x_input", "gradient_x_sign"):
+    maps = from_each_zero(preprocess(in_colour.image), method, in_colour.objects[0].index)
+    for first, second in (("zero = black", "zero = ImageNet's mean"), ("zero = black", "zero = white")):
+        pair = torch.stack([maps[first].flatten(), maps[second].flatten()])
+        alike = float(torch.corrcoef(pair)[0, 1])
+        print(f"  {leadwise.METHODS[method].title:18s}{first + ' and ' + second:42s}{alike:6.2f}")
+
+# %% [markdown]
+# With zero at black every pixel lies above, with zero at white nearly every pixel below: the two maps of gradient × SIGN are
+# each other's negative. So gradient × SIGN is *not* input-invariant. Only $|R|$ is, and with it every statement about where the map is
+# large; a statement about *for* or *against* depends on where zero, or μ, was put. Section 4 makes that choice explicit.
 
 # %% [markdown]
 # ## 2 The bias as a curve
@@ -302,7 +318,8 @@ side_by_side(seen, maps, f"A photograph: the logit of {name}", columns=4, notes=
 
 # %% [markdown]
 # Compare the two maps of gradient × input: the same network and picture, and dark cloth is either strong (zero is a
-# medium grey, black is far from it) or gone (zero is black). The map of gradient × SIGN has one answer.
+# medium grey, black is far from it) or gone (zero is black). Where the map of gradient × SIGN is large does not depend on
+# that; its signs do, as section 1 showed.
 
 # %% [markdown]
 # ## 4 The threshold μ
@@ -335,7 +352,7 @@ for method in ("gradient_x_sign", "lrpsign_epsilon_0_1"):
     slope = explain(method, mu=-5.0)  # every value is above -5, so every sign is +1; from there it is flipped
     curve = [on_object(torch.where(pictures >= mu, slope, -slope)) for mu in sweep.tolist()]
     axis.plot(sweep, curve, ".-", label=title_of(method))
-axis.axhline(area, color="grey", linestyle="--", linewidth=0.8, label="the object's area: a random map")
+axis.axhline(area, color="grey", linestyle="--", linewidth=0.8, label="the object's area: white noise")
 axis.set(xlabel="μ", ylabel="positive R on the object", ylim=(0, None), title="24 scenes, every sign threshold")
 axis.legend(frameon=False, loc="lower right")
 plt.show()
@@ -502,16 +519,18 @@ patients = [leadwise.simulate_ecg("AVB", seed=seed).preprocess().window() for se
 signals = torch.stack([patient.tensor() for patient in patients])
 cause = torch.tensor(np.stack([patient.causal_mask for patient in patients]))
 print(f"median p(AVB) of the patients: {float(model.probability(signals).median()):.2f}")
-print(f"the cause covers {percent(float(cause.float().mean()))} of all samples; of the positive relevance it holds")
-for method in ("random", *METHODS):
+covered = percent(float(cause.float().mean()))
+print(f"patient and healthy twin differ in {covered} of all samples; of the positive relevance these hold")
+for method in ("random", "magnitude", "square", *METHODS):
     positive = leadwise.attribute(model, signals, method, target=1).clamp(min=0)
     inside = (positive * cause).sum((1, 2)) / positive.sum((1, 2))
     print(f"  {percent(float(inside.mean())):>5s}  {title_of(method)}")
 
 # %% [markdown]
-# The random map lands at the area, as it must. A method below it points away from the cause, and the reader of its map
-# would look in the wrong place. Where the evidence lies at small voltages, the choice of the last factor can decide
-# between the two.
+# White noise lands at the area, as it must. The next two ask no network either: |x| and x² are what any map inherits
+# that multiplies by the input. Compare *times input* with them before you credit the network. A method below the area
+# points away from the samples that differ from the healthy twin, and the reader of its map would look there last. Where the
+# difference lies at small voltages, the choice of the last factor can decide between the two.
 
 # %% [markdown]
 # ## 7 What SIGN costs
@@ -970,7 +989,8 @@ check.where_the_gradient_is_taken(mended)
 # T wave another. Which of these readings does such a share allow? Set `reading` to a letter.
 #
 # - `"a"`: the network uses the line between beats as many times as much as the T wave.
-# - `"b"`: if the samples between beats moved, the logit would change, in sum over their slopes, so much faster.
+# - `"b"`: if every sample between beats moved a little, each in the direction of its own slope, the logit would rise so much
+#   faster than if the samples of the T wave did.
 # - `"c"`: the line between beats speaks so much more strongly *for* the block.
 # - `"d"`: so large a part of the logit comes from the line between beats.
 

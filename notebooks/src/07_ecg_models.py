@@ -27,6 +27,7 @@ from leadwise.ecg.filters import preprocess
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import plot_matrix
+from leadwise.semantics import measure
 from leadwise.simulation.simulate import simulate_batch
 from leadwise.training import calibrate, calibration_error, fit, initialise, probabilities, reliability
 
@@ -108,8 +109,33 @@ plot_matrix(np.array(table), rows, list(models), title="Probability of each find
 # %% [markdown]
 # The networks were trained one by one: nothing makes a row add up to 1, and a recording may carry several findings or none.
 #
+# **The network has no ruler.** The criterion of a first-degree AV block is a length: PR above 200 ms. Below, PR is measured in each
+# recording, with its error, and the AVB network answers to four windows of it.
+#
+# > **Think first.** A network that measured PR would say no below 200 ms and yes above, in every window. Where do you expect
+# > exceptions, after section 1?
+
+# %% a length and an answer
+by_pr = []
+for name in leadwise.records():
+    whole = leadwise.load_record(name)
+    pr, ready = measure(whole)["PR"], whole.preprocess()
+    starts = np.linspace(0, ready.duration - 4, 4 if ready.duration > 5 else 1)
+    p = [float(models["AVB"].probability(ready.window(start).tensor())) for start in starts]
+    by_pr.append((np.nan_to_num(pr.median, nan=np.inf), f"{min(p):7.2f} to {max(p):.2f}   PR {pr}   {name}"))
+print("p(AVB), lowest to highest window")
+print("\n".join(line for _, line in sorted(by_pr)))
+
+# %% [markdown]
+# Read the list from top to bottom, PR grows. Look for a high probability beside a PR below 200 ms, for a low one beside a longer
+# PR, and for a probability that depends on the window although PR does not. Each of them says the same: this network adds up
+# patterns of less than 200 ms and has no ruler for a distance between two of them. Its answer *goes with* PR on the patients that
+# it was trained on; it does not measure it. A length that can be measured should be, and stand beside the answer. And where no P
+# wave was found, or where PR changes from beat to beat, one number would be a lie: the list says so.
+
+# %% [markdown]
 # A probability is a squashed difference of logits: $p = 1 / (1 + e^{-(f_1 - f_0)})$. Beyond $|f_1 - f_0| > 5$ it hardly moves,
-# so explanations start from the logit and not from the probability.
+# so explanations start from a logit, or from the difference itself, the log-odds, and not from the probability.
 
 # %% logits
 name, info = next(iter(leadwise.records("LBBB").items()))
@@ -415,7 +441,8 @@ check.progress()
 # ## Take away
 #
 # - Twelve leads in, two logits out, 64,386 parameters; a unit of the last block sees less than 200 ms.
-# - Explain the logit, not the probability.
+# - A network that answers a question about a length need not measure it. Measure it, and put both side by side.
+# - Explain the log-odds or a logit, not the probability.
 # - A port is right when the outputs agree on real input, not when the shapes do.
 # - High accuracy on simulated patients is a statement about simulated patients, as ill and as many as they were.
 #

@@ -26,6 +26,8 @@ from leadwise.checks import notebook_08 as check
 from leadwise.comparison import COMPARISON, explain_all, title_of
 from leadwise.ecg.leads import LEADS
 from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars
+from leadwise.semantics import CRITERIA, WAVES, lead_wave_matrix, waves_of
+from leadwise.semantics import agreement as agreement_with
 
 # Methods warn where they degenerate and where a map misses what it promises. Section 4 listens to them.
 warnings.simplefilter("ignore", MethodWarning)
@@ -45,7 +47,9 @@ print(f"p(LBBB) = {float(model.probability(ecg.tensor())):.3f}")
 
 # %% [markdown]
 # In LBBB the left ventricle is activated late, through muscle instead of the conduction system. The QRS complex is broad
-# (at least 120 ms), mostly negative in V1, and broad, often notched and positive in I, aVL, V5 and V6 [1].
+# (at least 120 ms), mostly negative in V1, and broad, often notched and positive in I, aVL, V5 and V6, without a q in I, V5 and
+# V6; in V5 and V6 its [R-peak time](../GLOSSARY.md#r-peak-time) exceeds 60 ms. ST and T usually turn opposite to QRS [1]: what is
+# activated late recovers late. That belongs to the block and defines it less than the broad QRS does.
 #
 # > **Think first.** Which leads and which wave should a map point to, if the network uses what a cardiologist uses? Name two
 # > of each.
@@ -85,6 +89,31 @@ plot_ecg(ecg, lrp, title="LRP-ε of the LBBB logit", label="R, share of the logi
 
 # %% lead bars
 plot_lead_bars(lrp, title="LRP-ε: share of the relevance by lead")
+
+# %% [markdown]
+# And which wave? The samples of each lead are summed over the parts of the beat, and each part is set beside the criterion: once
+# with QRS alone, which defines the block, and once with ST and T, which belong to it. A *lift* is the share of the positive
+# relevance, divided by the share of the samples; 1 is what an even spread has (notebook 09).
+
+# %% which wave
+found_waves = waves_of(leadwise.load_record(name))
+for title, map_ in {
+    "LRP-ε": lrp,
+    "integrated gradients": leadwise.attribute(model, x, "integrated_gradients", target=1, progress=False),
+}.items():
+    matrix = lead_wave_matrix(map_, found_waves)
+    by_wave = ", ".join(
+        f"{wave} {percent(share)}" for wave, share in zip(WAVES, matrix.along(1).share(), strict=True) if share >= 0.01
+    )
+    narrow, wide = (agreement_with(matrix, "LBBB", companions=both) for both in (False, True))
+    print(f"{title}: {by_wave}")
+    print(f"   in {', '.join(CRITERIA['LBBB'].leads)}: lift of QRS {narrow.lift:.1f}, with ST and T {wide.lift:.1f}")
+
+# %% [markdown]
+# This answers the question above for one recording. Where most lies in QRS, the map points to what defines the block. Where ST and T
+# hold much, the network may well read the textbook, but its second line. That is worth knowing: a broad QRS has few other causes,
+# a turned T has many, such as ischaemia or hypertrophy, and a network that relies on it will be wrong about those. Whether
+# it does rely on it no map can say; notebook 09 asks the network itself.
 
 # %% [markdown]
 # ## 3 All methods side by side
@@ -137,8 +166,18 @@ print(f"correlation between the maps for 'pathology' and 'no finding': {float(ag
 plot_grid(ecg, {"pathology": lrp, "no finding": healthy}, leads=("I", "V1", "V6"), title="LRP-ε of the two logits")
 
 # %% [markdown]
-# Two logits can rise together, so their maps are two maps. Say which one is shown.
-#
+# Two logits can rise together, so their maps are two maps. Say which one is shown. The answer depends on neither alone but on their
+# difference, the log-odds $f_1 - f_0$: with `explain="log-odds"` that is what is explained, and the two maps are each other's
+# negative. Reports, cohorts and explorers do so.
+
+# %% log-odds
+odds = [leadwise.attribute(model, x, "lrp_epsilon", target=target, explain="log-odds") for target in (1, 0)]
+print(f"correlation of the log-odds' maps: {float(torch.corrcoef(torch.stack([o.flatten() for o in odds]))[0, 1]):.2f}")
+print(
+    f"of the log-odds' and the logit's:  {float(torch.corrcoef(torch.stack([odds[0].flatten(), lrp.flatten()]))[0, 1]):.2f}"
+)
+
+# %% [markdown]
 # **The normalisation.** Per record, the strongest sample of all leads sets the scale. Per lead, every lead gets a strongest
 # sample, and a lead that hardly matters looks as busy as the one that decides.
 
@@ -245,7 +284,7 @@ plot_grid(
 # %% [markdown]
 # ## 7 Explore
 #
-# Choose a recording, a model, a method. The sliders below the first block belong to the chosen method: they are made from
+# Choose a recording, a model, a method, and whether the log-odds or one logit is explained. The sliders below the first block belong to the chosen method: they are made from
 # its row in `METHODS`. Below the picture stands the call that makes the map.
 
 # %% explorer
@@ -405,7 +444,7 @@ check.progress()
 # %% [markdown]
 # ## Take away
 #
-# - A map explains one logit of one network; name both, and the method with its parameters.
+# - A map explains one logit of one network, or the difference of two; name it, and the method with its parameters.
 # - Sensitivity (gradient), contribution (LRP, integrated gradients) and necessity (occlusion) are different questions.
 # - Per-record normalisation compares leads. Per-lead normalisation does not.
 # - Sums are tests: integrated gradients must sum to a difference of logits, LRP nearly to the logit.

@@ -28,7 +28,7 @@ from leadwise import check_ecg, read_ecg
 from leadwise.checks import notebook_10 as check
 from leadwise.ecg.leads import LEADS
 from leadwise.plotting import percent, plot_ecg
-from leadwise.recordings.quality import LIMITS
+from leadwise.recordings.quality import CHECKS, LIMITS
 from leadwise.recordings.reading import FORMATS, MissingInformation
 from leadwise.report import explain_ecg, plot_explanation, report
 from leadwise.simulation.noise import Noise
@@ -113,8 +113,9 @@ print("notes:", *(ecg.notes or ["none"]))
 # %% [markdown]
 # ## 2 Is it fit to be explained?
 #
-# `check_ecg` measures seventeen things and compares each with a limit. An **error** means that the networks cannot run, or that
-# their answer means nothing. A **warning** asks for a look. The checks are about the recording, not about the heart.
+# `check_ecg` goes through a table of checks; most measure something and compare it with a limit. An **error** means that the networks
+# cannot run, or that their answer means nothing. A **warning** asks for a look. The checks are about the recording, not about the
+# heart: where they find no fault, a cardiologist may find any disease.
 
 # %% check
 check_ecg(ecg)
@@ -124,6 +125,7 @@ check_ecg(ecg)
 # plain arithmetic behind most others.
 
 # %% limits
+print(f"{len(CHECKS)} checks, {len(LIMITS)} limits, among them")
 for name in ("advised rate", "window", "einthoven", "largest recording", "clipped run", "wander"):
     limit = LIMITS[name]
     print(fill(f"{name}, {limit.value:g} {limit.unit}: {limit.reason}", 100, subsequent_indent="    "))
@@ -274,16 +276,20 @@ axis.set(xlabel="start of the window (s)", ylabel="p(pathology)", ylim=(-0.03, 1
 axis.legend(title="network", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
 for name, values in curves.items():
-    print(f"{name:5s} from {min(values):.2f} to {max(values):.2f}")
+    spread = max(values) - min(values)
+    said = f"spread {spread:.2f}" if spread >= 0.05 else "hardly any spread"
+    print(f"{name:5s} from {min(values):.2f} to {max(values):.2f}: {said}")
 
 # %% [markdown]
-# The heart is the same in every window, so the spread is the network's doing: where the window cuts a beat, how many beats it holds. One
-# number from one window hides it.
+# Where the lines print hardly any spread, the window did not matter on this recording, and that is a result. Where they print one, it
+# has three possible sources: the *heart*, whose beats may differ (in a Wenckebach period PR grows until a beat is dropped, and an
+# extrasystole stands in one window only); the *recording*, whose noise may; and the *network*, to which it may matter where the window
+# cuts a beat and how many beats it holds. Look at the ECG before you blame the last. One number from one window hides all three.
 #
 # ## 6 Explain, then describe
 #
-# `explain_ecg` does what the notebooks 07 to 09 did step by step: check, filter, run all four networks, explain the logit of the
-# most probable one, sum the relevance over leads and waves, and say it in a sentence.
+# `explain_ecg` does what the notebooks 07 to 09 did step by step: check, filter, run all four networks, explain the log-odds of the
+# most probable one, sum the relevance over leads and waves, measure what the criteria limit, and say it in sentences.
 
 # %% explain
 explanation = explain_ecg(ecg, MODELS, method="lrp_epsilon", epsilon=0.1)
@@ -295,11 +301,31 @@ plot_explanation(explanation)
 explanation.matrix.plot(title=f"LRP-ε of the {explanation.model} network: lead x wave")
 
 # %% describe
+print(fill(explanation.answer, 100))
 print(fill(explanation.sentence, 100))
 
+# %% measured beside the criteria
+for name, text in explanation.measured.items():
+    print(fill(f"{name:5s} {text}", 100, subsequent_indent=" " * 6))
+
 # %% [markdown]
-# The sentence is about a network: where its evidence lies, beside where the criteria of the diagnosis look. It does not say that the
-# patient has the diagnosis, nor that the network is right for the right reason. And another method may tell another story:
+# The sentences are about a network: what it answers, where its evidence lies, beside where the criteria of the diagnosis look. They do
+# not say that the patient has the diagnosis, nor that the network is right for the right reason. What was measured knows nothing of any
+# network, and each number comes with its error. Where a network names a finding whose limit is not reached, believe neither before you
+# have looked.
+#
+# **No finding is an answer.** Most recordings are not of these four diseases. Below 0.5 for all networks, the words say that no network
+# names its pathology. There is a map all the same: of what raised the log-odds of the most probable one although the answer is no.
+
+# %% no finding
+healthy = (explain_ecg(leadwise.simulate_ecg("NORM", seed=seed), MODELS, epsilon=0.1) for seed in range(3, 30))
+nothing = next(found for found in healthy if not found.named)
+print(fill(nothing.answer, 100))
+print(fill(nothing.sentence, 100))
+print(fill(f"On real recordings: {nothing.real}", 100))
+
+# %% [markdown]
+# And another method may tell another story:
 
 # %% another method
 for method in ("gradient_x_input", "gradient_x_sign", "integrated_gradients"):
@@ -312,9 +338,9 @@ for method in ("gradient_x_input", "gradient_x_sign", "integrated_gradients"):
 #
 # ## 7 One page
 #
-# Another person can question an explanation only with everything on the table: the recording and its faults, all four answers, the
-# map with its scale, the method with its parameters and its source, the versions. `report` puts it on one page, as PDF and as HTML
-# that needs nothing but itself.
+# Another person can question an explanation only with everything on the table: the recording and its faults, all four answers and
+# what their probabilities are worth, what was measured beside the criteria, the map with its scale, the method with its parameters and
+# its source, the versions. `report` puts it on one page, as PDF and as HTML that needs nothing but itself.
 
 # %% report
 page = report(ecg, MODELS, method="lrp_epsilon", epsilon=0.1, dated="Example")
@@ -562,6 +588,7 @@ check.progress()
 # - Limb leads obey laws, so that mislabelled ones are found. Exchanged cables and chest leads leave traces, or none.
 # - A network answers to anything. Check the recording first, by measurements that know nothing of the network.
 # - One window, one method, one number are one opinion. Move the window, change the method, and report the spread.
+# - "No network names its pathology" is an answer, and no statement about the heart.
 # - A page that others can question says everything: recording, faults, answers, method, parameters, source, versions.
 #
 # ## Go further

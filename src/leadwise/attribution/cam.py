@@ -41,6 +41,8 @@ class Watched(Explained):
     wanted : name of a module, whose last output is kept instead
     """
 
+    follows_axes = True
+
     def __init__(self, network: Network, wanted: str | None = None):
         super().__init__(network, "a class activation map")
         self.kept: Tensor | None = None

@@ -172,7 +172,7 @@ class Reference(Explained):
         return out if call.name == "amax" else torch.return_types.max((out, call.plain()[1]))
 
     def pointwise(self, call: Call) -> Any:
-        signals = self.carried(call)
+        signals = call.signals
         if len(signals) != 1:
             return self.refused(call, " of two signals")
         return self.rescaled(signals[0], call.plain(), call)
@@ -217,7 +217,7 @@ class Reference(Explained):
         return surrogate + (call.plain() - surrogate).detach()
 
     def conv(self, call: Call) -> Any:
-        signals = self.carried(call)
+        signals = call.signals
         return self.refused(call, " with weights that depend on the input") if len(signals) > 1 else super().conv(call)
 
     dense = conv

@@ -202,7 +202,7 @@ class Propagation(Explained):
 
     def conv(self, call: Call) -> Any:
         x = call.args[0] if call.args else call.kwargs["input"]
-        if len(self.carried(call)) > 1:
+        if len(call.signals) > 1:
             return self.refused(call, " with weights that depend on the input")
         return self.weighted(x, convolution(call), "conv")
 
@@ -307,7 +307,7 @@ class Propagation(Explained):
         return Normalised.apply(x, before, scale, shift, Before(known, operation), rule, self.account)
 
     def pointwise(self, call: Call) -> Any:
-        signals = self.carried(call)
+        signals = call.signals
         if len(signals) != 1:
             return self.refused(call, " of two signals")
         return Passed.apply(signals[0], call.plain())

@@ -10,7 +10,6 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -119,12 +118,12 @@ def detached(value: Any) -> Any:
 
 
 class Call:
-    """One operation with its arguments: ``name``, ``func``, ``args``, ``kwargs``."""
+    """One operation: ``name``, ``func``, ``args``, ``kwargs``, and ``signals``, the tensors that carry a signal."""
 
-    __slots__ = ("args", "func", "kwargs", "name")
+    __slots__ = ("args", "func", "kwargs", "name", "signals")
 
-    def __init__(self, name: str, func: Callable, args: tuple, kwargs: dict):
-        self.name, self.func, self.args, self.kwargs = name, func, args, kwargs
+    def __init__(self, name: str, func: Callable, args: tuple, kwargs: dict, signals: list[Tensor] | None = None):
+        self.name, self.func, self.args, self.kwargs, self.signals = name, func, args, kwargs, signals or []
 
     def native(self) -> Any:
         """Run it as PyTorch does."""
@@ -144,7 +143,7 @@ class Call:
             func = {"setitem": _set_item, "copy": _copy}.get(self.name, func)
         elif args[-1] is True and self.name in POSITIONAL_IN_PLACE:
             args = (*args[:-1], False)
-        return Call(self.name, func, args, kwargs)
+        return Call(self.name, func, args, kwargs, self.signals)
 
 
 POSITIONAL_IN_PLACE = {"relu", "relu6", "elu", "selu", "celu", "leaky_relu", "silu", "mish", "hardtanh", "hardswish"}
@@ -158,6 +157,11 @@ def _set_item(target: Tensor, index: Any, value: Any) -> Tensor:
 
 def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
     return source.to(target).expand_as(target).clone()
+
+
+# glibc hands large blocks back to the system when they are freed, and every map fetches their pages anew: a sixth of
+# its time. The largest block ever freed raises the limit (mallopt(3), M_MMAP_THRESHOLD); this one is never written to.
+torch.empty(8_000_000)
 
 
 class Lowered(Evaluation):
@@ -289,6 +293,8 @@ class Explained(Lowered):
     method : what refusals call the method
     """
 
+    follows_axes = False  # whether it has to know along which axis of the input each dimension runs
+
     def __init__(self, network: Network, method: str):
         super().__init__(network.module)
         self.method, self.start = method, NOWHERE
@@ -305,17 +311,20 @@ class Explained(Lowered):
         kind = KINDS.get(name, "unknown")
         if kind == "silent":
             return func(*args, **kwargs)
-        signals = [t for t in tensors((*args, *kwargs.values())) if self.carries(t)]
+        signals = [t for t in tensors((*args, *kwargs.values()) if kwargs else args) if self.carries(t)]
         if not signals:
             return super().operate(name, func, args, kwargs)
-        call, target = Call(name, func, args, kwargs), None
+        call, target = Call(name, func, args, kwargs, signals), None
         if changes_in_place(func) or kwargs.get("inplace") or (args and args[-1] is True):
             replaced = call.out_of_place()
             target = args[0] if replaced.func is not func or "inplace" in kwargs else target
             target = args[0] if args and args[-1] is True and name in POSITIONAL_IN_PLACE else target
             call = replaced
-        with nullcontext() if torch.is_grad_enabled() else torch.enable_grad():
+        if torch.is_grad_enabled():
             out = self.handle(kind, call)
+        else:
+            with torch.enable_grad():
+                out = self.handle(kind, call)
         self.follow(out, call, signals)
         return out if target is None else put_in_place(target, out)
 
@@ -338,14 +347,13 @@ class Explained(Lowered):
 
     def follow(self, out: Any, call: Call, signals: list[Tensor]) -> None:
         """Mark an operation's outputs, and count the use of its inputs."""
-        known = [signal(t) for t in signals]
+        known = [t._signal for t in signals]  # type: ignore[attr-defined]
         used = False
-        for one in tensors(out if isinstance(out, (tuple, list)) else (out,)):
-            if not one.requires_grad or (signal(one) is not None and signal(one).fn is one.grad_fn):
-                used |= one.requires_grad
-                continue
-            used = True
-            mark(one, self.describe(call, signals, known, one))
+        for one in (out,) if isinstance(out, Tensor) else tensors(out if isinstance(out, (tuple, list)) else (out,)):
+            if one.requires_grad:
+                used, found = True, signal(one)
+                if found is None or found.fn is not one.grad_fn:
+                    mark(one, self.describe(call, signals, known, one))
         for s in known:
             s.uses += used
 
@@ -359,7 +367,8 @@ class Explained(Lowered):
         found = Signal(first and kind not in ("conv", "dense", "product"), gate, places, axes=None)
         if found.first and kind != "structural":
             found.box = call.name
-        found.axes = axes_of(call, kind, signals[0], known[0].axes, out)
+        if self.follows_axes:
+            found.axes = axes_of(call, kind, signals[0], known[0].axes, out)
         if kind == "structural":
             found.base = signals[0]
             known[0].viewed = True
@@ -377,10 +386,6 @@ class Explained(Lowered):
     conv = dense = product = average = addition = multiplication = batch_norm = softmax = pointwise = structural
     unknown = decomposed = structural
 
-    def carried(self, call: Call) -> list[Tensor]:
-        """Return the arguments of an operation that depend on the input."""
-        return [t for t in tensors((*call.args, *call.kwargs.values())) if self.carries(t)]
-
     def taken_apart(self, call: Call) -> Any:
         """Run a composite operation as the simple ones that it consists of, each by its own handler."""
         try:
@@ -394,7 +399,7 @@ class Explained(Lowered):
     def refused(self, call: Call, why: str = "") -> Any:
         """Run an operation without a rule; the method stops as soon as any relevance reaches it."""
         out = call.plain()
-        signals = self.carried(call)
+        signals = call.signals
         reason = self.reason(f"{call.name}{why}")
         many = isinstance(out, (tuple, list))
         parts = [

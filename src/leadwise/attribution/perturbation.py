@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from leadwise.attribution.gradients import baseline_like, correlations, normal
+from leadwise.attribution.gradients import baseline_like, correlations
 from leadwise.attribution.question import Question, tell
 from leadwise.progress import chunks, track
 
@@ -298,8 +298,3 @@ class Covariance:
         """Return the covariance (N, channels, ...)."""
         mean = (self.scores / self.count).view(-1, *[1] * (self.products.ndim - 1))
         return (self.products - mean * self.masks) / self.count
-
-
-def random(question, x, *, seed) -> Tensor:
-    """Standard normal noise: what a map without information looks like, the floor of every comparison."""
-    return normal(x.shape, torch.Generator().manual_seed(seed), x)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from torch import Tensor
 
-from leadwise.attribution import cam, gradients, lrp, occlusion, perturbation
+from leadwise.attribution import cam, controls, gradients, lrp, occlusion, perturbation
 from leadwise.attribution.rules import Layers
 
 
@@ -78,13 +78,15 @@ class Method:
     Parameters
     ----------
     name : key in ``METHODS``
-    family : "gradient", "cam", "perturbation", "LRP" or "control"
+    family : "gradient", "cam", "perturbation", "LRP" or "control" (asks no network)
     title : for menus and figures
     function : (question, x, **parameters) -> relevance shaped like x
     parameters : its parameters, in the order in which they should be shown
     formula : LaTeX, without dollar signs
     citation : authors, year, title, and a DOI or arXiv number
     times : what the map is multiplied with afterwards: "nothing", "input", "sign" or "input_sign"
+    ranks : the word of ``leadwise.maps.SIGNS`` by which its samples are ranked: "signed" where the sign says for or
+        against, "absolute" where it does not (slopes and their means, differences)
     caveat : (what the method told while it ran) -> why it degenerates on this network, or None
     note : what to mind when reading its maps, on any network
     """
@@ -97,6 +99,7 @@ class Method:
     formula: str = ""
     citation: str = ""
     times: str = "nothing"
+    ranks: str = "signed"
     caveat: Callable[[Mapping], str | None] | None = None
     note: str = ""
 
@@ -165,6 +168,7 @@ SHRIKUMAR_2016 = "Shrikumar et al. 2016, Not just a black box, arXiv:1605.01713"
 GUMPFER = "Gumpfer et al. 2023, SIGNed explanations, Information Fusion 99, doi:10.1016/j.inffus.2023.101883"
 SMILKOV = "Smilkov et al. 2017, SmoothGrad, arXiv:1706.03825"
 ADEBAYO = "Adebayo et al. 2018, Local explanation methods lack sensitivity to parameter values, arXiv:1810.03307"
+ADEBAYO_SANITY = "Adebayo et al. 2018, Sanity checks for saliency maps, arXiv:1810.03292"
 SUNDARARAJAN = "Sundararajan, Taly, Yan 2017, Axiomatic attribution for deep networks, arXiv:1703.01365"
 ERION = "Erion et al. 2021, Improving performance of deep learning models with axiomatic attribution priors and expected gradients, doi:10.1038/s42256-021-00343-w"  # noqa: E501
 DEEPLIFT = "Shrikumar, Greenside, Kundaje 2017, Learning important features, arXiv:1704.02685"
@@ -228,20 +232,20 @@ _WEAK_EPSILON, _TENTH = ("epsilon", {"epsilon": 1e-6}), ("epsilon", {"epsilon": 
 
 _ROWS = (
     Method("gradient", "gradient", "Gradient", gradients.gradient,
-           formula=r"R = \partial f_c / \partial x", citation=SIMONYAN),
+           formula=r"R = \partial f_c / \partial x", citation=SIMONYAN, ranks="absolute"),
     Method("gradient_x_input", "gradient", "Gradient × input", gradients.gradient, times="input",
            formula=r"R = x \odot \partial f_c / \partial x", citation=SHRIKUMAR_2016),
     Method("gradient_x_sign", "gradient", "Gradient × SIGN", gradients.gradient, (MU,), times="sign",
            formula=r"R = s_\mu(x) \odot \partial f_c / \partial x,\; s_\mu(x) = \pm 1 \text{ for } x \gtrless \mu",
            citation=GUMPFER),
     Method("smoothgrad", "gradient", "SmoothGrad", gradients.smoothgrad, (SAMPLES, NOISE, SEED),
-           formula=r"R = \tfrac1n \sum_i \nabla f_c(x + \epsilon_i)", citation=SMILKOV),
+           formula=r"R = \tfrac1n \sum_i \nabla f_c(x + \epsilon_i)", citation=SMILKOV, ranks="absolute"),
     Method("smoothgrad_x_input", "gradient", "SmoothGrad × input", gradients.smoothgrad, (SAMPLES, NOISE, SEED),
            times="input", formula=r"R = x \odot \tfrac1n \sum_i \nabla f_c(x + \epsilon_i)", citation=SMILKOV),
     Method("smoothgrad_x_sign", "gradient", "SmoothGrad × SIGN", gradients.smoothgrad, (SAMPLES, NOISE, SEED, MU),
            times="sign", formula=r"R = s_\mu(x) \odot \tfrac1n \sum_i \nabla f_c(x + \epsilon_i)", citation=GUMPFER),
     Method("vargrad", "gradient", "VarGrad", gradients.vargrad, (SAMPLES, NOISE, SEED),
-           formula=r"R = \operatorname{Var}_i\, \nabla f_c(x + \epsilon_i)", citation=ADEBAYO),
+           formula=r"R = \operatorname{Var}_i\, \nabla f_c(x + \epsilon_i)", citation=ADEBAYO, ranks="absolute"),
     Method("integrated_gradients", "gradient", "Integrated gradients", gradients.integrated_gradients,
            (integer("steps", 50, 2, 1000, "log", "points on the path, both ends included"), BASELINE,
             Parameter("reselect_target", "bool", False, help="explain each point's arg-max class: a known flaw"), SEED),
@@ -256,9 +260,10 @@ _ROWS = (
            formula=r"R = \mathbb{E}_{x'}\, R^{\mathrm{DeepLIFT}}(x, x')", citation=LUNDBERG),
     Method("guided_backprop", "gradient", "Guided backpropagation", gradients.guided_backprop,
            formula=r"R^{(l)} = \mathbf{1}[a^{(l)} > 0]\,\mathbf{1}[R^{(l+1)} > 0]\, R^{(l+1)}",
-           citation=SPRINGENBERG, caveat=_without_relu),
+           citation=SPRINGENBERG, caveat=_without_relu, ranks="absolute"),
     Method("deconvnet", "gradient", "Deconvnet", gradients.deconvnet,
-           formula=r"R^{(l)} = \mathbf{1}[R^{(l+1)} > 0]\, R^{(l+1)}", citation=ZEILER, caveat=_without_relu),
+           formula=r"R^{(l)} = \mathbf{1}[R^{(l+1)} > 0]\, R^{(l+1)}", citation=ZEILER,
+           caveat=_without_relu, ranks="absolute"),
     Method("grad_cam", "cam", "Grad-CAM", cam.grad_cam, (LAYER,),
            formula=r"R = \operatorname{ReLU} \sum_k \bar g_k A_k", citation=SELVARAJU, caveat=_no_leads,
            note=MEAN_GRADIENT),
@@ -268,7 +273,8 @@ _ROWS = (
     Method("hirescam", "cam", "HiResCAM", cam.hirescam, (LAYER,),
            formula=r"R = \sum_k g_k \odot A_k", citation=DRAELOS, caveat=_no_leads),
     Method("guided_grad_cam", "cam", "Guided Grad-CAM", cam.guided_grad_cam, (LAYER,),
-           formula=r"R = R^{\mathrm{CAM}} \odot R^{\mathrm{guided}}", citation=SELVARAJU, caveat=_guided_cam),
+           formula=r"R = R^{\mathrm{CAM}} \odot R^{\mathrm{guided}}", citation=SELVARAJU,
+           caveat=_guided_cam, ranks="absolute"),
     Method("occlusion", "perturbation", "Occlusion", occlusion.occlusion,
            (integer("window", 100, 1, 2000, "log", "samples (pixels) hidden at once", image_default=32),
             integer("stride", 50, 1, 1000, "log", "samples (pixels) between windows", image_default=16),
@@ -290,7 +296,6 @@ _ROWS = (
                     image_default=32),
             number("keep", 0.5, 0.05, 0.95, help="probability that a cell stays"), SEED),
            formula=r"R = \frac{1}{n\,p} \sum_i \big(f_c(x \odot M_i) - \bar f_c\big) M_i", citation=PETSIUK),
-    Method("random", "control", "Random map", perturbation.random, (SEED,), formula=r"R \sim \mathcal N(0, 1)"),
     _lrp("lrp_z", "LRP-z", *_same("z"), formula=r"R_j = \sum_k \frac{a_j w_{jk}}{z_k} R_k"),
     _lrp("lrp_epsilon", "LRP-ε", *_same("epsilon"), (EPSILON,),
          formula=r"R_j = \sum_k \frac{a_j w_{jk}}{z_k + \epsilon \operatorname{sign} z_k} R_k"),
@@ -321,6 +326,16 @@ _ROWS = (
          formula=r"\text{dense: } \epsilon{=}0.1,\; \text{conv: } \alpha 1 \beta 0"),
     _lrp("lrp_sequential_composite_b", "LRP sequential b", _ALPHA_TWO, _TENTH, citation=ALBER,
          formula=r"\text{dense: } \epsilon{=}0.1,\; \text{conv: } \alpha 2 \beta 1"),
+    Method("random", "control", "Random map", controls.random, (SEED,), formula=r"R \sim \mathcal N(0, 1)"),
+    Method("magnitude", "control", "|x|", controls.magnitude, formula=r"R = |x|"),
+    Method("square", "control", "x²", controls.square, formula=r"R = x^2"),
+    Method("steepness", "control", "|dx/dt|", controls.steepness, formula=r"R = \|\nabla x\|",
+           citation=ADEBAYO_SANITY),
+    Method("smoothed_steepness", "control", "Smoothed |dx/dt|", controls.smoothed_steepness,
+           (integer("width", 50, 1, 1000, "log", "samples (pixels) that are averaged", image_default=16),),
+           formula=r"R = \tfrac1w \textstyle\sum_w \|\nabla x\|"),
+    Method("difference", "control", "x − reference", controls.difference, (BASELINE, SEED), formula=r"R = x - x'",
+           ranks="absolute"),
 )  # fmt: skip
 
 METHODS: Mapping[str, Method] = MappingProxyType({row.name: row for row in _ROWS})

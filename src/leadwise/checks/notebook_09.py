@@ -13,7 +13,7 @@ from leadwise.ecg.leads import LEADS, TERRITORIES
 from leadwise.ecg.waves import Wave
 from leadwise.semantics import CRITERIA, Criterion, lead_wave_matrix, wave_labels, waves_of
 
-WALLS = ("anterior", "lateral", "inferior")
+GROUPS = ("anterior", "lateral", "inferior")
 
 
 def map_of(samples: int = 100, **levels: float) -> torch.Tensor:
@@ -21,46 +21,55 @@ def map_of(samples: int = 100, **levels: float) -> torch.Tensor:
     return torch.tensor([levels.get(lead, 1.0) for lead in LEADS])[:, None].expand(12, samples).clone()
 
 
-def wall_map(**levels: float) -> torch.Tensor:
-    """Return a map (12, T) that is constant in the leads of each wall: 1, or what is said of the wall."""
-    return map_of(**{lead: level for wall, level in levels.items() for lead in TERRITORIES[wall]})
+def group_map(**levels: float) -> torch.Tensor:
+    """Return a map (12, T) that is constant in the leads of each group: 1, or what is said of the group."""
+    return map_of(**{lead: level for group, level in levels.items() for lead in TERRITORIES[group]})
 
 
-MORE_LEADS = "The wall with the largest share is not the one with the largest lift: more leads collect more."
-# Maps -> the wall with the largest lift, and what to say to another answer.
-WALL_CASES = (
-    (wall_map(inferior=3.0), "inferior", "A map with most of its relevance in II, III and aVF should give 'inferior'."),
-    (wall_map(anterior=2.0, lateral=1.3), "anterior", MORE_LEADS),
-    (wall_map(inferior=1.2), "inferior", MORE_LEADS),
+MORE_LEADS = "The group with the largest share is not the one with the largest lift: more leads collect more."
+# Maps -> the group with the largest lift, and what to say to another answer.
+GROUP_CASES = (
     (
-        wall_map(inferior=2.0, lateral=-5.0),
+        group_map(inferior=3.0),
         "inferior",
-        "Only positive relevance is evidence for; here a wall with evidence against it was chosen.",
+        "A map with most relevance in II, III and aVF should give 'inferior'.",
+    ),
+    (group_map(anterior=2.0, lateral=1.3), "anterior", MORE_LEADS),
+    (group_map(inferior=1.2), "inferior", MORE_LEADS),
+    (
+        group_map(inferior=2.0, lateral=-5.0),
+        "inferior",
+        "Only positive relevance is evidence for; here a group with evidence against was chosen.",
     ),
     (
-        torch.where(torch.arange(100) % 2 == 0, wall_map(inferior=3.0), wall_map(inferior=-3.0)),
+        torch.where(torch.arange(100) % 2 == 0, group_map(inferior=3.0), group_map(inferior=-3.0)),
         "inferior",
         "For and against have cancelled: set what is negative to zero before you sum.",
     ),
     (
         map_of(V1=9.0, V2=9.0, V3=2.0, V4=2.0),
         "anterior",
-        "Choose among three walls: the septal leads V1 and V2, and aVR, are not among them.",
+        "Choose among three groups: the septal leads V1 and V2, and aVR, are not among them.",
     ),
 )
 
 
-@exercise("09", 1, "The wall", expects='a function of a map (12, T) that returns "anterior", "lateral" or "inferior"')
-def the_wall(function):
-    """``wall_of(relevance)`` -> the wall whose leads have the largest lift."""
-    function = as_function(function, "`wall_of`")
-    for relevance, wall, hint in WALL_CASES:
+@exercise(
+    "09",
+    1,
+    "The leads that speak",
+    expects='a function of a map (12, T) that returns "anterior", "lateral" or "inferior"',
+)
+def the_group(function):
+    """``group_of(relevance)`` -> the group of leads with the largest lift."""
+    function = as_function(function, "`group_of`")
+    for relevance, group, hint in GROUP_CASES:
         found = function(relevance)
         if not isinstance(found, str):
-            raise Hint(f"`wall_of` should return a name, not {core.kind(found)}; the names are {', '.join(WALLS)}.")
-        if found.strip().lower() != wall:
+            raise Hint(f"`group_of` should return a name, not {core.kind(found)}; the names are {', '.join(GROUPS)}.")
+        if found.strip().lower() != group:
             raise Hint(hint)
-    return "Lift, positive relevance, three walls. Nobody taught the network walls; count how often it finds them."
+    return "Lift, positive relevance, three groups of leads. Where a network looks is not where a heart is ill."
 
 
 SHIFT_HINTS = {

@@ -334,7 +334,11 @@ QUESTIONS = [
         [
             Option("0.9: a finding must not be missed.", False, "Choosing after looking makes the answer."),
             Option("0.55", False, "A mean alone hides that the windows disagree."),
-            Option("The range over all windows.", True, "The disagreement is a finding about the network."),
+            Option(
+                "The range over all windows.",
+                True,
+                "The disagreement is a finding, about the heart, the recording or the network.",
+            ),
         ],
     ),
 ]

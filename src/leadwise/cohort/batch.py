@@ -131,14 +131,12 @@ def _prepare(job: Job, ecg: ECG, doubts: Sequence[str]) -> _Prepared:
     if doubts and not job.doubtful:
         raise ValueError(doubts[0])
     ecg = ecg.resample()
-    if isinstance(ecg, SimulatedECG) and not job.interventions:
-        ecg = replace(ecg, counterfactual=None)  # it would be filtered for nothing
     return _Prepared(ecg, waves_of(ecg, job.start))
 
 
 def _explained(job: Job, prepared: dict[int, _Prepared]) -> tuple[dict[int, dict | str], list[str]]:
     """Return number -> what the record adds, or why it adds nothing; and what the method said about its maps."""
-    filtered = _filtered(prepared)
+    filtered = _filtered(job, prepared)
     found: dict[int, dict | str] = {}
     said: dict[str, None] = {}
     good = []
@@ -170,12 +168,12 @@ def _window(job: Job, ecg: ECG) -> ECG | str:
     return window if np.isfinite(window.signal).all() else "the window holds NaN or infinite samples."
 
 
-def _filtered(prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
+def _filtered(job: Job, prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
     """Return the recordings after the published filters, those of one length together; or why one can't be filtered."""
     found: dict[int, ECG | str] = {}
     alike: dict[int, list[int]] = {}
     for number, one in prepared.items():
-        with_twin = isinstance(one.ecg, SimulatedECG) and one.ecg.counterfactual is not None
+        with_twin = job.interventions and isinstance(one.ecg, SimulatedECG)
         if one.ecg.preprocessed or not np.isfinite(one.ecg.signal).all() or with_twin:
             try:
                 found[number] = one.ecg.preprocess()

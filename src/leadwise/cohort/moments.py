@@ -14,8 +14,8 @@ from scipy.special import stdtrit
 
 from leadwise.cohort.summary import BEFORE
 from leadwise.ecg.leads import LEADS
+from leadwise.maps import to_numpy
 from leadwise.paths import whole_file
-from leadwise.plotting.relevance import to_numpy
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.semantics.beats import BeatAverage
 from leadwise.semantics.tables import WAVES, RelevanceTable

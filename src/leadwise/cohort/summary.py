@@ -6,7 +6,7 @@ import numpy as np
 
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
-from leadwise.plotting.relevance import to_numpy
+from leadwise.maps import as_mask, part_of, to_numpy
 from leadwise.semantics.beats import whole_beats
 from leadwise.semantics.criteria import agreement
 from leadwise.semantics.tables import WAVES, lead_wave_matrix
@@ -68,7 +68,8 @@ def summarise(
         inside = agreement(matrix, pathology)
         found |= {"agreement": inside.share, "agreement_area": inside.area}
     if mask is not None:
-        inside = values.clip(min=0)[mask].sum(dtype=float) / matrix.positive.sum()
+        mask = as_mask(mask, values.shape)
+        inside = part_of(values, "positive")[mask].sum(dtype=float) / matrix.positive.sum()
         found |= {"truth": inside, "truth_area": mask.mean()}
     if signal is not None:
         found |= _beat(values, total, waves, to_numpy(signal), fs)

@@ -79,6 +79,9 @@ def _rectangle(common: np.ndarray, fs: float) -> tuple[int | None, float]:
     above = common > (low + high) / 2
     above = above if not above[-1] or not above[0] else ~above  # the pulse may point down
     edges = np.flatnonzero(np.diff(np.concatenate(([False], above, [False])).astype(int)))
-    if len(edges) != 2 or not WIDTHS[0] <= (edges[1] - edges[0]) / fs <= WIDTHS[1] or levels.mean() < STEEP:
+    if len(edges) != 2 or not WIDTHS[0] <= (edges[1] - edges[0]) / fs <= WIDTHS[1]:
         return None, height
-    return max(int(edges[0]) - round(0.02 * fs), 0), height
+    start, width = int(edges[0]), int(edges[1] - edges[0])
+    if levels[max(start - width, 0) : start + 2 * width].mean() < STEEP:  # the flat line around it says nothing
+        return None, height
+    return max(start - round(0.02 * fs), 0), height

@@ -14,15 +14,16 @@ HEXAXIAL = {"I": 0, "II": 60, "III": 120, "aVR": -150, "aVL": -30, "aVF": 90}
 CABRERA = ("aVL", "I", "-aVR", "II", "aVF", "III")
 """The limb leads in anatomical order, 30 degrees apart, from -30 to 120; "-aVR" is aVR turned upside down."""
 
-# The classical wall-to-lead correspondence, as summarised in Bayés de Luna et al., "A new terminology for left
-# ventricular walls", Circulation 114 (2006) 1755-1760. aVR looks into the cavity and belongs to no wall.
+# The classical names, which Bayés de Luna et al., "A new terminology for left ventricular walls", Circulation 114
+# (2006) 1755-1760, summarise and revise. Groups of leads, no more: ST depression does not tell which wall is
+# ischaemic. aVR looks into the cavity and belongs to none.
 TERRITORIES = {
     "septal": ("V1", "V2"),
     "anterior": ("V3", "V4"),
     "lateral": ("I", "aVL", "V5", "V6"),
     "inferior": ("II", "III", "aVF"),
 }
-"""The leads that face each wall of the left ventricle."""
+"""Groups of leads, by the classical names of the walls that they face."""
 
 _BY_CASEFOLD = {name.casefold(): name for name in LEADS}
 

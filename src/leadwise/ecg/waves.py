@@ -1,7 +1,10 @@
 """The waves of a heartbeat, as spans of samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
+
+import numpy as np
 
 Kind = Literal["P", "QRS", "T"]
 
@@ -28,3 +31,28 @@ class Wave:
     def shift(self, samples: int) -> "Wave":
         """Return the wave with its time axis moved: a window that starts at ``s`` needs ``shift(-s)``."""
         return replace(self, onset=self.onset + samples, peak=self.peak + samples, offset=self.offset + samples)
+
+
+def r_peaks(source) -> np.ndarray:
+    """Return the samples of the R peaks, int (B,), in order: the peaks of QRS over all leads.
+
+    Parameters
+    ----------
+    source : waves; what has them as ``waves`` (a simulated ECG, a delineation); or the R peaks themselves, in samples
+
+    Raises
+    ------
+    ValueError : numbers that are not whole
+
+    Examples
+    --------
+    >>> r_peaks([Wave("P", 0, 60, 80, 100), Wave("QRS", 0, 150, 170, 200), Wave("QRS", 1, 550, 570, 600)]).tolist()
+    [170, 570]
+    """
+    waves: Sequence = getattr(source, "waves", source)
+    if isinstance(waves, (tuple, list)) and any(isinstance(wave, Wave) for wave in waves):
+        waves = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None]
+    peaks = np.unique(np.asarray(waves, dtype=float))
+    if peaks.size and not (peaks == peaks.round()).all():
+        raise ValueError(f"R peaks are {peaks[:4].tolist()}; expected whole numbers, samples from the start.")
+    return peaks.astype(int)

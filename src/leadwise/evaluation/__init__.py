@@ -1,18 +1,22 @@
 """Evaluation: can an explanation be trusted? Tests of maps against the truth, the network and chance."""
 
-from leadwise.evaluation.faithfulness import ORDERS, SCORES, Curve, deletion, insertion
-from leadwise.evaluation.inputs import SIGNS, EvaluationWarning
+from leadwise.evaluation.faithfulness import ORDERS, SCORES, Curve, deletion, insertion, road
+from leadwise.evaluation.inputs import EvaluationWarning
 from leadwise.evaluation.localisation import (
     LOCALISATION,
     Measure,
     area_share,
     auprc,
+    difference_mask,
+    graded_mask,
+    graded_mass,
     localise,
+    normalised_lift,
     pointing_game,
     relevance_mass,
     relevance_rank,
 )
-from leadwise.evaluation.replacement import REPLACEMENTS, Replacement, neighbouring_beat, r_peaks, replace
+from leadwise.evaluation.replacement import REPLACEMENTS, Replacement, impute, neighbouring_beat, replace
 from leadwise.evaluation.robustness import (
     CLAIMS,
     across_models,
@@ -27,13 +31,15 @@ from leadwise.evaluation.sanity import (
     RANDOMISERS,
     LabelRandomisation,
     WeightRandomisation,
+    efficient_randomisation,
+    histogram_entropy,
     label_randomisation,
     train_on_random_labels,
     weight_randomisation,
     weighted_layers,
 )
 from leadwise.evaluation.similarity import CORRELATIONS, similarity
-from leadwise.evaluation.statistics import Estimate, bootstrap
+from leadwise.evaluation.statistics import Difference, Estimate, bootstrap, holm, paired, paired_differences, student
 
 __all__ = [
     "CLAIMS",
@@ -43,8 +49,8 @@ __all__ = [
     "RANDOMISERS",
     "REPLACEMENTS",
     "SCORES",
-    "SIGNS",
     "Curve",
+    "Difference",
     "Estimate",
     "EvaluationWarning",
     "LabelRandomisation",
@@ -58,20 +64,31 @@ __all__ = [
     "bootstrap",
     "complexity",
     "deletion",
+    "difference_mask",
+    "efficient_randomisation",
+    "graded_mask",
+    "graded_mass",
+    "histogram_entropy",
+    "holm",
+    "impute",
     "infidelity",
     "insertion",
     "label_randomisation",
     "localise",
     "neighbouring_beat",
+    "normalised_lift",
+    "paired",
+    "paired_differences",
     "pointing_game",
-    "r_peaks",
     "relevance_mass",
     "relevance_rank",
     "replace",
+    "road",
     "sensitivity_max",
     "similarity",
     "sparseness",
     "stability",
+    "student",
     "train_on_random_labels",
     "weight_randomisation",
     "weighted_layers",

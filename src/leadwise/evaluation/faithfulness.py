@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from leadwise.attribution.perturbation import features
 from leadwise.attribution.question import pick
-from leadwise.evaluation.inputs import as_batch, as_maps, choose
-from leadwise.evaluation.replacement import replace
+from leadwise.evaluation.inputs import as_batch
+from leadwise.evaluation.replacement import impute, replace
 from leadwise.evaluation.statistics import bootstrap
+from leadwise.maps import as_maps, one_of
 from leadwise.networks.network import network_of
 from leadwise.progress import in_chunks, progress_to
 
@@ -32,7 +33,7 @@ ORDERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "lerf": lambda sums, draws: sums,
     "random": lambda sums, draws: draws,
 }
-"""Most relevant first, least relevant first, and the order of a map without information."""
+"""Most relevant first, least relevant first, and the order of white noise."""
 
 SCORES: dict[str, Callable[[Tensor], Tensor]] = {
     "logit": lambda logits: logits,
@@ -171,12 +172,52 @@ def insertion(
     return _follow(model, task, task.other, task.x, "insertion", progress)
 
 
+def road(
+    model: nn.Module,
+    x: Tensor,
+    relevance: Tensor | None,
+    target: int | Tensor | None = None,
+    *,
+    order: str = "morf",
+    steps: int | None = None,
+    unit: int | None = None,
+    noise: float = 0.01,
+    score: str = "logit",
+    seed: int = 0,
+    progress: bool | Callable[[int, int], None] = True,
+) -> Curve:
+    """Remove unit after unit so that the hole tells nothing: "remove and debias".
+
+    Rong et al. 2022, A consistent and efficient evaluation strategy for attribution methods, arXiv:2202.00449. Where a
+    replacement has edges, the shape of what was taken away is still to be seen, and a network may read it. Here what is
+    gone is filled from its surroundings (:func:`leadwise.evaluation.replacement.impute`), with a little noise.
+
+    Parameters
+    ----------
+    noise : standard deviation of what is added to the filling, in units of x
+    model, x, relevance, target, order, steps, unit, score, seed, progress : as for :func:`deletion`
+
+    Returns
+    -------
+    Curve : its replacement is "imputation"; the last point, where nothing is left to fill from, is the mean of x
+    """
+    task = _prepared(model, x, relevance, target, order, steps, "imputation", unit, None, score, seed)
+    draws = noise * torch.randn(task.x.shape, generator=torch.Generator().manual_seed(seed)).to(task.x)
+
+    def filled(i: Tensor, gone: Tensor) -> Tensor:
+        gone = gone.expand(len(i), *task.x.shape[1:])
+        whole = torch.stack([impute(task.x[k], hole) for k, hole in zip(i, gone, strict=True)])
+        return torch.where(gone, whole + draws[i], whole)
+
+    return _curve(model, task, filled, "deletion", progress)
+
+
 @dataclass(frozen=True, eq=False)
 class _Task:
     """What :func:`_follow` needs: input and replacement, each unit's place in the order (N, units), and so on."""
 
     x: Tensor
-    other: Tensor
+    other: Tensor | None  # None where what stands in depends on what else is gone
     target: Tensor
     grid: Tensor  # number of the unit of each element, shaped like one sample
     places: Tensor
@@ -188,8 +229,8 @@ class _Task:
 
 
 def _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed) -> _Task:
-    key = choose(ORDERS, order, "order")
-    choose(SCORES, score, "score")
+    key = ORDERS[one_of("order", order, ORDERS)]
+    one_of("score", score, SCORES)
     x, classes = as_batch(model, x, target)
     unit = _whole("unit", UNIT[x.ndim] if unit is None else unit, max(x.shape[2:]))
     grid = features(x, unit)[0]
@@ -202,7 +243,7 @@ def _prepared(model, x, relevance, target, order, steps, replacement, unit, refe
     first = shuffled.gather(1, key(sums, draws).gather(1, shuffled).argsort(dim=1, stable=True))
     places = first.argsort(dim=1).to(x.device)
     counts = (torch.arange(steps + 1, dtype=torch.float64) * units / steps).round().long().to(x.device)
-    other = replace(x, replacement, reference, seed)
+    other = None if replacement == "imputation" else replace(x, replacement, reference, seed)
     return _Task(x, other, classes, grid, places, counts, order, replacement, score, unit)
 
 
@@ -216,16 +257,25 @@ def _sums(x: Tensor, relevance, grid: Tensor, units: int, order: str) -> Tensor:
     """Return the relevance of each unit, float64 (N, units), on the CPU."""
     if relevance is None and order == "random":
         return torch.zeros(len(x), units, dtype=torch.float64)
-    if relevance is None or tuple(relevance.shape) != tuple(x.shape):
-        came = "None" if relevance is None else f"of shape {tuple(relevance.shape)}"
-        raise ValueError(f"relevance is {came}; expected {tuple(x.shape)}, as x.")
-    maps = torch.from_numpy(as_maps(relevance))
+    if relevance is None:
+        raise ValueError(f'relevance is None; expected a map of shape {tuple(x.shape)}, as x, or order="random".')
+    maps = torch.from_numpy(as_maps(relevance, x.shape))
     grid = grid.cpu() if x.ndim == 3 else grid[0].cpu()
     return torch.zeros(len(x), units, dtype=torch.float64).index_add_(1, grid.flatten(), maps.flatten(1))
 
 
 def _follow(model, task: _Task, start: Tensor, end: Tensor, kind: str, progress) -> Curve:
-    """Ask the network at every point of every sample's curve, in chunks: units before ``count`` show ``end``."""
+    """Ask the network at every point of every sample's curve: units before ``count`` show ``end``."""
+    return _curve(model, task, lambda i, gone: torch.where(gone, end[i], start[i]), kind, progress)
+
+
+def _curve(model, task: _Task, mixed: Callable[[Tensor, Tensor], Tensor], kind: str, progress) -> Curve:
+    """Ask the network at every point of every sample's curve, in chunks.
+
+    Parameters
+    ----------
+    mixed : (numbers of M samples, bool shaped like them: which elements are exchanged) -> M inputs
+    """
     points = len(task.counts)
     score, ask = SCORES[task.score], network_of(model).logits
 
@@ -233,7 +283,7 @@ def _follow(model, task: _Task, start: Tensor, end: Tensor, kind: str, progress)
         flat = torch.arange(part.start, part.stop, device=task.x.device)
         i, point = flat // points, flat % points
         exchanged = task.places[i][:, task.grid] < task.counts[point].view(-1, *[1] * (task.x.ndim - 1))
-        return pick(score(ask(torch.where(exchanged, end[i], start[i]))), task.target[i])
+        return pick(score(ask(mixed(i, exchanged))), task.target[i])
 
     with torch.no_grad(), progress_to(progress):
         found = in_chunks(values, len(task.x) * points).view(len(task.x), points)

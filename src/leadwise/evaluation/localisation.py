@@ -1,11 +1,15 @@
 """Does a map point at the cause? Measures against a mask that is known to hold it.
 
 The mask comes from a simulated patient (``SimulatedECG.causal_mask``) or from a drawn scene (``SceneObject.mask``).
-Each measure takes maps and masks of N samples and returns one number for each, from 0 to 1. A map without information
-reaches :func:`area_share` in all of them, on average, so that is what to compare with.
+Each measure takes maps and masks of N samples and returns one number for each, from 0 to 1. White noise reaches
+:func:`area_share` in all of them, on average. It is the lowest bar, not the right one: the squared voltage of an ECG,
+which asks no network, reaches far more wherever the cause is large. So compare with the controls of ``METHODS`` too.
+
+That a map lies on what made the label is not proof that it shows what made the answer: the network may use something
+else. What the network uses is found by :mod:`leadwise.semantics.interventions`.
 
 Images have masks (N, H, W), and their relevance (N, colours, H, W) is summed over the colours first
-(:func:`~leadwise.evaluation.inputs.as_maps`). Where a number would mean nothing it is NaN, with an
+(:func:`leadwise.maps.as_maps`). Where a number would mean nothing it is NaN, with an
 ``EvaluationWarning`` that says why: an empty mask, or a map that is zero.
 """
 
@@ -16,17 +20,24 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, maximum_filter1d
 from sklearn.metrics import average_precision_score
 
-from leadwise.evaluation.inputs import SIGNS, as_maps, as_masks, choose, nothing, undefined
+from leadwise.evaluation.inputs import nothing, undefined
+from leadwise.maps import as_maps, as_mask, one_of, strength
 
 
 def _prepared(what: str, relevance, mask, sign: str):
     """Return maps (N, D) after the sign, masks (N, D), and where the measure is undefined (N,)."""
-    part = choose(SIGNS, sign, "sign")
     maps = as_maps(relevance)
-    inside = as_masks(mask, maps.shape).reshape(len(maps), -1)
-    values = part(maps).reshape(len(maps), -1)
+    inside = as_mask(mask, maps.shape).reshape(len(maps), -1)
+    values = strength(maps, sign).reshape(len(maps), -1)
     reasons = {"the mask is empty": ~inside.any(1), nothing(sign): ~values.any(1)}
     return values, inside, undefined(what, reasons)
+
+
+def _one_sign(maps: np.ndarray, sign: str) -> np.ndarray:
+    """Return the magnitudes of one sign, of which shares can be taken."""
+    if sign == "signed":
+        raise ValueError("sign is 'signed'; a share needs one sign: expected 'positive', 'negative' or 'absolute'.")
+    return strength(maps, sign)
 
 
 def relevance_mass(relevance, mask, sign: str = "positive") -> np.ndarray:
@@ -45,8 +56,7 @@ def relevance_mass(relevance, mask, sign: str = "positive") -> np.ndarray:
     -------
     ndarray (N,), 0 to 1; NaN where the mask is empty or there is no such relevance
     """
-    if sign == "signed":
-        raise ValueError("sign is 'signed'; a share needs one sign: expected 'positive', 'negative' or 'absolute'.")
+    _one_sign(np.zeros(0), sign)
     values, inside, bad = _prepared("relevance_mass", relevance, mask, sign)
     total = np.where(bad, np.nan, values.sum(1))
     return np.where(inside, values, 0).sum(1) / total
@@ -134,11 +144,83 @@ def auprc(relevance, mask, sign: str = "signed") -> np.ndarray:
 
 
 def area_share(mask) -> np.ndarray:
-    """Return the share of the samples that the mask covers, (N,): what a map without information reaches."""
-    mask = np.asarray(mask)
-    if mask.ndim != 3 or mask.dtype != bool:
-        raise ValueError(f"mask is {mask.dtype} {mask.shape}; expected bool (N, leads, T) or (N, H, W).")
+    """Return the share of the samples that the mask covers, (N,): what white noise reaches on average."""
+    mask = as_mask(mask)
+    if mask.ndim != 3:
+        raise ValueError(f"mask has shape {mask.shape}; expected (N, leads, T) or (N, H, W).")
     return mask.mean((1, 2))
+
+
+def normalised_lift(share, area) -> np.ndarray:
+    """Return (share - area) / (1 - area): 0 is white noise, 1 all on the mask, negative beside it, whatever the area.
+
+    share / area has a ceiling of its own for every mask (1 / area), so it can't be averaged over causes; this can.
+
+    Parameters
+    ----------
+    share : (N,), of the relevance on the mask
+    area : (N,), of the samples; NaN comes back where it is 1
+
+    Examples
+    --------
+    >>> normalised_lift([0.5, 1.0, 0.2], [0.5, 0.5, 0.4]).round(2).tolist()
+    [0.0, 1.0, -0.33]
+    """
+    share, area = np.asarray(share, float), np.asarray(area, float)
+    return (share - area) / np.where(area < 1, 1 - area, np.nan)
+
+
+def difference_mask(x, twin, threshold: float = 0.02) -> np.ndarray:
+    """Return where the network's inputs of patients and twins differ, bool (N, 12, T).
+
+    The filters before the network smear a difference over its surroundings: what differs for the network is more than
+    what differs in the heart.
+
+    Parameters
+    ----------
+    x, twin : Tensor or ndarray (N, 12, T), mV, both as the network gets them
+    threshold : mV
+    """
+    return np.abs(as_maps(x, what="x") - as_maps(twin, np.shape(x), "twin")) > threshold
+
+
+def graded_mask(x, twin, full: float = 0.1) -> np.ndarray:
+    """Return how much each sample belongs to the difference, (N, 12, T) from 0 to 1: no threshold decides.
+
+    Parameters
+    ----------
+    x, twin : as for :func:`difference_mask`
+    full : mV from which a sample belongs to it wholly
+    """
+    return (np.abs(as_maps(x, what="x") - as_maps(twin, np.shape(x), "twin")) / full).clip(max=1)
+
+
+def graded_mass(relevance, weight, sign: str = "positive") -> np.ndarray:
+    """Share of the relevance that lies inside a graded mask: each sample counts as far as it belongs.
+
+    Parameters
+    ----------
+    relevance : Tensor or ndarray (N, 12, T) or (N, colours, H, W)
+    weight : (N, 12, T) or (N, H, W), from 0 to 1; its mean is what white noise reaches
+    sign : "positive", "absolute" or "negative"
+
+    Returns
+    -------
+    ndarray (N,), 0 to 1; NaN where the mask is empty or there is no such relevance
+
+    Raises
+    ------
+    ValueError : weights outside 0 to 1, or another shape
+    """
+    maps, weight = as_maps(relevance), as_maps(weight, what="weight")
+    if weight.shape != maps.shape or weight.min() < 0 or weight.max() > 1:
+        raise ValueError(
+            f"weight has shape {weight.shape}, {weight.min():g} to {weight.max():g}; expected {maps.shape}, 0 to 1."
+        )
+    values = _one_sign(maps, sign).reshape(len(maps), -1)
+    weight = weight.reshape(len(maps), -1)
+    bad = undefined("graded_mass", {"the mask is empty": ~weight.any(1), nothing(sign): ~values.any(1)})
+    return (values * weight).sum(1) / np.where(bad, np.nan, values.sum(1))
 
 
 @dataclass(frozen=True)
@@ -185,6 +267,17 @@ LOCALISATION: dict[str, Measure] = {
 """Every localisation measure: name -> row."""
 
 
-def localise(relevance, mask) -> dict[str, np.ndarray]:
-    """Return every measure of ``LOCALISATION`` with its defaults, and the mask's ``area``: name -> ndarray (N,)."""
-    return {name: row.function(relevance, mask) for name, row in LOCALISATION.items()} | {"area": area_share(mask)}
+def localise(relevance, mask, ranks: str = "signed") -> dict[str, np.ndarray]:
+    """Return every measure of ``LOCALISATION``, the mask's ``area`` and the mass's ``normalised_lift``: name -> (N,).
+
+    Parameters
+    ----------
+    relevance, mask : as for :func:`relevance_mass`
+    ranks : "signed": the mass is that of the positive relevance, and samples are ranked by their values; "absolute":
+        both by magnitude. ``METHODS[name].ranks`` says which a method's map asks for
+    """
+    one_of("ranks", ranks, ("signed", "absolute"))
+    signs = {"mass": "positive" if ranks == "signed" else ranks}
+    found = {name: row.function(relevance, mask, sign=signs.get(name, ranks)) for name, row in LOCALISATION.items()}
+    area = area_share(mask)
+    return found | {"area": area, "normalised_lift": normalised_lift(found["mass"], area)}

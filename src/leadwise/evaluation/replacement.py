@@ -13,13 +13,15 @@ from functools import partial
 import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
+from scipy.sparse import csc_matrix
+from scipy.sparse.linalg import splu
 from torch import Tensor
 
 from leadwise.attribution.gradients import baseline_like
 from leadwise.ecg.delineation import Delineation, delineate
 from leadwise.ecg.record import ECG
-from leadwise.ecg.waves import Wave
-from leadwise.evaluation.inputs import choose
+from leadwise.ecg.waves import r_peaks
+from leadwise.maps import finite, one_of
 
 BLUR = {3: 25.0, 4: 10.0}
 """Standard deviation of the blur by the input's axes: 25 samples (50 ms at 500 Hz: no QRS is left), 10 pixels (Fong and
@@ -69,28 +71,8 @@ def _counterfactual(x: Tensor, reference, seed: int) -> Tensor:
     reference = torch.as_tensor(reference).to(x)
     if reference.shape != x.shape:
         raise ValueError(f"reference has shape {tuple(reference.shape)}; expected {tuple(x.shape)}, as x.")
-    if not torch.isfinite(reference).all():
-        raise ValueError("reference holds NaN or infinite values; expected finite ones.")
+    finite(reference, "reference")
     return reference
-
-
-def r_peaks(source) -> np.ndarray:
-    """Return the samples of the R peaks, int (B,), in order.
-
-    Parameters
-    ----------
-    source : an ECG (of a simulated one the true beats, else it is delineated), a Delineation, waves, or the samples
-    """
-    if isinstance(source, ECG):
-        known = getattr(source, "waves", ())
-        source = known or delineate(source)
-    waves = source.waves if isinstance(source, Delineation) else source
-    if isinstance(waves, (tuple, list)) and any(isinstance(wave, Wave) for wave in waves):
-        waves = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None]
-    peaks = np.unique(np.asarray(waves, dtype=float))
-    if peaks.size and not (peaks == peaks.round()).all():
-        raise ValueError(f"R peaks are {peaks[:4].tolist()}; expected whole numbers, samples from the start.")
-    return peaks.astype(int)
 
 
 def neighbouring_beat(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
@@ -136,6 +118,10 @@ def _neighbours(x: Tensor, reference, seed: int) -> Tensor:
     sources = [ECG(signal) for signal in signals] if reference is None else reference
     if isinstance(sources, (ECG, Delineation)) or len(sources) != len(x):
         raise ValueError(f"reference must name the beats of each of {len(x)} records: a list with one entry for each.")
+    sources = [
+        delineate(source) if isinstance(source, ECG) and not getattr(source, "waves", ()) else source
+        for source in sources
+    ]
     rows = [neighbouring_beat(signal, r_peaks(source)) for signal, source in zip(signals, sources, strict=True)]
     return torch.from_numpy(np.stack(rows)).to(x)
 
@@ -171,16 +157,83 @@ def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tenso
     x : Tensor (N, 12, T) or (N, 3, H, W). On normalised images "zero" is the mean colour, not black
     replacement : a key of ``REPLACEMENTS``
     reference : for "counterfactual" the signals to take from, shaped like x; for "neighbouring beat" the beats of each
-        record, in a list (see :func:`r_peaks`), or None to find them at 500 Hz; None for the others
+        record, in a list (ECGs, or what :func:`leadwise.ecg.waves.r_peaks` takes), or None to find them at 500 Hz;
+        None for the others
     seed : of "noise"
 
     Raises
     ------
     ValueError : unknown replacement, one that has no meaning on images, or a reference that does not fit
     """
-    row = choose(REPLACEMENTS, replacement, "replacement")
+    row = REPLACEMENTS[one_of("replacement", replacement, REPLACEMENTS)]
     if x.ndim == 4 and not row.images:
         raise ValueError(f"replacement is {replacement!r}, which needs an ECG (N, 12, T); x is {tuple(x.shape)}.")
     if reference is not None and not row.reference:
         raise ValueError(f"replacement {replacement!r} takes no reference; leave it None.")
     return row.function(x, reference, seed)
+
+
+# Rong et al. 2022: a pixel is the mean of its eight neighbours, those beside it counting twice as much.
+NEIGHBOURS = {(i, j): 1 / 6 if 0 in (i, j) else 1 / 12 for i in (-1, 0, 1) for j in (-1, 0, 1) if (i, j) != (0, 0)}
+
+
+def impute(x: Tensor, gone: Tensor) -> Tensor:
+    """Fill what is gone from what is left, so that each filled element is the mean of its neighbours.
+
+    Rong et al. 2022, arXiv:2202.00449, section 4.2. In a lead that is a straight line across each gap, level at the
+    ends. In a picture it is the solution of a linear system, one equation for each pixel.
+
+    Parameters
+    ----------
+    x : Tensor (12, T) or (colours, H, W)
+    gone : bool, shaped like x; of a picture the same in all colours
+
+    Returns
+    -------
+    Tensor : like x; a lead or picture of which nothing is left becomes its mean
+    """
+    values, hole = x.double().cpu().numpy(), gone.cpu().numpy()
+    if values.shape != hole.shape:
+        raise ValueError(f"gone has shape {hole.shape}; expected {values.shape}, as x.")
+    if values.ndim == 2:
+        filled = np.stack([_line(row, missing) for row, missing in zip(values, hole, strict=True)])
+    elif (hole != hole[:1]).any():
+        raise ValueError("gone differs between the colours; expected the same pixels in each.")
+    else:
+        filled = _surface(values, hole[0])
+    return torch.from_numpy(filled).to(x)
+
+
+def _line(row: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    if gone.all():
+        return np.full_like(row, row.mean())
+    time = np.arange(len(row))
+    return np.interp(time, time[~gone], row[~gone])
+
+
+def _surface(values: np.ndarray, gone: np.ndarray) -> np.ndarray:
+    """Solve for the pixels (H, W) that are gone, in every colour at once."""
+    if gone.all():
+        return np.broadcast_to(values.mean((1, 2), keepdims=True), values.shape).copy()
+    filled = values.copy()
+    count = int(gone.sum())
+    if not count:
+        return filled
+    number = np.full(gone.shape, -1)
+    number[gone] = np.arange(count)
+    rows, columns = np.nonzero(gone)
+    matrix, right, weights = [], np.zeros((count, len(values))), np.zeros(count)
+    for (down, along), weight in NEIGHBOURS.items():
+        r, c = rows + down, columns + along
+        inside = (r >= 0) & (c >= 0) & (r < gone.shape[0]) & (c < gone.shape[1])
+        own, r, c = np.flatnonzero(inside), r[inside], c[inside]
+        weights[own] += weight
+        there = gone[r, c]
+        matrix.append((np.full(there.sum(), -weight), (own[there], number[r[there], c[there]])))
+        right[own[~there]] += weight * values[:, r[~there], c[~there]].T
+    matrix.append((weights, (np.arange(count), np.arange(count))))
+    data, places = zip(*matrix, strict=True)
+    rows, columns = (np.concatenate(one) for one in zip(*places, strict=True))
+    system = csc_matrix((np.concatenate(data), (rows, columns)), shape=(count, count))
+    filled[:, gone] = splu(system).solve(right).T
+    return filled

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from leadwise.attribution import attribute
 from leadwise.attribution.perturbation import features
 from leadwise.evaluation.faithfulness import UNIT
-from leadwise.evaluation.inputs import as_batch, as_maps, choose, undefined
+from leadwise.evaluation.inputs import as_batch, undefined
 from leadwise.evaluation.similarity import similarity
+from leadwise.maps import as_maps, one_of
 from leadwise.networks.network import network_of
 from leadwise.progress import CHUNK, in_chunks, progress_to
 
@@ -143,11 +144,9 @@ def infidelity(
     -------
     ndarray (N,), squared units of the logit
     """
-    perturb = choose(CLAIMS, claim, "claim")
+    perturb = CLAIMS[one_of("claim", claim, CLAIMS)]
     x, classes = as_batch(model, x, target)
-    if tuple(relevance.shape) != tuple(x.shape):
-        raise ValueError(f"relevance has shape {tuple(relevance.shape)}; expected {tuple(x.shape)}, as x.")
-    as_maps(relevance)
+    as_maps(relevance, x.shape)
     relevance = torch.as_tensor(relevance).to(x)
     unit = min(UNIT[x.ndim], *x.shape[2:]) if unit is None else unit
     generator = torch.Generator().manual_seed(seed)

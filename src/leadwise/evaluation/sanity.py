@@ -3,6 +3,14 @@
 Adebayo et al. 2018, Sanity checks for saliency maps, arXiv:1810.03292: replace the learned weights by random ones, or
 explain a network that was trained on random labels. A map that stays as it was does not explain what was learned; it
 shows the input. Passing proves little: noise that is drawn anew each time passes as well.
+
+Nor does the size of a score rank methods, and its critics say why. Similarity is confounded by the input, which all
+maps of a task share (Yona, Greenfeld 2021, arXiv:2110.14297); random layers keep much of what made the large
+activations, so that a map may rightly stay alike (Binder et al. 2023, arXiv:2211.12486); and multiplying by the input
+makes maps alike, whatever the weights (Kokhlikyan et al. 2021, arXiv:2106.07475). Hedström et al. 2024, Sanity checks
+revisited, arXiv:2401.06465, answer some of it: :func:`efficient_randomisation` (eMPRT) compares no maps, but asks
+whether they become more complex; ``smooth`` in :func:`weight_randomisation` (sMPRT) takes the noise of single maps out
+of the comparison. Use a check to find what cannot be an explanation, not to choose among those that may be one.
 """
 
 import copy
@@ -11,11 +19,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.stats import entropy
 from torch import Tensor, nn
 
 from leadwise.attribution import attribute
-from leadwise.evaluation.inputs import as_batch, choose
+from leadwise.evaluation.inputs import as_batch, undefined
 from leadwise.evaluation.similarity import similarity
+from leadwise.maps import as_maps, one_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.progress import Progress, progress_to
 from leadwise.training import Epoch, fit, initialise, probabilities
@@ -96,6 +106,8 @@ def weight_randomisation(
     cascading: bool = True,
     layers: tuple[str, ...] | None = None,
     how: str = "resample",
+    smooth: int = 0,
+    noise: float = 0.1,
     seed: int = 0,
     progress: bool | Callable[[int, int], None] = True,
     **parameters,
@@ -115,7 +127,10 @@ def weight_randomisation(
     layers : names of modules, in the order in which they are randomised; by default all with weights, from the output
         to the input, in reverse order of their definition
     how : a key of ``RANDOMISERS``
-    seed : of the random weights
+    smooth : copies of x, all but one of them noisy, whose maps are averaged before they are compared (Hedström et al.
+        2024, sMPRT: 50); 0 and 1 compare the maps of x itself
+    noise : standard deviation of the noise, as a fraction of each sample's range; the same draws for every network
+    seed : of the random weights and the noise
     progress : as in ``attribute``; counted are stages
     parameters : of the method
 
@@ -127,25 +142,98 @@ def weight_randomisation(
     ------
     ValueError : a layer that does not exist or has no weights, an unknown way, or what ``attribute`` refuses
     """
-    forget = choose(RANDOMISERS, how, "how")
+    forget = RANDOMISERS[one_of("how", how, RANDOMISERS)]
     names = weighted_layers(model) if layers is None else tuple(layers)
     known = weighted_layers(model)
     if not names or any(name not in known for name in names):
         raise ValueError(f"layers are {names}; expected some of {', '.join(known)}, which have weights.")
     x, classes = as_batch(model, x, target)
     network, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
-    trained = attribute(model, x, method, classes, progress=False, **parameters)
+
+    def explain(asked: nn.Module) -> Tensor:
+        return _smoothed(asked, x, method, classes, smooth, noise, seed, **parameters)
+
+    trained = explain(model)
     signed, absolute = [], []
     with progress_to(progress), Progress(len(names)) as bar:
         for name in names:
             network = network if cascading else copy.deepcopy(model)
             with torch.no_grad():
                 forget(network.get_submodule(name), generator)
-            found = attribute(network, x, method, classes, progress=False, **parameters)
+            found = explain(network)
             signed.append(similarity(trained, found))
             absolute.append(similarity(trained, found, "spearman, absolute"))
             bar.advance()
     return WeightRandomisation(method, names, cascading, np.stack(signed), np.stack(absolute))
+
+
+def _smoothed(
+    model, x: Tensor, method: str, target: Tensor, smooth: int, noise: float, seed: int, **parameters
+) -> Tensor:
+    """Return the map of x, or the mean map of ``smooth`` noisy copies of it."""
+    if isinstance(smooth, bool) or not isinstance(smooth, int) or smooth < 0:
+        raise ValueError(f"smooth is {smooth!r}; expected a whole number of noisy copies, or 0 for none.")
+    if not smooth:
+        return attribute(model, x, method, target, progress=False, **parameters)
+    generator = torch.Generator().manual_seed(seed)
+    spread = noise * (x.flatten(1).amax(1) - x.flatten(1).amin(1)).view(-1, *[1] * (x.ndim - 1))
+    total = torch.zeros_like(x)
+    for copies_left in reversed(range(smooth)):  # the last is x itself, so that one copy is no smoothing
+        noisy = x + spread * torch.randn(x.shape, generator=generator).to(x) if copies_left else x
+        total += attribute(model, noisy, method, target, progress=False, **parameters)
+    return total / smooth
+
+
+def histogram_entropy(relevance, bins: int = 100) -> np.ndarray:
+    """Return the entropy of the histogram of a map's values, (N,), in nats: 0 where all values are alike.
+
+    Parameters
+    ----------
+    relevance : (N, 12, T) or (N, colours, H, W), the colours of images summed
+    bins : of equal width from the smallest to the largest value of each map
+    """
+    return np.array([entropy(np.histogram(one, bins)[0]) for one in as_maps(relevance)])
+
+
+def efficient_randomisation(
+    model: nn.Module,
+    x: Tensor,
+    method: str = "lrp_epsilon",
+    target: int | Tensor | None = None,
+    *,
+    bins: int = 100,
+    how: str = "resample",
+    seed: int = 0,
+    **parameters,
+) -> np.ndarray:
+    """Return how much more complex a map becomes where all weights are random, relative to the trained one's: eMPRT.
+
+    Hedström et al. 2024, Sanity checks revisited, arXiv:2401.06465. A map of a network that knows something should have
+    more structure than one of a network of noise: above 0 passes. No maps are compared, so neither the input that they
+    share nor a similarity measure decides, and it takes two maps instead of one for each layer.
+
+    Parameters
+    ----------
+    model, x, method, target, how, seed, parameters : as for :func:`weight_randomisation`
+    bins : of the histogram whose entropy is the complexity
+
+    Returns
+    -------
+    ndarray (N,) : (entropy random - entropy trained) / entropy trained; NaN, with an ``EvaluationWarning``, where the
+        trained network's map has one value
+    """
+    forget = RANDOMISERS[one_of("how", how, RANDOMISERS)]
+    x, classes = as_batch(model, x, target)
+    network, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name in weighted_layers(model):
+            forget(network.get_submodule(name), generator)
+    before, after = (
+        histogram_entropy(attribute(one, x, method, classes, progress=False, **parameters), bins)
+        for one in (model, network)
+    )
+    bad = undefined("efficient_randomisation", {"the map has one value": before == 0})
+    return (after - before) / np.where(bad, np.nan, before)
 
 
 @dataclass(frozen=True, eq=False)

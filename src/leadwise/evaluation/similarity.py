@@ -5,7 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.stats import rankdata
 
-from leadwise.evaluation.inputs import as_maps, choose, undefined
+from leadwise.evaluation.inputs import undefined
+from leadwise.maps import as_maps, one_of
 
 
 def _pearson(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -35,8 +36,8 @@ def similarity(first, second, correlation: str = "spearman") -> np.ndarray:
     -------
     ndarray (N,), -1 to 1; NaN, with an ``EvaluationWarning``, where one of the two maps is constant
     """
-    function = choose(CORRELATIONS, correlation, "correlation")
-    first, second = as_maps(first, "the first map"), as_maps(second, "the second map")
+    function = CORRELATIONS[one_of("correlation", correlation, CORRELATIONS)]
+    first, second = as_maps(first, what="the first map"), as_maps(second, what="the second map")
     if first.shape != second.shape:
         raise ValueError(f"the maps have shapes {first.shape} and {second.shape}; expected the same.")
     rows = [maps.reshape(len(maps), -1) for maps in (first, second)]

@@ -32,7 +32,7 @@ FAMILIES = {
     "cam": "class activation maps",
     "perturbation": "perturbation",
     "LRP": "layer-wise relevance propagation",
-    "control": "control",
+    "control": "controls that ask no network",
 }
 PATIENCE = 0.08  # seconds that a control waits for its picture; after that, a bar shows how far the method has come
 REST = 0.2  # seconds after which nobody is moving a control any more

@@ -5,6 +5,7 @@ import traitlets
 
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers.live import LiveView, Text, module, style
+from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.page import (
     BETWEEN,
@@ -21,14 +22,13 @@ from leadwise.plotting.page import (
 from leadwise.plotting.paper import GRID_MM, SIGNAL_MM
 from leadwise.plotting.relevance import (
     BUBBLE,
+    DRAWN,
     FAINT,
     HALO,
     NORMALISE,
     PER_BUBBLE,
     PER_HALO,
-    SIGNS,
     STYLES,
-    check_relevance,
 )
 from leadwise.plotting.sheet import EDGE, PIXELS_PER_MM, CourseFigure
 from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, PAPER_PLAIN, POWER, RELEVANCE, TRUTH
@@ -39,7 +39,7 @@ STEP = 0.001  # and the signal in whole µV, or larger steps where it would not 
 GAP = -32768  # stands for no signal
 WHOLE = 60  # seconds of a record that travel at once; of a longer one, the window
 GROUPS = {"all": None, "limb leads": LEADS[:6], "chest leads": LEADS[6:], **{lead: (lead,) for lead in LEADS}}
-CHOICES = {"overlay": tuple(STYLES), "sign": SIGNS, "normalise": NORMALISE, "group": tuple(GROUPS)}
+CHOICES = {"overlay": tuple(STYLES), "sign": DRAWN, "normalise": NORMALISE, "group": tuple(GROUPS)}
 PLOTTED = ("sign", "normalise", "threshold", "columns", "sequential")  # options that plot_ecg has too
 
 # Everything that makes the live view look like plot_ecg. It goes to the browser once.
@@ -97,7 +97,7 @@ class ECGCanvas(LiveView):
     display : initial values of these traits
 
         overlay : "band", "halo" or "bubbles"; called ``style`` in ``plot_ecg``
-        sign : "both", "positive" or "negative"
+        sign : "signed" (both), "positive" or "negative"
         normalise : "record" or "lead"
         threshold : fraction of the maximum, 0 to below 1
         power : of the colour scale: strength grows with ``|R| ** power``; 1 is linear
@@ -132,7 +132,7 @@ class ECGCanvas(LiveView):
     record_id = Text().tag(sync=True)
 
     overlay = traitlets.Enum(CHOICES["overlay"], default_value="band")
-    sign = traitlets.Enum(CHOICES["sign"], default_value="both")
+    sign = traitlets.Enum(CHOICES["sign"], default_value="signed")
     normalise = traitlets.Enum(CHOICES["normalise"], default_value="record")
     group = traitlets.Enum(CHOICES["group"], default_value="all")
     group_index = traitlets.Int().tag(sync=True)
@@ -176,7 +176,7 @@ class ECGCanvas(LiveView):
         """
         ecg = as_ecg(ecg, fs)
         first, last = time_window(ecg, start, stop)
-        values = None if relevance is None else check_relevance(relevance, ecg.signal.shape)
+        values = None if relevance is None else as_map(relevance, ecg.signal.shape)
         page = plan(ecg, lead_indices(), self.columns, first, last, self.sequential, None, SPEED, GAIN, 0)
         place_rows(page, lambda strip: 0, 0)  # says if the signal is too large to be in mV
         data, maxima = (b"", []) if values is None else quantise(values, first, last)

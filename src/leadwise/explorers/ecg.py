@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from leadwise.attribution import METHODS, caveat
+from leadwise.attribution.question import EXPLAIN
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
@@ -25,7 +26,10 @@ from leadwise.recordings.reading import FORMATS, read_ecg
 
 FS, SAMPLES = 500, 2000  # Hz, and the length of the networks' window
 CLASSES = {1: "pathology", 0: "no finding"}
-WHAT, HOW = ("record", "model", "target", "start", "upload"), ("style", "threshold", "sign", "normalise", "leads")
+WHAT, HOW = (
+    ("record", "model", "target", "score", "start", "upload"),
+    ("style", "threshold", "sign", "normalise", "leads"),
+)
 DISPLAY = MappingProxyType(
     {
         "style": "overlay_index",
@@ -79,6 +83,7 @@ class ECGExplorer(MethodExplorer):
             "upload": widgets.FileUpload(description="your own", accept=accepted, multiple=True, layout=FIELD),
             "model": drop("model", list(ECG_MODELS), model),
             "target": drop("explained", [(text, index) for index, text in CLASSES.items()], 1),
+            "score": drop("of it, the", list(EXPLAIN), "log-odds"),
             "start": slide("start (s)", 6.0, 0.1, ".1f"),
             "family": drop("family", [(title, key) for key, title in FAMILIES.items()], family),
             "method": drop("method", methods_of(family), method),
@@ -148,24 +153,25 @@ class ECGExplorer(MethodExplorer):
 
     def code(self) -> str:
         """Return the call of ``attribute`` that makes the present map."""
-        target, method = self.controls["target"].value, self.controls["method"].value
-        return f'attribute(model, ecg.tensor(), "{method}", target={target}{self.changed_settings()})'
+        target, score, method = (self.controls[name].value for name in ("target", "score", "method"))
+        said = f'"{method}", target={target}, explain="{score}"{self.changed_settings()}'
+        return f"attribute(model, ecg.tensor(), {said})"
 
-    def asked(self, record, model, target, start, method, settings, **_):
-        """Return recording, window, network, class, method and parameters."""
-        return record, self._window(record, start)[1], model, target, method, settings
+    def asked(self, record, model, target, score, start, method, settings, **_):
+        """Return recording, window, network, class, what of it, method and parameters."""
+        return record, self._window(record, start)[1], model, target, score, method, settings
 
     def answer(self, asked, progress):
         """Return relevance (12, 2000), logits (2,), and the probability of the pathology."""
-        record, first, model, target, method, settings = asked
+        record, first, model, target, score, method, settings = asked
         network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
         with one_thread():
-            relevance = explain(network, x, method, target, progress, **dict(settings))
+            relevance = explain(network, x, method, target, progress, explain=score, **dict(settings))
             with torch.no_grad():
                 logits = network(x)
         return relevance, logits, float(torch.softmax(logits, -1)[1])
 
-    def draw(self, answer, record, model, target, start, method, **_) -> str:
+    def draw(self, answer, record, model, target, score, start, method, **_) -> str:
         """Show the map; return the probability, what the relevance adds up to, and what the method cannot do here."""
         relevance, logits, probability = answer
         network, row = self.load_model(model), METHODS[method]
@@ -173,14 +179,15 @@ class ECGExplorer(MethodExplorer):
         whole = torch.zeros(ecg.signal.shape)  # so that the time axis is the recording's
         whole[:, first : first + SAMPLES] = relevance
         p = f"p({model}) = {probability:.3f}"
-        title = f"{row.title} of the {model} network, explained: {CLASSES[target]}; {p}"
+        title = f"{row.title} of the {model} network, explained: {score} of {CLASSES[target]}; {p}"
         self.canvas.show(ecg, whole, start=first / ecg.fs, stop=(first + SAMPLES) / ecg.fs, title=title)
         self.lead_bars.value = _bars(relevance.numpy())
         formula = rf"$\displaystyle {row.formula}$<br>" * bool(row.formula)
         self.formula.value = f"<div style='padding: 6px 8px'>{formula}<small>{escape(row.citation)}</small></div>"
         self.code_line.code = self.code()
-        line = f"{ECG_MODELS[model].capitalize()}, {network.source} network: {p} · explained logit "
-        line += f"{number(float(logits[target]))} · sum of relevance {number(float(relevance.sum()))}"
+        line = f"{ECG_MODELS[model].capitalize()}, {network.source} network: {p} · explained {score} "
+        explained = logits[target] - logits[1 - target] * (score == "log-odds")
+        line += f"{number(float(explained))} · sum of relevance {number(float(relevance.sum()))}"
         reasons = (caveat(method, network), row.note)
         return line + "".join(f"<br><b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
 
@@ -198,7 +205,7 @@ def display_controls(groups) -> dict[str, widgets.Widget]:
     return {
         "style": drop("style", CHOICES["overlay"], "band"),
         "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-        "sign": drop("sign", CHOICES["sign"], "both"),
+        "sign": drop("sign", CHOICES["sign"], "signed"),
         "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
         "leads": drop("leads", groups, "all"),
     }

@@ -6,13 +6,13 @@ import numpy as np
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer
 from leadwise.plotting.heart import plot_heartbeat
-from leadwise.simulation.simulate import heart_beat
+from leadwise.simulation.simulate import ELEVATION, heart_beat
 
 CONDITIONS = {
     "normal": "NORM",
     "left bundle branch block": "LBBB",
     "right bundle branch block": "RBBB",
-    "ischaemia, lateral": "ISCH",
+    "ischaemia, V4-V6": "ISCH",
 }
 
 
@@ -32,16 +32,15 @@ class HeartVector(FigureExplorer):
                 "pr": slider("PR (ms)", 160, 100, 360, 10),
                 "qrs": slider("QRS (ms)", 92, 70, 120, 2),
                 "st_level": slider("ST (mV)", 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
-                "st_wall": widgets.Dropdown(
-                    description="ST seen in", options=("anterior", "lateral", "inferior"), value="anterior",
-                    style=LABEL, layout=FIELD,
+                "st_leads": widgets.Dropdown(
+                    description="ST seen in", options=tuple(ELEVATION), value="V2-V4", style=LABEL, layout=FIELD
                 ),
             }
         )  # fmt: skip
 
-    def draw(self, condition, axis, pr, qrs, st_level, st_wall):
+    def draw(self, condition, axis, pr, qrs, st_level, st_leads):
         """Return the figure for these settings, and a line that says what the leads show."""
-        beat = heart_beat(condition, st_level=st_level, st_wall=st_wall, axis=axis, pr=pr, qrs=qrs)
+        beat = heart_beat(condition, st_level=st_level, st_leads=st_leads, axis=axis, pr=pr, qrs=qrs)
         qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
         qrs_complex = beat.leads[:, qrs_wave.onset : qrs_wave.offset]
         balance = qrs_complex.sum(1) / np.abs(qrs_complex).sum(1)  # from -1, all below the line, to +1, all above

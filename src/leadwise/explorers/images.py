@@ -15,6 +15,7 @@ from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture import PictureChoice, Shown
 from leadwise.networks.alexnet import AlexNet, load_alexnet
 from leadwise.plotting import number
+from leadwise.plotting.relevance import DRAWN
 
 DISPLAY = MappingProxyType(
     {"style": "style_index", "clip": "clip_index", "threshold": "threshold", "sign": "sign_index"}
@@ -180,7 +181,7 @@ def display_controls() -> dict[str, widgets.Widget]:
         "style": drop("style", [("on the picture in grey", "overlay"), ("colours alone", "alone")], "overlay"),
         "clip": drop("full colour", [("at the maximum", 100.0), ("at percentile 99", 99.0)], 100.0),
         "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-        "sign": drop("sign", ("both", "positive", "negative"), "both"),
+        "sign": drop("sign", DRAWN, "signed"),
     }
 
 

@@ -15,12 +15,12 @@ from leadwise.plotting import plot_image_grid
 from leadwise.plotting.explained import describe as describe_explained
 from leadwise.plotting.explained import mathtext, plot_explained, shares_on
 from leadwise.plotting.images import PALE, STYLES, PixelScale, as_pixels, describe, of_maps, outlines_of, scale_for
-from leadwise.plotting.relevance import SIGNS
+from leadwise.plotting.relevance import DRAWN
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, RELEVANCE, TITLE, TRUTH, printable, relevance_rgba
 
 CLIPS = (100.0, 99.0)  # percentiles of the magnitudes from which the colour can be full
-CHOICES = {"style": STYLES, "clip": CLIPS, "sign": SIGNS}
+CHOICES = {"style": STYLES, "clip": CLIPS, "sign": DRAWN}
 MOST_MAPS, MOST_OBJECTS = 48, 8
 SLOTS = tuple(f"map_{i}" for i in range(MOST_MAPS))
 ABOUT = ("classes", "explained", "facts", "formula", "citation", "caption")  # of one explanation, as in plot_explained
@@ -56,7 +56,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         style : "overlay" (on the picture in grey) or "alone" (on white)
         clip : percentile of the magnitudes from which the colour is full, 100 or 99
         threshold : fraction of the maximum, 0 to below 1
-        sign : "both", "positive" or "negative"
+        sign : "signed" (both), "positive" or "negative"
 
     Raises
     ------
@@ -82,7 +82,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
 
     style = traitlets.Enum(CHOICES["style"], default_value="overlay")
     clip = traitlets.Enum(CHOICES["clip"], default_value=100.0)
-    sign = traitlets.Enum(CHOICES["sign"], default_value="both")
+    sign = traitlets.Enum(CHOICES["sign"], default_value="signed")
     style_index = traitlets.Int().tag(sync=True)
     clip_index = traitlets.Int().tag(sync=True)
     sign_index = traitlets.Int().tag(sync=True)
@@ -211,7 +211,7 @@ def _check(several, maps, notes, objects, about) -> None:
 
 
 def _scale(relevance, pixels, name: str) -> PixelScale:
-    return scale_for(relevance, pixels, 0.0, "both", whose=f"map {name!r}: " if name else "")
+    return scale_for(relevance, pixels, 0.0, "signed", whose=f"map {name!r}: " if name else "")
 
 
 def _tile(name: str, scale: PixelScale | None, note: str | None) -> dict:

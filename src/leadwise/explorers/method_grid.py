@@ -266,23 +266,24 @@ class _Recording:
     def explain(self, case, method, progress) -> torch.Tensor:
         record, model, target, first = case
         x = self.load_record(record).window(first / FS, SAMPLES).tensor()
-        return explain(self.load_model(model), x, method, target, progress)
+        return explain(self.load_model(model), x, method, target, progress, explain="log-odds")
 
     def note(self, case, relevance) -> str:
         return f"sum {number(float(relevance.sum()))}"
 
     def show(self, canvas: "ECGGrid", case, maps, notes) -> None:
         record, model, target, first = case
-        title = f"{record}: the {model} network, explained: {CLASSES[target]}"
+        title = f"{record}: the {model} network, explained: log-odds of {CLASSES[target]}"
         canvas.show(self.load_record(record).window(first / FS, SAMPLES), maps, notes=notes, title=title)
 
     def line(self, case) -> str:
         record, model, target, first = case
         network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
         with torch.no_grad():
-            logit = float(network(x)[target])
+            logits = network(x)
+        odds = number(float(logits[target] - logits[1 - target]))
         p, what = f"p({model}) = {float(network.probability(x)):.3f}", ECG_MODELS[model].capitalize()
-        return f"{what}, {escape(network.source)} network: {p} · explained logit {number(logit)}"
+        return f"{what}, {escape(network.source)} network: {p} · explained log-odds {odds}"
 
 
 class ECGGrid(widgets.GridBox):

@@ -14,7 +14,7 @@ from leadwise.networks.weights import ECG_MODELS, load_ecg_model
 from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.quality import Report, check_ecg
 from leadwise.recordings.reading import FORMATS, read_ecg
-from leadwise.report import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, plot_explanation, report
+from leadwise.report import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, plot_explanation, save_page
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
 SOURCE, SAID, SHOWN = ("upload", "path"), ("fs", "unit", "leads"), ("model", "start")
@@ -138,10 +138,11 @@ class OwnECG(MethodExplorer):
         self.canvas.show(plot_explanation(e))
         self.code_line.code = self.code()
         said = " · ".join(f"p({name}) = {value:.3f}" for name, value in e.probabilities.items())
+        measured = escape(e.measured.get(e.model, ""))
         findings = "".join(f"<br>{escape(str(finding))}" for finding in e.quality.findings)
         return (
-            f"<b>{escape(e.name)}</b>: {escape(e.quality.verdict)}{findings}<br>{said}<br>{escape(e.sentence)}"
-            f"<br><i>{escape(NOT_FOR_DIAGNOSIS)}</i>"
+            f"<b>{escape(e.name)}</b>: {escape(e.quality.verdict)}{findings}<br>{said}<br>{escape(e.answer)}"
+            f"<br>{escape(e.sentence)}<br>{measured}<br>{escape(e.real)}<br><i>{escape(NOT_FOR_DIAGNOSIS)}</i>"
         )
 
     def save_report(self) -> None:
@@ -149,9 +150,7 @@ class OwnECG(MethodExplorer):
         try:
             if self.error or self.explanation is None:
                 raise ValueError(f"nothing to report: {self.error}")
-            e = self.explanation
-            how = {"method": e.method, "explain": e.model, "start": e.start, "folder": self.folder}
-            page = report(self.ecg, self.networks, **how, **self.settings())
+            page = save_page(self.explanation, self.folder)
             self.say(f"Saved {escape(page.pdf.name)} and {escape(page.html.name)} in {escape(str(page.pdf.parent))}.")
         except Exception as error:
             self.complain(error)

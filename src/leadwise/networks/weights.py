@@ -175,6 +175,19 @@ def _load_embedded(name: str) -> ECGNet:
     return model
 
 
+def embedded_report(name: str) -> dict:
+    """Return what was measured of an embedded network when it was trained; empty where nothing was.
+
+    Examples
+    --------
+    >>> sorted(embedded_report("LBBB")["test"])[:3]
+    ['above_half', 'auc', 'auc_against_norm']
+    """
+    path = ASSETS / "ecg_models" / "report.json"
+    models = json.loads(path.read_text(encoding="utf-8"))["models"] if path.exists() else {}
+    return models.get(name, {})
+
+
 def _load_clever_hans(name: str) -> ECGNet:
     if name != "AVB":
         raise ValueError(f'the Clever Hans model is an AVB model; there is none for {name}. Take weights="embedded".')

@@ -8,17 +8,17 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 
+from leadwise.maps import as_mask, as_pixel_map, one_of, part_of
 from leadwise.plotting.images import (
     STYLES,
     as_pixels,
-    check_map,
     draw_frame,
     draw_picture,
     ground_of,
     outlines_of,
     scale_for,
 )
-from leadwise.plotting.relevance import draw_legend, legend_height, one_of, to_numpy
+from leadwise.plotting.relevance import draw_legend, legend_height
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold
 from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, percent, relevance_rgba
 
@@ -30,16 +30,17 @@ NAMES, BAR = 30.0, 34.0  # where the bars of the panel start, and how long a ful
 def positive_share(relevance, mask) -> float:
     """Return the share of the positive relevance that lies inside a mask; 0 for a map without any.
 
-    A map without information reaches the share of the picture that the mask covers.
+    White noise reaches the share of the picture that the mask covers.
 
     Parameters
     ----------
     relevance : tensor or array (3, H, W) or (H, W); summed over the colours before its positive part is taken
     mask : bool (H, W)
     """
-    positive = check_map(relevance, mask.shape).clip(min=0)
+    mask = as_mask(mask)
+    positive = part_of(as_pixel_map(relevance, mask.shape), "positive")
     total = positive.sum()
-    return float(positive[to_numpy(mask)].sum() / total) if total > 0 else 0.0
+    return float(positive[mask].sum() / total) if total > 0 else 0.0
 
 
 def shares_on(relevance, objects: Mapping) -> dict[str, tuple[float, float]]:
@@ -61,7 +62,7 @@ def plot_explained(
     style: str = "overlay",
     clip: float = 100.0,
     threshold: float = 0.0,
-    sign: str = "both",
+    sign: str = "signed",
     title: str | None = None,
     label: str = "relevance R",
 ) -> CourseFigure:

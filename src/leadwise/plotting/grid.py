@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
+from leadwise.maps import as_map, one_of
 from leadwise.plotting.page import as_ecg, finite, lead_indices, time_window
-from leadwise.plotting.relevance import STYLES, Scale, check_relevance, draw_legend, legend_height, one_of
+from leadwise.plotting.relevance import STYLES, Scale, draw_legend, legend_height
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold, zoom_for
 from leadwise.plotting.style import GREY, INK, LABEL, PAPER_PALE, SMALL, TEXT, TITLE, number
 
@@ -25,7 +26,7 @@ def plot_grid(
     style: str = "band",
     normalise: str = "record",
     threshold: float = 0.0,
-    sign: str = "both",
+    sign: str = "signed",
     start: float | None = None,
     stop: float | None = None,
     notes=None,
@@ -95,7 +96,7 @@ def plot_grid(
 
 def _scale(name, relevance, ecg, normalise, threshold, sign):
     try:
-        return Scale(check_relevance(relevance, ecg.signal.shape), ecg.fs, normalise, threshold, sign)
+        return Scale(as_map(relevance, ecg.signal.shape), ecg.fs, normalise, threshold, sign)
     except ValueError as error:
         raise ValueError(f"map {name!r}: {error}") from error
 

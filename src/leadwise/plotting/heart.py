@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from matplotlib.patches import Circle, Rectangle
+from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from leadwise.ecg.leads import LEADS
 from leadwise.plotting.paper import draw_paper
@@ -70,6 +70,7 @@ def _loop(sheet, middle, beat, across, up, name, ends) -> None:
     upright = [(centre, middle - REACH), (centre, middle + REACH)]
     sheet.lines([level, upright], 0.15, GREY, 2)
     _waves(sheet, beat, centre + across * LOOP_GAIN, middle + up * LOOP_GAIN)
+    _arrow(sheet, beat, centre + across * LOOP_GAIN, middle + up * LOOP_GAIN)
     sheet.text(0, middle + REACH + 3, name, TEXT, va="top", weight="bold")
     corner = 0.7071 * LOOP_GAIN + 0.3  # of the ring of 1 mV, below on the heart's right, where a loop seldom goes
     sheet.text(centre - corner, middle - corner, "1 mV", SMALL, ha="right", va="top", color=GREY)
@@ -78,6 +79,18 @@ def _loop(sheet, middle, beat, across, up, name, ends) -> None:
     sheet.text(centre, middle - REACH - 1.8, ends[1], **words)
     sheet.text(centre - REACH - 1.8, middle, "right", rotation=90, **words)
     sheet.text(centre + REACH + 1.8, middle, "left (I, V6)", rotation=270, **words)
+
+
+def _arrow(sheet, beat, across, up) -> None:
+    """Say which way round the QRS loop goes: an arrow head on its way out, in this plane."""
+    span = next((slice(wave.onset, wave.offset) for wave in beat.waves if wave.kind == "QRS"), slice(0, 0))
+    way = np.hypot(np.diff(across[span], prepend=across[span][:1]), np.diff(up[span], prepend=up[span][:1])).cumsum()
+    if len(way) < 3 or not way[-1]:
+        return
+    out = int(np.clip(np.searchsorted(way, 0.35 * way[-1]), 1, len(way) - 1)) + span.start
+    ends = [(across[i], up[i]) for i in (out - 1, out)]
+    head = {"arrowstyle": "-|>", "mutation_scale": sheet.points(6.0), "color": WAVE_COLOURS["QRS"], "linewidth": 0}
+    sheet.axes.add_patch(FancyArrowPatch(*ends, shrinkA=0, shrinkB=0, zorder=6, gid="direction of QRS", **head))
 
 
 def _foot(sheet) -> None:

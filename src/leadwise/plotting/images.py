@@ -8,8 +8,9 @@ from math import ceil, nan
 import numpy as np
 import torch
 
+from leadwise.maps import as_mask, as_pixel_map, finite, one_of, to_numpy
 from leadwise.networks.alexnet import to_image
-from leadwise.plotting.relevance import Scale, draw_legend, legend_height, one_of, to_numpy
+from leadwise.plotting.relevance import Scale, draw_legend, legend_height
 from leadwise.plotting.sheet import GRID, CourseFigure, Sheet, fold, zoom_for
 from leadwise.plotting.style import GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
 
@@ -25,7 +26,7 @@ def plot_image(
     relevance=None,
     *,
     threshold: float = 0.0,
-    sign: str = "both",
+    sign: str = "signed",
     alpha: float = 1.0,
     clip: float = 100.0,
     mask=None,
@@ -41,7 +42,7 @@ def plot_image(
     relevance : tensor or array (3, H, W) or (H, W), with or without a leading 1; summed over the colours, then divided
         by its largest magnitude. None draws the picture alone, in its colours.
     threshold : fraction of the maximum, in [0, 1); smaller magnitudes are left out
-    sign : "both", "positive" or "negative"
+    sign : "signed" (both), "positive" or "negative"
     alpha : opacity of the colours, above 0 (unseen) to 1
     clip : percentile of the magnitudes, above 0 to 100, from which the colour is full. 99 shows more of a map that has
         a few high peaks (Smilkov et al. 2017, arXiv:1706.03825, section 3.2)
@@ -81,7 +82,7 @@ def plot_image_grid(
     columns: int = 4,
     style: str = "overlay",
     threshold: float = 0.0,
-    sign: str = "both",
+    sign: str = "signed",
     alpha: float = 1.0,
     clip: float = 100.0,
     mask=None,
@@ -169,29 +170,8 @@ def as_pixels(image) -> np.ndarray:
             f"image has shape {values.shape}, type {values.dtype}; expected (H, W, 3) of uint8, or a normalised "
             "(3, H, W) of floats as preprocess() returns it."
         )
-    if not np.isfinite(values).all():
-        raise ValueError(f"image has {(~np.isfinite(values)).sum()} values that are NaN or infinite.")
+    finite(values, "image")
     return to_image(torch.from_numpy(np.ascontiguousarray(values)))
-
-
-def check_map(relevance, shape: tuple[int, int]) -> np.ndarray:
-    """Return relevance as floats of the picture's ``shape`` (H, W), summed over the colours where it has some.
-
-    Raises
-    ------
-    ValueError : another shape, or a value that is NaN or infinite
-    """
-    values = to_numpy(relevance)
-    if values.ndim == 4 and len(values) == 1:
-        values = values[0]
-    if values.shape[-2:] != shape or values.ndim not in (2, 3) or (values.ndim == 3 and len(values) not in (1, 3)):
-        raise ValueError(f"relevance has shape {to_numpy(relevance).shape}; expected {(3, *shape)} or {shape}.")
-    if not np.isfinite(values).all():
-        raise ValueError(
-            f"relevance has {(~np.isfinite(values)).sum()} values that are NaN or infinite; a map with gaps cannot be "
-            "drawn. Look for a division by zero in the method that made it."
-        )
-    return values.astype(float).sum(axis=0) if values.ndim == 3 else values.astype(float)
 
 
 @dataclass(frozen=True, eq=False)
@@ -248,7 +228,7 @@ class PixelScale(Scale):
 def scale_for(relevance, pixels, threshold, sign, alpha=1.0, clip=100.0, whose="") -> PixelScale:
     """Return how relevance on a picture turns into colour; an error starts with ``whose`` map is meant."""
     try:
-        values = check_map(relevance, pixels.shape[:2])
+        values = as_pixel_map(relevance, pixels.shape[:2])
         colours = to_numpy(relevance).shape[-3:-2] == (3,)
         return PixelScale(values, threshold=threshold, sign=sign, alpha=alpha, clip=clip, colours=colours)
     except ValueError as error:
@@ -261,11 +241,8 @@ def outlines_of(mask, shape) -> list[np.ndarray]:
         return []
     if isinstance(mask, Mapping):
         mask = list(mask.values())
-    masks = [to_numpy(m) for m in mask] if isinstance(mask, (list, tuple)) else [to_numpy(mask)]
-    for one in masks:
-        if one.shape != shape or one.dtype != bool:
-            raise ValueError(f"mask has shape {one.shape}, type {one.dtype}; expected {shape} of bool, or a list.")
-    return [outline(one) for one in masks]
+    masks = mask if isinstance(mask, (list, tuple)) else [mask]
+    return [outline(as_mask(one, shape)) for one in masks]
 
 
 def outline(mask: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
 
 from leadwise.ecg.leads import LEADS
+from leadwise.maps import as_map, as_mask, one_of
 from leadwise.plotting.page import (
     PULSE_MV,
     PULSE_SECONDS,
@@ -18,7 +19,7 @@ from leadwise.plotting.page import (
     plan,
     time_window,
 )
-from leadwise.plotting.relevance import STYLES, Scale, check_relevance, draw_legend, legend_height, one_of, to_numpy
+from leadwise.plotting.relevance import STYLES, Scale, draw_legend, legend_height
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold, text_width, zoom_for
 from leadwise.plotting.style import (
     GREY,
@@ -47,7 +48,7 @@ def plot_ecg(
     style: str = "band",
     normalise: str = "record",
     threshold: float = 0.0,
-    sign: str = "both",
+    sign: str = "signed",
     columns: int = 2,
     leads=None,
     start: float | None = None,
@@ -73,7 +74,7 @@ def plot_ecg(
     normalise : "record" or "lead": what the strongest colour stands for. Both refer to all the relevance that was
         given, also to what the choice of leads or time leaves out, so that two windows of one map compare.
     threshold : fraction of the maximum, 0 to below 1; weaker relevance is left out
-    sign : "both", "positive" or "negative"
+    sign : "signed" (both), "positive" or "negative"
     columns : columns of leads, filled from top to bottom; 2 and 4 are usual
     leads : names of the leads to draw, in this order; None for all twelve
     start, stop : seconds from the start of the record; None for its start and end
@@ -101,8 +102,8 @@ def plot_ecg(
     first, last = time_window(ecg, start, stop)
     colours = None
     if relevance is not None:
-        colours = Scale(check_relevance(relevance, ecg.signal.shape), ecg.fs, normalise, threshold, sign)
-    truth = None if mask is None else _check_mask(mask, ecg.signal.shape)
+        colours = Scale(as_map(relevance, ecg.signal.shape), ecg.fs, normalise, threshold, sign)
+    truth = None if mask is None else as_mask(mask, ecg.signal.shape)
     extra_lead = None if rhythm is None else lead_indices([rhythm])[0]
     least = 75 if colours is None else 110
     page = plan(ecg, lead_indices(leads), columns, first, last, sequential, extra_lead, speed, gain, least)
@@ -303,10 +304,3 @@ def _in_words(page, colours, title, style):
     order = np.argsort(-share)[:3]
     top = ", ".join(f"{LEADS[i]} {percent(share[i] / share.sum())}" for i in order)
     return f"{words} Relevance as {style}; leads with most of its magnitude: {top}."
-
-
-def _check_mask(mask, shape):
-    mask = to_numpy(mask)
-    if mask.shape != shape or mask.dtype != bool:
-        raise ValueError(f"mask has shape {mask.shape} and type {mask.dtype}; expected {shape} like the ECG, and bool.")
-    return mask

@@ -7,11 +7,12 @@ from itertools import pairwise
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
+from leadwise.maps import one_of, to_numpy
 from leadwise.plotting.sheet import Sheet
 from leadwise.plotting.style import GREY, SMALL, number, percent, relevance_rgba
 
 NORMALISE = ("record", "lead")
-SIGNS = ("both", "positive", "negative")
+DRAWN = ("signed", "positive", "negative")  # of SIGNS: colours tell both signs apart
 
 
 def pool_signed_max(relevance, columns: int) -> np.ndarray:
@@ -49,41 +50,6 @@ def _edges(samples, columns):
     return np.arange(columns + 1) * samples // columns
 
 
-def to_numpy(values) -> np.ndarray:
-    """Return a tensor (on any device, with or without gradient) or array-like as an array."""
-    return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
-
-
-def check_relevance(relevance, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """Return relevance as a float64 array (12, T), or say what is wrong with it.
-
-    Parameters
-    ----------
-    relevance : tensor or array (12, T), or (1, 12, T) as ``attribute`` returns it for a batch of one
-    shape : the shape that the ECG has, if there is one
-
-    Raises
-    ------
-    ValueError : another shape, or a value that is NaN or infinite
-    """
-    values = to_numpy(relevance)
-    if values.ndim == 3 and len(values) == 1:
-        values = values[0]
-    if values.ndim != 2 or len(values) != len(LEADS) or (shape is not None and values.shape != shape):
-        wanted = f"{tuple(shape)} like the ECG" if shape else "(12, T)"
-        hint = " Transpose it: leads come first." if values.ndim == 2 and values.shape[1] == len(LEADS) else ""
-        raise ValueError(f"relevance has shape {values.shape}; expected {wanted}.{hint}")
-    values = values.astype(float)
-    broken = ~np.isfinite(values)
-    if broken.any():
-        lead, sample = np.argwhere(broken)[0]
-        raise ValueError(
-            f"relevance has {broken.sum()} values that are NaN or infinite, the first in lead {LEADS[lead]} at sample "
-            f"{sample}; a map with gaps cannot be drawn. Look for a division by zero in the method that made it."
-        )
-    return values
-
-
 @dataclass(frozen=True, eq=False)
 class Scale:
     """How relevance turns into colour, and what the legend says about it.
@@ -94,7 +60,7 @@ class Scale:
     fs : Hz
     normalise : "record" keeps leads comparable; "lead" shows each lead's own pattern, however weak
     threshold : fraction of the maximum, in [0, 1); smaller magnitudes are left out
-    sign : "both", "positive" or "negative"
+    sign : "signed" (both), "positive" or "negative"
 
     Raises
     ------
@@ -105,11 +71,11 @@ class Scale:
     fs: float
     normalise: str = "record"
     threshold: float = 0.0
-    sign: str = "both"
+    sign: str = "signed"
 
     def __post_init__(self):
         one_of("normalise", self.normalise, NORMALISE)
-        one_of("sign", self.sign, SIGNS)
+        one_of("sign", self.sign, DRAWN)
         if not 0 <= self.threshold < 1:
             raise ValueError(f"threshold is {self.threshold}; expected a fraction of the maximum, from 0 to below 1.")
 
@@ -132,7 +98,7 @@ class Scale:
 
     def keeps(self, values) -> np.ndarray:
         """Tell which normalised values the threshold and the sign let through."""
-        side = {"both": np.abs(values), "positive": values, "negative": -values}[self.sign]
+        side = {"signed": np.abs(values), "positive": values, "negative": -values}[self.sign]
         return side >= self.threshold
 
     def describe(self, label: str, view=None) -> str:
@@ -157,18 +123,12 @@ class Scale:
     def cut(self) -> str:
         """Return what threshold and sign leave out, or an empty string."""
         threshold = f"threshold {100 * self.threshold:.3g} % of max" if self.threshold > 0 else ""
-        return ", ".join(filter(None, (threshold, f"{self.sign} R only" if self.sign != "both" else "")))
+        return ", ".join(filter(None, (threshold, f"{self.sign} R only" if self.sign != "signed" else "")))
 
     def _share(self, view):
         total = np.abs(self.relevance).sum()
         seen = np.abs(np.where(self.values != 0, self.relevance, 0))[slice(None) if view is None else view].sum()
         return f"{percent(seen / total)} of Σ|R| in view" if total > 0 and seen < 0.995 * total else ""
-
-
-def one_of(name: str, value, allowed):
-    """Raise a ValueError that lists the choices unless ``value`` is one of them."""
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(map(repr, allowed))}.")
 
 
 def draw_band(sheet: Sheet, x, y, values, bottom, top, size=1.0):

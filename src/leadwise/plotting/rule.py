@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.patches import Circle, Rectangle
 
-from leadwise.plotting.relevance import to_numpy
+from leadwise.maps import to_numpy
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold
 from leadwise.plotting.style import GREY, INK, LABEL, PAPER_PALE, SMALL, TEXT, TITLE, number, relevance_rgba
 

@@ -5,7 +5,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
 
 from leadwise.ecg.leads import LEADS
-from leadwise.plotting.relevance import check_relevance, to_numpy
+from leadwise.maps import as_map, part_of, to_numpy
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold, text_width
 from leadwise.plotting.style import (
     GREY,
@@ -41,7 +41,7 @@ def plot_lead_bars(relevance, *, title: str | None = None) -> CourseFigure:
     ------
     ValueError : another shape, NaN or infinite values
     """
-    values = check_relevance(relevance)
+    values = as_map(relevance)
     total = np.abs(values).sum()
     up, down = lead_shares(values)
     mm = HEIGHT / max(up.max() - down.min(), 0.01)
@@ -74,7 +74,7 @@ def plot_lead_bars(relevance, *, title: str | None = None) -> CourseFigure:
 def lead_shares(relevance) -> tuple[np.ndarray, np.ndarray]:
     """Return the positive and the negative relevance of each lead, (12,) and (12,), divided by Σ|R| of the record."""
     total = np.abs(relevance).sum() or 1.0
-    return relevance.clip(min=0).sum(axis=1) / total, relevance.clip(max=0).sum(axis=1) / total
+    return part_of(relevance, "positive").sum(axis=1) / total, part_of(relevance, "negative").sum(axis=1) / total
 
 
 def _share_lines(sheet, left, zero, high, low, mm):

@@ -7,8 +7,9 @@ import numpy as np
 from matplotlib.patches import Rectangle
 from PIL import Image
 
+from leadwise.maps import as_mask, as_pixel_map, to_numpy
 from leadwise.plotting.images import GAP, LINE, TILE, PixelScale, as_pixels, fitted, outline, write_caption
-from leadwise.plotting.relevance import draw_legend, legend_height, to_numpy
+from leadwise.plotting.relevance import draw_legend, legend_height
 from leadwise.plotting.sheet import PIXELS_PER_MM, CourseFigure, Sheet, fold, zoom_for
 from leadwise.plotting.style import GREY, INK, SMALL, TEXT, TITLE, TRUTH, number, percent, relevance_rgba
 
@@ -60,7 +61,7 @@ def plot_tiles(
     if columns not in range(1, 13) or not side > 0:
         raise ValueError(f"columns is {columns!r}, side {side!r}; expected 1 to 12 columns, a side above 0 mm.")
     values = {name: _picture_or_map(name, tile) for name, tile in tiles.items()}
-    edges = {name: _edges(name, mask, values[name].shape[:2]) for name, mask in masks.items()}
+    edges = {name: outline(as_mask(mask, values[name].shape[:2], f"mask of {name!r}")) for name, mask in masks.items()}
     maps = [value for value in values.values() if value.ndim == 2]
     highest = max((float(np.abs(value).max()) for value in maps), default=0.0) if shared else None
 
@@ -99,16 +100,7 @@ def _picture_or_map(name: str, tile) -> np.ndarray:
             return as_pixels(tile)
         except ValueError as error:
             raise ValueError(f"tile {name!r}: {error}") from error
-    if not values.size or not np.isfinite(values).all():
-        raise ValueError(f"tile {name!r}: a map of shape {values.shape}, some of it missing, NaN or infinite.")
-    return values.astype(float)
-
-
-def _edges(name: str, mask, shape) -> np.ndarray:
-    mask = to_numpy(mask)
-    if mask.shape != shape or mask.dtype != bool:
-        raise ValueError(f"mask of {name!r} has shape {mask.shape}, type {mask.dtype}; expected {shape} of bool.")
-    return outline(mask)
+    return as_pixel_map(values, what=f"tile {name!r}")
 
 
 def _caption(name, values, note, width, shared) -> list[tuple]:

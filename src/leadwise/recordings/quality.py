@@ -26,6 +26,7 @@ from leadwise.ecg.leads import CHEST_LEADS, LEADS, LIMB_LEADS
 from leadwise.ecg.record import ECG, WINDOW_SECONDS
 
 SEVERITIES = ("error", "warning", "info")
+NO_FAULT = "no technical fault found; this says nothing about the heart."
 KLIGFIELD = "Kligfield et al. 2007, doi:10.1161/CIRCULATIONAHA.106.180200"
 BATCHVAROV = "Batchvarov, Malik, Camm 2007, doi:10.1093/europace/eum198"
 # From QRS axis and P amplitudes, as here: 22 % of the exchanges found, 0.2 % false alarms in more than 18,000 ECGs. The
@@ -148,7 +149,7 @@ class Report:
         errors, warnings = len(self.of("error")), len(self.of("warning"))
         if errors:
             return f"{_count(errors, 'error')}, {_count(warnings, 'warning')}: do not run a network on it."
-        return f"{_count(warnings, 'warning')}: look before you believe." if warnings else "nothing to complain about."
+        return f"{_count(warnings, 'warning')}: look before you believe." if warnings else NO_FAULT
 
     def __str__(self):
         return "\n".join([f"{self.name}: {self.verdict}", *(f"  {finding}" for finding in self.findings)])

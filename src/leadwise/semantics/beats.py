@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from leadwise.ecg.record import ECG
-from leadwise.ecg.waves import Kind, Wave
+from leadwise.ecg.waves import Kind, Wave, r_peaks
+from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
-from leadwise.plotting.relevance import check_relevance
 from leadwise.plotting.sheet import CourseFigure
 
 
@@ -84,7 +84,7 @@ def beat_average(
     ------
     ValueError : no beat lies whole inside the recording, or shapes that disagree
     """
-    values = check_relevance(relevance)
+    values = as_map(relevance)
     waves = [wave for wave in peaks if isinstance(wave, Wave) and wave.lead is None]
     left, right = round(before * fs), round(after * fs)
     whole = whole_beats(peaks, values.shape[1], left, right)
@@ -96,7 +96,7 @@ def beat_average(
     index = whole[:, None] + np.arange(-left, right)
     beats, seen, spread = values[:, index], None, None  # (12, beats, W)
     if signal is not None:
-        rows = check_relevance(signal.signal if isinstance(signal, ECG) else signal, values.shape)[:, index]
+        rows = as_map(signal.signal if isinstance(signal, ECG) else signal, values.shape, "signal")[:, index]
         seen, spread = rows.mean(1), rows.std(1)
     return BeatAverage(
         np.arange(-left, right) * 1000 / fs,
@@ -112,9 +112,7 @@ def beat_average(
 
 def whole_beats(peaks: Sequence[Wave] | Sequence[int], samples: int, left: int, right: int) -> np.ndarray:
     """Return the R peaks that have ``left`` samples before them and ``right`` from them on inside the recording."""
-    waves = [peak for peak in peaks if isinstance(peak, Wave)]
-    found = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None] if waves else peaks
-    centres = np.array(list(found), int)
+    centres = r_peaks(peaks)
     return centres[(centres >= left) & (centres + right <= samples)]
 
 

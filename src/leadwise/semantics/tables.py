@@ -5,25 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leadwise.ecg.delineation import delineate
+from leadwise.ecg.delineation import Delineation, delineate
 from leadwise.ecg.leads import LEADS, TERRITORIES
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
+from leadwise.maps import SIGNS, as_map, one_of, part_of
 from leadwise.plotting import percent, plot_matrix, signed_percent
-from leadwise.plotting.relevance import check_relevance
 from leadwise.plotting.sheet import CourseFigure
 
 WAVES = ("P", "PR", "QRS", "ST", "T", "rest")
 """Parts of a beat. PR and ST are the segments between the waves; "rest" is what lies outside: after T, before P, and
 whatever could not be delineated."""
 
-SIGNS = ("positive", "negative", "signed", "absolute")
-
 LEAD_GROUPS = {**TERRITORIES, "right": ("aVR",)}
-"""Group -> leads; each lead in one group, so that groups share out the whole. The four walls are those of Bayés de Luna
-et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924. aVR sees the heart from the upper right
-(Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1, counted as septal, faces
-the right ventricle as well."""
+"""Group -> leads; each lead in one group, so that groups share out the whole. The names are the classical ones of
+walls, which Bayés de Luna et al., Circulation 114 (2006) 1755-1760, doi:10.1161/CIRCULATIONAHA.106.624924, revise;
+they stand for leads here, and ST depression in some of them does not tell which wall is ischaemic. aVR sees the heart
+from the upper right (Gorgels et al., J Am Coll Cardiol 38 (2001) 1355-1356, doi:10.1016/S0735-1097(01)01564-9). V1,
+counted as septal, faces the right ventricle as well."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +49,13 @@ class RelevanceTable:
         sign : "positive" (evidence for), "negative" (against, at most 0), "signed" (both, they cancel) or "absolute"
             (both, they add)
         """
-        if sign not in SIGNS:
-            raise ValueError(f"sign is {sign!r}; expected one of {', '.join(SIGNS)}.")
         sums = {
             "positive": self.positive,
             "negative": self.negative,
             "signed": self.positive + self.negative,
             "absolute": self.positive - self.negative,
         }
-        return sums[sign]
+        return sums[one_of("sign", sign, SIGNS)]
 
     def share(self, sign: str = "positive") -> np.ndarray:
         """Return each cell's share of the total; the shares of "signed" are balances, and fractions of Σ|R|.
@@ -116,7 +113,7 @@ class RelevanceTable:
         return plot_matrix(table.reshape(len(rows), -1), rows, columns, title=title, label=label + time, write=write)
 
 
-def waves_of(ecg: ECG, start: float = 0.0) -> tuple[Wave, ...]:
+def waves_of(ecg: ECG, start: float = 0.0, found: Delineation | None = None) -> tuple[Wave, ...]:
     """Return the waves of a recording: those that a simulated patient is known to have, else the delineated ones.
 
     Parameters
@@ -125,6 +122,7 @@ def waves_of(ecg: ECG, start: float = 0.0) -> tuple[Wave, ...]:
     start : seconds from the start of the recording to that of the model's window, as for ``ecg.window``; onset, peak
         and offset count samples from there, so that waves before the window come out negative. What follows cuts waves
         at the window's edges
+    found : its delineation, where it is there already
 
     Returns
     -------
@@ -139,7 +137,7 @@ def waves_of(ecg: ECG, start: float = 0.0) -> tuple[Wave, ...]:
             f"start is {start:g} s; expected 0 to {ecg.duration:g} (seconds), for the recording lasts no longer."
         )
     first, known = round(start * ecg.fs), getattr(ecg, "waves", None)
-    waves = delineate(ecg).waves if known is None else known
+    waves = (found or delineate(ecg)).waves if known is None else known
     return tuple(wave.shift(-first) for wave in waves if wave.lead is None)
 
 
@@ -186,10 +184,11 @@ def lead_wave_matrix(relevance, waves: Sequence[Wave]) -> RelevanceTable:
     ------
     ValueError : another shape, NaN or infinite values
     """
-    values = check_relevance(relevance)
+    values = as_map(relevance)
     parts = np.eye(len(WAVES))[wave_labels(waves, values.shape[1])]  # (T, 6), one 1 a row
     area = np.broadcast_to(parts.mean(0) / len(LEADS), (len(LEADS), len(WAVES)))
-    return RelevanceTable((LEADS, WAVES), values.clip(min=0) @ parts, values.clip(max=0) @ parts, area.copy())
+    positive, negative = (part_of(values, sign) @ parts for sign in ("positive", "negative"))
+    return RelevanceTable((LEADS, WAVES), positive, negative, area.copy())
 
 
 def wave_relevance(relevance, waves: Sequence[Wave]) -> RelevanceTable:

@@ -82,7 +82,11 @@ class Phases:
 
     def __call__(self, time: np.ndarray) -> np.ndarray:
         """Return the heart vector (3, T) in mV at times (T,) in ms."""
-        return self.vector.T @ bump(time, *self.time.T[:, :, None])
+        return self.vector.T @ self.pulses(time)
+
+    def pulses(self, time: np.ndarray) -> np.ndarray:
+        """Return how far each phase has risen, (K, T), 0 to 1, at times (T,) in ms."""
+        return bump(time, *self.time.T[:, :, None])
 
     def scaled(self, gain: float) -> "Phases":
         """Return the wave with its vector multiplied."""

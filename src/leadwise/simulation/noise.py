@@ -45,10 +45,10 @@ class Noise:
 
     Parameters
     ----------
-    baseline : breathing and electrode drift below about 1 Hz (typically 0.02-0.2 mV)
+    baseline : breathing and electrode drift below about 1 Hz (typically 0.02-0.3 mV)
     muscle : muscle tremor, 20-150 Hz, in bursts (typically 3-25 µV rms)
     hum : mains interference (0-15 µV), with its third harmonic
-    motion : steps that decay as an electrode moves (up to 0.5 mV); about one recording in four has one
+    motion : steps as an electrode moves (up to 0.5 mV), which decay; about one recording in four has one
     mains : Hz, 50 or 60
     reversal : confused cables, one of REVERSALS, or None
     flat_lead : a chest lead that records nothing ("V1" ... "V6"), or None
@@ -115,9 +115,10 @@ def _coloured(rng, samples: int, fs: float, highest: float, shape) -> np.ndarray
     frequency = rfftfreq(n, 1 / fs)
     frequency = frequency[(frequency > 0) & (frequency < highest)]
     gain = shape(frequency)
-    spectrum = np.zeros((9, n // 2 + 1), complex)
-    spectrum[:, 1 : len(gain) + 1] = rng.standard_normal((9, 2 * len(gain))).view(complex) * gain
-    return irfft(spectrum, n)[:, :samples] * (n / 2 / np.sqrt(np.sum(gain**2)))
+    gain = (gain * (n / 2 / np.sqrt(np.sum(gain**2)))).astype(np.float32)
+    spectrum = np.zeros((9, n // 2 + 1), np.complex64)
+    spectrum[:, 1 : len(gain) + 1] = rng.standard_normal((9, 2 * len(gain)), np.float32).view(np.complex64) * gain
+    return irfft(spectrum, n)[:, :samples]
 
 
 def _baseline(rng, samples, fs, noise):
@@ -127,7 +128,7 @@ def _baseline(rng, samples, fs, noise):
     breath = np.sin(2 * np.pi * rate * time + phase) + 0.25 * np.sin(4 * np.pi * rate * time + 2 * phase + 0.6)
     share = rng.normal(0, 0.02, (9, 1)) * rng.lognormal(0, 0.5)
     drift = _coloured(rng, samples, fs, 40, lambda f: np.maximum(f, 0.05) ** -1.3)
-    level = np.r_[rng.lognormal(np.log(0.022), 0.6, 3), rng.lognormal(np.log(0.030), 0.9, 6)]
+    level = np.r_[rng.lognormal(np.log(0.022), 0.7, 3), rng.lognormal(np.log(0.028), 1.1, 6)]
     return share * breath + level[:, None] * drift
 
 
@@ -135,7 +136,7 @@ def _muscle(rng, samples, fs, noise):
     """Tremor, most of it at 10-80 Hz, that swells and fades at each electrode; limbs tremble more than the chest."""
     tremor = _coloured(rng, samples, fs, 200, lambda f: (f / 8) ** 2 / (1 + (f / 8) ** 2) / (1 + (f / 60) ** 2))
     swell = _coloured(rng, samples, fs, 1, np.ones_like)
-    level = np.r_[rng.lognormal(np.log(0.008), 0.6, 3), rng.lognormal(np.log(0.0025), 0.8, 6)]
+    level = np.r_[rng.lognormal(np.log(0.0065), 0.65, 3), rng.lognormal(np.log(0.0025), 0.8, 6)]
     return level[:, None] * tremor * np.exp(0.3 * swell)
 
 
@@ -149,10 +150,14 @@ def _hum(rng, samples, fs, noise):
 
 
 def _motion(rng, samples, fs, noise):
-    """With probability 1/4: one electrode jumps at a random time and settles back within a second or two."""
+    """With probability 1/4: one electrode jumps at a random time, and the lead settles back.
+
+    Within a second or two where the skin potential itself returns; where the electrode stays displaced, as fast as the
+    machine's 0.05-Hz high-pass lets go of a step, with a time constant of 3.2 s.
+    """
     out = np.zeros((9, samples))
     happens, electrode, start, size = rng.random(), rng.integers(9), rng.uniform(0, samples / fs), rng.normal(0, 0.25)
-    settle, jerk = rng.uniform(0.3, 1.5), rng.uniform(0.03, 0.15)
+    settle, jerk = (rng.uniform(0.3, 1.5) if rng.random() < 0.5 else 3.2), rng.uniform(0.01, 0.12)
     if happens < 0.25:
         since = np.arange(samples) / fs - start
         since = since[since > 0]

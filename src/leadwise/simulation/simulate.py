@@ -9,8 +9,9 @@ P. E. McSharry et al., IEEE Trans. Biomed. Eng. 50 (2003) 289-294, and R. Sameni
 Process. (2007) 043407.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import cast
 
@@ -21,18 +22,15 @@ from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Kind, Wave
 from leadwise.simulation.conditions import (
     CONDITIONS,
-    EDGE,
     FS,
-    ST_VECTORS,
-    Beat,
     Condition,
-    Patient,
     Rhythm,
-    draw_patient,
     ectopic_beat,
+    one_millivolt,
 )
 from leadwise.simulation.heart_vector import Phases, bump, rotation, twelve_leads
 from leadwise.simulation.noise import CLEAN, Noise, electrode_noise, record
+from leadwise.simulation.patients import EDGE, Beat, Patient, draw_patient, frontal_axis, in_leads
 
 SECONDS = 10.0
 
@@ -43,23 +41,66 @@ KINDS: dict[str, Kind] = {"p": "P", "N": "QRS", "V": "QRS", "t": "T"}
 """WFDB's annotation symbols -> kind of wave. V is a premature ventricular beat."""
 
 
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What was asked of the simulator: it makes the record, and its healthy twin, again.
+
+    Parameters
+    ----------
+    condition, seed, severity, territory, noise : as for :func:`simulate_ecg`, after drawing
+    patient : the patient, changes included
+    samples : length of the record
+    """
+
+    condition: str
+    seed: int
+    severity: float
+    territory: str
+    noise: Noise
+    patient: Patient
+    samples: int
+
+    @cached_property
+    def beat(self) -> Beat:
+        """One beat with the condition."""
+        return CONDITIONS[self.condition].beat(self.patient, self.severity, self.territory)
+
+    def healthy(self) -> "Asked":
+        """Return the same patient, rhythm and noise without the condition."""
+        return self if self.condition == "NORM" else replace(self, condition="NORM", severity=0.0, territory="")
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """A value that is computed when somebody asks for it, and then kept."""
+
+    make: Callable
+
+    @cached_property
+    def value(self):
+        """The value."""
+        return self.make()
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class SimulatedECG(ECG):
     """An ECG that knows its causes.
+
+    ``causal_mask`` and ``counterfactual`` are computed when they are asked for: who needs only the signal pays nothing.
 
     Parameters (beside those of :class:`~leadwise.ecg.record.ECG`)
     ----------
     condition : a key of ``CONDITIONS``
     severity : 0 (just meets the criteria) to 1 (marked); 0 for NORM
-    territory : the ischaemic wall, or ""
+    territory : the leads that show the ischaemia, or ""
     seed : the patient's number
     waves : P, QRS and T of every beat that lies whole inside the record, over all leads, in order of onset
     lead_waves : the same lead by lead, where the lead shows the wave
     ectopic : numbers of the beats that are premature
-    causal_mask : bool (12, T), see :func:`causal_mask`; all False for NORM
-    counterfactual : the same patient, rhythm and noise without the condition; None for NORM
     patient : the patient's parameters
     noise : the disturbances
+    asked : what the simulator was asked for
+    mask, twin : how to make causal mask and counterfactual
     """
 
     condition: str = "NORM"
@@ -69,10 +110,32 @@ class SimulatedECG(ECG):
     waves: tuple[Wave, ...] = ()
     lead_waves: tuple[Wave, ...] = ()
     ectopic: tuple[int, ...] = ()
-    causal_mask: np.ndarray | None = None
-    counterfactual: "SimulatedECG | None" = None
     patient: Patient | None = None
     noise: Noise = CLEAN
+    asked: Asked | None = None
+    mask: Later | None = None
+    twin: Later | None = None
+
+    @property
+    def causal_mask(self) -> np.ndarray:
+        """Which samples carry the condition, bool (12, T), see :func:`causal_mask`; all False for NORM."""
+        return self.mask.value
+
+    @property
+    def counterfactual(self) -> "SimulatedECG | None":
+        """The same patient, rhythm and noise without the condition; None for NORM."""
+        return None if self.twin is None else self.twin.value
+
+    @property
+    def parameters(self) -> dict[str, object]:
+        """Every quantity that was drawn or that follows from the condition, by name.
+
+        ``age`` (years), ``sex``, ``rate`` (1/min), ``pr``, ``p_width``, ``qrs``, ``qt``, ``qtc`` (ms), ``axis``,
+        ``p_axis``, ``t_axis`` (degrees), the gains, ``st`` (mV at J + 40 ms: lead -> value) ... as this record has
+        them, its condition included; ``condition``, ``severity``, ``territory``, ``seed``. Those that are fields of
+        :class:`~leadwise.simulation.patients.Patient` can be changed: ``simulate_ecg(..., patient={"pr": 180})``.
+        """
+        return _parameters(self.asked)
 
     def __repr__(self):
         what = " ".join(filter(None, [self.condition, self.territory]))
@@ -91,8 +154,8 @@ class SimulatedECG(ECG):
             cut,
             waves=inside(self.waves),
             lead_waves=inside(self.lead_waves),
-            causal_mask=self.causal_mask[:, first:last].copy(),
-            counterfactual=self.counterfactual and self.counterfactual.window(start, samples),
+            mask=Later(partial(_columns, self, slice(first, last))),
+            twin=self.twin and Later(partial(_twin_after, self, "window", start, samples)),
         )
 
     def preprocess(self) -> "SimulatedECG":
@@ -100,7 +163,7 @@ class SimulatedECG(ECG):
         if self.preprocessed:
             return self
         new = cast("SimulatedECG", super().preprocess())
-        return replace(new, counterfactual=self.counterfactual and self.counterfactual.preprocess())
+        return replace(new, twin=self.twin and Later(partial(_twin_after, self, "preprocess")))
 
     def resample(self, fs: float = FS) -> "SimulatedECG":
         """Return the record at another rate as :meth:`ECG.resample` does, with mask, waves and counterfactual."""
@@ -119,8 +182,8 @@ class SimulatedECG(ECG):
             new,
             waves=scaled(self.waves),
             lead_waves=scaled(self.lead_waves),
-            causal_mask=self.causal_mask[:, nearest],
-            counterfactual=self.counterfactual and self.counterfactual.resample(fs),
+            mask=Later(partial(_columns, self, nearest)),
+            twin=self.twin and Later(partial(_twin_after, self, "resample", fs)),
         )
 
     def swap(self, mask: np.ndarray | None = None) -> "SimulatedECG":
@@ -148,27 +211,42 @@ class SimulatedECG(ECG):
 
 @dataclass(frozen=True, eq=False)
 class SimulatedBatch:
-    """N simulated ECGs as arrays.
+    """N simulated ECGs as arrays. The counterfactuals and masks are computed when they are asked for.
 
     Parameters
     ----------
     condition : a key of ``CONDITIONS``
     seeds : ndarray (N,)
-    signal, counterfactual : ndarray (N, 12, T), float32, mV; of NORM, the counterfactual is the signal itself
-    causal_mask : ndarray (N, 12, T), bool
+    signal : ndarray (N, 12, T), float32, mV
     severity : ndarray (N,)
     territory : N names, "" where there is none
     waves : N tuples of waves, over all leads
+    asked : what the simulator was asked for, N times
     """
 
     condition: str
     seeds: np.ndarray
     signal: np.ndarray
-    counterfactual: np.ndarray
-    causal_mask: np.ndarray
     severity: np.ndarray
     territory: tuple[str, ...]
     waves: tuple[tuple[Wave, ...], ...] = field(repr=False)
+    asked: tuple[Asked, ...] = field(repr=False)
+
+    @cached_property
+    def counterfactual(self) -> np.ndarray:
+        """The same patients without the condition, (N, 12, T), float32, mV; of NORM, the signal itself."""
+        return self.signal if self.condition == "NORM" else self._fill(lambda one: _recorded(one.healthy())[0])
+
+    @cached_property
+    def causal_mask(self) -> np.ndarray:
+        """Which samples carry the condition, bool (N, 12, T)."""
+        return self._fill(_mask, bool)
+
+    def _fill(self, make: Callable, dtype=np.float32) -> np.ndarray:
+        filled = np.empty(self.signal.shape, dtype)
+        for row, one in zip(filled, self.asked, strict=True):
+            row[...] = make(one)
+        return filled
 
 
 def simulate_ecg(
@@ -188,7 +266,7 @@ def simulate_ecg(
     condition : a key of ``CONDITIONS``: "NORM", "AVB", "LBBB", "RBBB", "ISCH", "LVH", "AF", "PVC", "AVB2"
     seed : the patient, 0 or more. One seed is one patient, rhythm and noise, with or without a condition
     severity : 0 (just meets the criteria) to 1 (marked); by default drawn from the condition's range
-    territory : "anterior", "lateral" or "inferior", for ischaemia; by default drawn
+    territory : for ischaemia, the leads that show it: "V4-V6", "I, aVL, V4-V6" or "diffuse"; by default drawn
     noise : True (default level), False (none), or a :class:`~leadwise.simulation.noise.Noise`
     patient : fields of :class:`~leadwise.simulation.conditions.Patient` to set, not draw: ``{"rate": 60, "axis": 0}``
     seconds : length of the record, 10 by default, at least 2
@@ -202,20 +280,7 @@ def simulate_ecg(
     ValueError : an unknown condition, territory or patient parameter, or a value outside its range
     """
     noise, changes, samples = _checked(condition, severity, territory, noise, patient, seconds)
-    made = _simulate(condition, int(seed), severity, territory, noise, changes, samples)
-    common = {"seed": int(seed), "patient": made.patient, "noise": noise}
-    normal = SimulatedECG(
-        signal=made.normal, causal_mask=np.zeros_like(made.mask), **_described("NORM", made.normal_spans, common)
-    )
-    if condition == "NORM":
-        return normal
-    common |= {"severity": made.severity, "territory": made.territory}
-    return SimulatedECG(
-        signal=made.signal,
-        causal_mask=made.mask,
-        counterfactual=normal,
-        **_described(condition, made.spans, common),
-    )
+    return _as_ecg(_asked(condition, int(seed), severity, territory, noise, changes, samples))
 
 
 def simulate_batch(
@@ -230,20 +295,23 @@ def simulate_batch(
 ) -> SimulatedBatch:
     """Simulate one ECG a seed, as arrays. Row i equals ``simulate_ecg(condition, seeds[i], ...)`` to the last bit.
 
-    Each record is computed by itself, all beats, phases, leads and samples at once, about 10 ms a record: what a row
+    Each record is computed by itself, all beats, phases, leads and samples at once, about 6 ms a record: what a row
     holds cannot depend on the other rows. Parameters and errors are those of :func:`simulate_ecg`.
     """
     noise, changes, samples = _checked(condition, severity, territory, noise, patient, seconds)
-    signal, normal = np.empty((2, len(seeds), 12, samples), np.float32)
-    mask, severities = np.empty((len(seeds), 12, samples), bool), np.empty(len(seeds))
-    territories, waves = [], []
-    for i, seed in enumerate(seeds):
-        made = _simulate(condition, int(seed), severity, territory, noise, changes, samples)
-        signal[i], normal[i], mask[i], severities[i] = made.signal, made.normal, made.mask, made.severity
-        territories.append(made.territory)
-        waves.append(_waves(made.spans))
+    signal, waves = np.empty((len(seeds), 12, samples), np.float32), []
+    asked = tuple(_asked(condition, int(seed), severity, territory, noise, changes, samples) for seed in seeds)
+    for row, one in zip(signal, asked, strict=True):
+        row[...], spans = _recorded(one)
+        waves.append(_waves(spans))
     return SimulatedBatch(
-        condition, np.asarray(seeds), signal, normal, mask, severities, tuple(territories), tuple(waves)
+        condition,
+        np.asarray(seeds),
+        signal,
+        np.array([one.severity for one in asked]),
+        tuple(one.territory for one in asked),
+        tuple(waves),
+        asked,
     )
 
 
@@ -323,31 +391,68 @@ def _annotations(ecg: SimulatedECG) -> tuple[np.ndarray, list[str]]:
 # --- one record ------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class _Simulation:
-    patient: Patient
-    severity: float
-    territory: str
-    signal: np.ndarray
-    normal: np.ndarray
-    mask: np.ndarray
-    spans: np.ndarray
-    normal_spans: np.ndarray
-
-
-def _simulate(condition, seed, severity, territory, noise, changes, samples) -> _Simulation:
-    patient = replace(draw_patient(seed), **changes)
+def _asked(condition, seed, severity, territory, noise, changes, samples) -> Asked:
+    """Draw what was not asked for."""
+    patient = replace(draw_patient(seed, changes.get("age"), changes.get("sex")), **changes)
     severity, territory = _drawn(CONDITIONS[condition], seed, severity, territory)
-    normal, normal_spans = _heart("NORM", patient, seed, 0.0, "", samples)
-    heart, spans = normal, normal_spans
-    if condition != "NORM":
-        heart, spans = _heart(condition, patient, seed, severity, territory, samples)
-    mask = causal_mask(condition, twelve_leads(heart), twelve_leads(normal), spans)
-    disturbance = electrode_noise(noise, seed, samples, FS)
-    signal, healthy = (twelve_leads(record(leads, disturbance, noise)).astype(np.float32) for leads in (heart, normal))
-    return _Simulation(
-        patient, severity, territory, signal, healthy, mask, _whole(spans, samples), _whole(normal_spans, samples)
-    )
+    return Asked(condition, seed, severity, territory, noise, patient, samples)
+
+
+def _recorded(asked: Asked) -> tuple[np.ndarray, np.ndarray]:
+    """Return the twelve leads as recorded, float32, and the spans of the waves that lie whole inside."""
+    heart, spans = _heart(asked)
+    leads = record(heart, electrode_noise(asked.noise, asked.seed, asked.samples, FS), asked.noise)
+    return twelve_leads(leads).astype(np.float32), _whole(spans, asked.samples)
+
+
+def _as_ecg(asked: Asked) -> SimulatedECG:
+    signal, spans = _recorded(asked)
+    twin = None if asked.condition == "NORM" else Later(partial(_as_ecg, asked.healthy()))
+    return SimulatedECG(signal=signal, mask=Later(partial(_mask, asked)), twin=twin, **_described(asked, spans))
+
+
+def _mask(asked: Asked) -> np.ndarray:
+    if asked.condition == "NORM":
+        return np.zeros((12, asked.samples), bool)
+    (heart, spans), (normal, _) = _heart(asked), _heart(asked.healthy())
+    return causal_mask(asked.condition, twelve_leads(heart), twelve_leads(normal), spans)
+
+
+def _columns(ecg: SimulatedECG, chosen) -> np.ndarray:
+    return ecg.causal_mask[:, chosen].copy()
+
+
+def _twin_after(ecg: SimulatedECG, step: str, *arguments) -> SimulatedECG:
+    return getattr(ecg.counterfactual, step)(*arguments)
+
+
+FIELDS = (
+    *("age", "sex", "rate", "rate_variability", "p_width", "p_axis", "p_gain", "qrs_gain", "t_gain", "turn", "t_turn"),
+    *("septum", "slur", "u_wave", "respiration", "respiration_turn"),
+)
+"""Fields of a patient that no condition changes."""
+
+
+def _parameters(asked: Asked) -> dict[str, object]:
+    patient, beat = asked.patient, asked.beat
+    t_end = beat.t.extent(EDGE["T"], patient.lead_matrix)[1]
+    j40 = np.array([beat.qrs_end + 40.0])
+    level = in_leads(patient, beat.st, 2, j40) + in_leads(patient, beat.t, 2, j40)
+    return {
+        "condition": asked.condition,
+        "severity": asked.severity,
+        "territory": asked.territory,
+        "seed": asked.seed,
+        **{name: getattr(patient, name) for name in FIELDS},
+        "pr": beat.pr,
+        "qrs": beat.qrs_end,
+        "qt": t_end,
+        "qtc": t_end / (patient.rr / 1000) ** (1 / 3),
+        "axis": frontal_axis(beat.qrs),
+        "t_axis": frontal_axis(beat.t),
+        "st": dict(zip(LEADS, twelve_leads(level)[:, 0].tolist(), strict=True)),
+        "noise": asked.noise,
+    }
 
 
 def _drawn(row: Condition, seed: int, severity: float | None, territory: str | None) -> tuple[float, str]:
@@ -366,7 +471,7 @@ def _checked(condition, severity, territory, noise, patient, seconds) -> tuple[N
         raise ValueError(f"severity is {severity}; expected 0 (just meets the criteria) to 1 (marked), or None.")
     walls = CONDITIONS[condition].territories
     if territory is not None and territory not in walls:
-        expected = f"one of {', '.join(walls)}, or None" if walls else f"None: {condition} has no territory"
+        expected = f"one of {'; '.join(map(repr, walls))}, or None" if walls else f"None: {condition} has no territory"
         raise ValueError(f"territory is {territory!r}; expected {expected}.")
     unknown = set(patient or ()) - set(Patient.__dataclass_fields__)
     if unknown:
@@ -387,11 +492,10 @@ SPAN = np.dtype([("symbol", "U1"), ("beat", int), ("onset", int, 13), ("peak", i
 """One wave of one beat: symbol as in KINDS; onset, peak and offset in samples over all leads, then lead by lead."""
 
 
-def _heart(condition: str, patient: Patient, seed: int, severity: float, territory: str, samples: int):
+def _heart(asked: Asked) -> tuple[np.ndarray, np.ndarray]:
     """Return the heart's own eight leads (8, T) in mV, and its waves as an array of SPAN."""
-    row = CONDITIONS[condition]
-    own = row.beat(patient, severity, territory)
-    rhythm = row.rhythm(patient, seed, severity, own.pr, samples)
+    own, patient, samples = asked.beat, asked.patient, asked.samples
+    rhythm = CONDITIONS[asked.condition].rhythm(patient, asked.seed, asked.severity, own.pr, samples)
     signal = np.zeros((8, samples))
     if rhythm.fibrillation is not None:
         signal += patient.lead_matrix @ rhythm.fibrillation
@@ -421,12 +525,14 @@ def _layers(own: Beat, rhythm: Rhythm, patient: Patient, samples: int) -> Iterat
     def near(onset):  # a beat ends within 900 ms
         return (onset > -900) & (onset < samples / FS * 1000 + 500)  # false for NaN: no such wave
 
-    beats = np.flatnonzero(near(rhythm.p))
+    beats = np.flatnonzero(near(rhythm.p) & ~rhythm.hidden)
     yield _Layer("p", own.p, 0, beats, rhythm.p[beats])
-    yield _Layer("", own.ta, 0, beats, rhythm.p[beats])
-    kinds = [("N", own, ~rhythm.ectopic)]
-    if rhythm.ectopic.any():
-        kinds.append(("V", ectopic_beat(patient), rhythm.ectopic))
+    unseen = np.flatnonzero(near(rhythm.p) & rhythm.hidden)
+    yield _Layer("", own.p, 0, unseen, rhythm.p[unseen])
+    atria = np.flatnonzero(near(rhythm.p))
+    yield _Layer("", own.ta, 0, atria, rhythm.p[atria])
+    kinds = [("N", own, rhythm.ectopic == 0)]
+    kinds += [("V", ectopic_beat(patient, f - 1), rhythm.ectopic == f) for f in (1, 2) if (rhythm.ectopic == f).any()]
     for symbol, beat, chosen in kinds:
         beats = np.flatnonzero(chosen & near(rhythm.qrs))
         stretch = np.clip(rhythm.rr[beats] / patient.rr, 0.5, 1.6) ** (1 / 3)  # QT follows the rate, beat by beat
@@ -518,27 +624,37 @@ def _waves(spans: np.ndarray, lead: int = 0) -> tuple[Wave, ...]:
     return tuple(Wave(KINDS[symbol], beat, on, top, off, name) for symbol, beat, on, top, off in rows if on >= 0)
 
 
-def _described(condition: str, spans: np.ndarray, common: dict) -> dict:
+def _described(asked: Asked, spans: np.ndarray) -> dict:
     """Return the fields of a SimulatedECG that name and describe it."""
     metadata = {
-        "condition": condition,
-        "severity": repr(common.get("severity", 0.0)),
-        "territory": common.get("territory", ""),
-        "seed": str(common["seed"]),
-        "title": f"simulated, {CONDITIONS[condition].title}",
+        "condition": asked.condition,
+        "severity": repr(asked.severity),
+        "territory": asked.territory,
+        "seed": str(asked.seed),
+        "age": f"{asked.patient.age:.0f}",
+        "sex": asked.patient.sex,
+        "title": f"simulated, {CONDITIONS[asked.condition].title}",
     }
     return {
-        "condition": condition,
-        "record_id": f"sim_{condition}_{common['seed']}",
+        **{name: getattr(asked, name) for name in ("condition", "severity", "territory", "seed", "patient", "noise")},
+        "asked": asked,
+        "record_id": f"sim_{asked.condition}_{asked.seed}",
         "waves": _waves(spans),
         "lead_waves": sum((_waves(spans, lead) for lead in range(1, 13)), ()),
         "ectopic": tuple(sorted({int(row["beat"]) for row in spans if row["symbol"] == "V"})),
         "metadata": {key: value for key, value in metadata.items() if value},
-        **common,
     }
 
 
 # --- one beat, for the explorer --------------------------------------------------------------------------------------
+
+
+ELEVATION = {
+    "V2-V4": one_millivolt([0.35, 0.05, -0.62]),
+    "I, aVL, V5, V6": one_millivolt([0.90, 0.05, 0.00]),
+    "II, III, aVF": one_millivolt([0.15, 0.95, 0.10]),
+}
+"""Leads that show an ST elevation -> its heart vector, 1 mV in the lead that shows it most."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -565,7 +681,7 @@ def heart_beat(
     severity: float = 0.5,
     territory: str | None = None,
     st_level: float = 0.0,
-    st_wall: str = "anterior",
+    st_leads: str = "V2-V4",
     **patient,
 ) -> Heartbeat:
     """Build one beat of an average heart, in a few milliseconds: what sliders move.
@@ -573,9 +689,9 @@ def heart_beat(
     Parameters
     ----------
     condition, severity : as for :func:`simulate_ecg`; a condition's rhythm does not show in one beat
-    territory : the ischaemic wall, "lateral" by default
+    territory : the leads that show the ischaemia, "V4-V6" by default
     st_level : mV that ST is raised (negative: lowered) in the lead that shows it most
-    st_wall : "anterior", "lateral" or "inferior": the leads that show it
+    st_leads : "V2-V4", "I, aVL, V5, V6" or "II, III, aVF": the leads that show it
     patient : fields of :class:`~leadwise.simulation.conditions.Patient`, ``axis`` (degrees), ``pr``, ``qrs`` (ms),
         ``rate`` (1/min), ``qtc`` (ms), ``turn`` (degrees), ``p_gain``, ``qrs_gain``, ``t_gain``; otherwise average
 
@@ -584,16 +700,16 @@ def heart_beat(
     Heartbeat : time (T,), vector (3, T), leads (12, T) = Dower's matrix times the vector, waves
     """
     _checked(condition, severity, territory, False, patient, SECONDS)
-    if st_wall not in ST_VECTORS:
-        raise ValueError(f"st_wall is {st_wall!r}; expected one of {', '.join(ST_VECTORS)}.")
+    if st_leads not in ELEVATION:
+        raise ValueError(f"st_leads is {st_leads!r}; expected one of {'; '.join(ELEVATION)}.")
     someone = replace(Patient(), **patient)
     row = CONDITIONS[condition]
-    beat = row.beat(someone, severity, territory or "lateral")
+    beat = row.beat(someone, severity, territory or "V4-V6")
     step = 1000 / FS
     time = np.arange(-np.ceil((beat.pr + 60) / step), np.ceil((someone.qt + 240) / step)) * step
     waves: dict[Kind, tuple] = {"P": (beat.p, -beat.pr), "QRS": (beat.qrs, 0.0), "T": (beat.t, 0.0)}
     parts = {kind: wave(time - onset) for kind, (wave, onset) in waves.items()}
-    lift = Phases(beat.st.time[:1], -st_level * ST_VECTORS[st_wall][None])
+    lift = Phases(beat.st.time[:1], st_level * ELEVATION[st_leads][None])
     vector = sum(parts.values()) + beat.ta(time + beat.pr) + beat.st(time) + lift(time)
     seen = []
     for kind, part in parts.items():

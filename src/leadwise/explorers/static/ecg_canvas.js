@@ -382,7 +382,7 @@ function describe({ ecg, show, look }) {
   const unit = `${show.label}, normalised per ${show.normalise}: ${most > 0 ? ends : "all values are zero"}`;
   const bent = show.power === look.power ? "" : `colours by |R|^${number(show.power)}`;
   const cut = show.threshold > 0 ? `threshold ${number(100 * show.threshold)} % of max` : "";
-  const sign = show.sign === "both" ? "" : `${show.sign} R only`;
+  const sign = show.sign === "signed" ? "" : `${show.sign} R only`;
   return [unit, bent, [cut, sign].filter(Boolean).join(", ")].filter(Boolean).join("; ");
 }
 

@@ -92,7 +92,7 @@ export function describe(maps, show, label, single) {
   const known = maps.find((map) => map.full), summed = known?.summed ? "summed over colours, " : "";
   const full = show.clip === 100 ? "max |R|" : `percentile ${show.clip} of |R|`;
   const cut = [
-    show.threshold > 0 ? `threshold ${number(100 * show.threshold)} % of max` : "", show.sign === "both" ? "" : `${show.sign} R only`,
+    show.threshold > 0 ? `threshold ${number(100 * show.threshold)} % of max` : "", show.sign === "signed" ? "" : `${show.sign} R only`,
   ].filter(Boolean).join(", ");
   if (!single) return [`${label}, ${summed}each map normalised by its own ${full}`, cut].filter(Boolean).join("; ");
   const end = known.full[show.clip_index], seen = inView(known, show);

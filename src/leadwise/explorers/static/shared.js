@@ -1,7 +1,7 @@
 // What the views share. Python puts it in front of each view's module (leadwise.explorers.live.module).
 
 export const LARGEST = 32767; // int16: relevance travels as fractions of its maximum
-export const SIGNS = { both: Math.abs, positive: (value) => value, negative: (value) => -value };
+export const SIGNS = { signed: Math.abs, positive: (value) => value, negative: (value) => -value };
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 export const percent = (fraction) => `${Math.round(100 * fraction)} %`;

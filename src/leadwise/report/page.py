@@ -1,17 +1,15 @@
-"""One page about one recording: what four networks say, where one of them looks, and how good the recording is.
+"""An explanation as one page, PDF and HTML that needs nothing but itself. Nothing is computed here.
 
-A page for teaching, as PDF and as HTML that needs nothing but itself. It speaks about networks, never about a patient:
-the note in ``NOT_FOR_DIAGNOSIS`` stands on every page.
+The page is for teaching. It speaks about networks, never about a patient: the note in ``NOT_FOR_DIAGNOSIS`` stands on
+every page.
 """
 
 import re
 import warnings
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from html import escape
-from importlib.metadata import version
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -21,75 +19,23 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
-from leadwise.attribution import METHODS, caveat, receipt
-from leadwise.ecg.calibration import cut_calibration
+from leadwise.attribution import METHODS
 from leadwise.ecg.record import ECG
-from leadwise.networks.network import network_of
-from leadwise.networks.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.weights import ECG_MODELS
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.sheet import CourseFigure, fold
 from leadwise.plotting.style import INK, printable
-from leadwise.recordings.quality import Report, check_ecg
-from leadwise.recordings.recording import RecordError
-from leadwise.semantics import RelevanceTable, describe, lead_wave_matrix, waves_of
+from leadwise.report.explanation import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, percent_of
+from leadwise.semantics import NAMED
 
-NOT_FOR_DIAGNOSIS = (
-    "For teaching, not for diagnosis. The numbers say what artificial networks answer and where they look; they say "
-    "nothing certain about a patient and must not be used to decide about one."
-)
-SAMPLES, FS = 2000, 500.0  # the networks' window
-PACKAGES = ("leadwise", "torch", "captum", "numpy", "scipy", "matplotlib")
 A4 = (210.0, 297.0)  # mm
-MARGIN, TALLEST_ECG, MATRIX = 11.0, 143.0, 88.0  # mm: margin, height of the ECG, width of the matrix
+MARGIN, MATRIX = 11.0, 88.0  # mm: margin, width of the matrix
+TALLEST_ECG, LOWEST_ECG = 143.0, 95.0  # mm
+HEAD, BARS = 32.0, 8.0  # mm: title, note and answer; heading of the bars and the gaps around them
+BAR = 4.6  # mm, one network
 DPI = 254  # 10 pixels a millimetre
 TRUST = {"published": "published weights", "embedded": "embedded weights, trained on simulated ECGs"}
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Explanation:
-    """What a page says.
-
-    Parameters
-    ----------
-    ecg : the whole recording, preprocessed, at 500 Hz
-    start : s, where the 4 s start that the networks saw
-    quality : what the checks found on the whole recording, with the size of the leads judged in the window
-    probabilities : network -> probability of its pathology, 0 to 1, by softmax; not calibrated
-    sources : network -> where its weights come from
-    model : the network that is explained
-    method, parameters : key of ``METHODS``, and all its parameters
-    relevance : ndarray (12, 2000), of the pathology's logit
-    matrix : lead x wave matrix of the relevance
-    sentence : :func:`leadwise.semantics.describe` of it
-    caveat : why the method says little on this network, or None
-    versions : package -> version
-    dated : when it was made
-    """
-
-    ecg: ECG
-    start: float
-    quality: Report
-    probabilities: dict[str, float]
-    sources: dict[str, str]
-    model: str
-    method: str
-    parameters: dict
-    relevance: np.ndarray
-    matrix: RelevanceTable
-    sentence: str
-    caveat: str | None = None
-    versions: dict[str, str] = field(default_factory=dict)
-    dated: str = ""
-
-    def __repr__(self):
-        answer = f"p({self.model}) = {self.probabilities[self.model]:.3f}"
-        return f"Explanation({self.name}: {answer}, {self.method}, from {self.start:g} s)"
-
-    @property
-    def name(self) -> str:
-        """Name of the recording."""
-        return self.ecg.record_id or "unnamed recording"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -122,6 +68,7 @@ def report(
     *,
     method: str = "lrp_epsilon",
     explain: str | None = None,
+    score: str = "log-odds",
     start: float = 0.0,
     weights: str = "auto",
     folder: str | Path | None = None,
@@ -138,6 +85,7 @@ def report(
     models : networks by name, or names of ``ECG_MODELS``; None: all four
     method : key of ``METHODS``
     explain : the network to explain; None: the one with the highest probability
+    score : what is explained of it: the "log-odds" of its pathology, which its answer depends on, or the "logit" alone
     start : s, where the 4-s window starts
     weights : as for ``load_ecg_model``
     folder : where to; by default ``plots/reports`` of the checkout, or of the working folder
@@ -155,10 +103,24 @@ def report(
     ValueError : an unknown network, method or parameter, or a window that does not fit
     """
     explanation = explain_ecg(
-        ecg, models, method=method, explain=explain, start=start, weights=weights, despite_errors=despite_errors,
-        **parameters,
+        ecg, models, method=method, explain=explain, score=score, start=start, weights=weights,
+        despite_errors=despite_errors, **parameters,
     )  # fmt: skip
-    explanation = explanation if dated is None else replace(explanation, dated=dated)
+    return save_page(explanation if dated is None else replace(explanation, dated=dated), folder)
+
+
+def save_page(explanation: Explanation, folder: str | Path | None = None) -> OnePage:
+    """Save the page about an explanation as PDF and HTML, without computing any of it again.
+
+    Parameters
+    ----------
+    explanation : from :func:`explain_ecg`
+    folder : as for :func:`report`
+
+    Returns
+    -------
+    OnePage : with the paths of both files
+    """
     folder = Path(folder).expanduser() if folder else (checkout() or Path.cwd()) / "plots" / "reports"
     stem = folder / file_name(explanation.name)
     pictures = _pictures(explanation)
@@ -174,73 +136,9 @@ def report(
     return OnePage(explanation, page, *paths)
 
 
-def explain_ecg(
-    ecg: ECG,
-    models: Mapping[str, torch.nn.Module] | Sequence[str] | None = None,
-    *,
-    method: str = "lrp_epsilon",
-    explain: str | None = None,
-    start: float = 0.0,
-    weights: str = "auto",
-    despite_errors: bool = False,
-    progress=False,
-    **parameters,
-) -> Explanation:
-    """Check a recording, run the networks on a window of it, and explain one of them.
-
-    As for :func:`report`; ``progress`` as for :func:`leadwise.attribute`.
-    """
-    if method not in METHODS:
-        raise ValueError(f"no method {method!r}; expected a key of leadwise.METHODS, such as 'lrp_epsilon'.")
-    ecg = cut_calibration(ecg)
-    quality = check_ecg(ecg, start)
-    if not quality.ok and not despite_errors:
-        raise RecordError(f"{quality.name} failed a check. {' '.join(map(str, quality.of('error')))}")
-    networks = _networks(models, weights)
-    if explain is not None and explain not in networks:
-        raise ValueError(f"no network {explain!r} to explain; there are {', '.join(networks)}.")
-    raw = ecg.resample(FS)
-    ecg = raw.preprocess()
-    x = ecg.window(start, SAMPLES).tensor()
-    with torch.no_grad():
-        probabilities = {
-            name: float(torch.softmax(network_of(net).logits(x[None]), -1)[0, 1]) for name, net in networks.items()
-        }
-    model = explain or max(probabilities, key=probabilities.get)
-    found = receipt(
-        networks[model], x, method, target=1, progress=progress, **parameters
-    )  # the caveat stands on the page
-    relevance = found.relevance.numpy()
-    matrix = lead_wave_matrix(relevance, waves_of(raw, start))
-    return Explanation(
-        ecg,
-        start,
-        quality,
-        probabilities,
-        {name: getattr(net, "source", "your own") for name, net in networks.items()},
-        model,
-        method,
-        METHODS[method].defaults() | parameters,
-        relevance,
-        matrix,
-        describe(matrix, pathology=model if model in ECG_MODELS else None),
-        caveat(method, networks[model], x),
-        {package: version(package) for package in PACKAGES} | {"torch": torch.__version__},  # with its build
-        f"{date.today():%Y-%m-%d}",
-    )
-
-
 def file_name(name: str) -> str:
     """Return a recording's name as a file's name without extension: letters, digits, "-", "_" and "." alone."""
     return re.sub(r"[^\w.-]+", "_", name, flags=re.ASCII).strip("._")[:80] or "recording"
-
-
-def _networks(models, weights: str) -> dict[str, torch.nn.Module]:
-    if isinstance(models, Mapping):
-        if not models:
-            raise ValueError("models is empty; expected at least one network.")
-        return dict(models)
-    return {name: load_ecg_model(name, weights, verbose=False) for name in models or ECG_MODELS}
 
 
 # What both pages say, in words
@@ -257,8 +155,11 @@ def _facts(e: Explanation) -> list[tuple[str, str]]:
     by = f"{row.title} ({settings})" if settings else row.title
     facts = [
         ("Recording", f"{e.name}: {window}. {e.quality.verdict[0].upper()}{e.quality.verdict[1:]}"),
-        ("What is explained", f"Logit of the pathology of {network}, by {by}."),
-        ("Where it looks", e.sentence),
+        ("What is explained", f"The {e.score} of the pathology of {network}, by {by}."),
+        (e.heading, e.sentence),
+        ("Measured beside the criteria", _measured(e)),
+        ("Are these probabilities?", e.calibration),
+        ("On real recordings", e.real),
     ]
     facts += [("Mind", f"{e.caveat}.")] if e.caveat else []
     for found in e.quality.findings:
@@ -274,26 +175,47 @@ def _facts(e: Explanation) -> list[tuple[str, str]]:
     return facts
 
 
+def _measured(e: Explanation) -> str:
+    """Return what was measured, criteria that say the same together: those of both blocks measure QRS."""
+    said: dict[str, list[str]] = {}
+    for name, text in e.measured.items():
+        said.setdefault(text, []).append(name)
+    lines = [f"{', '.join(names)}: {text}." for text, names in said.items()]
+    return " ".join(lines)
+
+
 def plot_explanation(e: Explanation, **options) -> CourseFigure:
     """Return the explained 4 s on ECG paper with their relevance; options as for :func:`leadwise.plotting.plot_ecg`."""
     whole = np.zeros(e.ecg.signal.shape, np.float32)  # so that the times are the recording's
     first = round(e.start * FS)
     whole[:, first : first + SAMPLES] = e.relevance
-    title = f"Where the {e.model} network finds its pathology: {METHODS[e.method].title}"
+    title = f"{e.heading}: {METHODS[e.method].title}"
     shown: dict[str, Any] = {"title": title, "start": e.start, "stop": e.start + SAMPLES / FS}
     return plot_ecg(e.ecg, whole, **shown | options)
 
 
 def _pictures(e: Explanation) -> tuple[CourseFigure, CourseFigure]:
-    """Return the ECG with its relevance, fit for the page, and the lead x wave matrix."""
+    """Return the ECG with its relevance, as large as the words leave room for it, and the lead x wave matrix."""
     with _any_letter():
-        wide, high = plot_explanation(e, scale=0.8).get_size_inches() * 25.4
-        scale = round(0.8 * min((A4[0] - 2 * MARGIN) / wide, TALLEST_ECG / high), 2)
-        return plot_explanation(e, scale=scale), e.matrix.plot(title="Lead x wave matrix")
+        words = _height(_facts(e), _column(), 5.8) + HEAD + BARS + BAR * len(e.probabilities)
+        room = A4[0] - 2 * MARGIN, max(LOWEST_ECG, min(TALLEST_ECG, A4[1] - 8 - words))
+        _, ecg = max((_fitted(e, columns, room) for columns in (2, 3)), key=lambda fitted: fitted[0])
+        return ecg, e.matrix.plot(title="Lead x wave matrix")
 
 
-def _percent(probability: float) -> str:
-    return f"{100 * probability:.1f} %"
+def _fitted(e: Explanation, columns: int, room: tuple[float, float]) -> tuple[float, CourseFigure]:
+    """Return the scale at which the ECG fits into width and height, mm, and the ECG so drawn."""
+    scale, fits = 0.8, 0.0
+    while fits < 1 and scale > 0.2:  # words around the paper keep their size, so that sizes are not in proportion
+        ecg = plot_explanation(e, scale=scale, columns=columns)
+        fits = min(space / (25.4 * side) for space, side in zip(room, ecg.get_size_inches(), strict=True))
+        used, scale = scale, max(0.2, min(scale - 0.01, int(100 * scale * fits) / 100))
+    return used, ecg
+
+
+def _column() -> float:
+    """Return the width of the words beside the matrix, mm."""
+    return A4[0] - 2 * MARGIN - MATRIX - 6
 
 
 # HTML
@@ -312,8 +234,9 @@ def to_html(e: Explanation, pictures: tuple[CourseFigure, CourseFigure] | None =
     """Return the page as HTML that loads nothing from elsewhere; all text is escaped."""
     ecg, matrix = pictures or _pictures(e)
     rows = "".join(
-        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(ECG_MODELS.get(name, ''))}</td><td>{_percent(p)}</td>"
-        f"<td><meter min='0' max='1' value='{p:.4f}'>{_percent(p)}</meter></td><td>{escape(e.sources[name])}</td></tr>"
+        f"<tr><th scope='row'>{escape(name)}</th><td>{escape(ECG_MODELS.get(name, ''))}</td><td>{percent_of(p)}</td>"
+        f"<td><meter min='0' max='1' value='{p:.4f}'>{percent_of(p)}</meter></td><td>{escape(e.sources[name])}</td>"
+        f"<td>{escape(e.measured.get(name, ''))}</td></tr>"
         for name, p in e.probabilities.items()
     )
     facts = "".join(f"<dt>{escape(head)}</dt><dd>{escape(text)}</dd>" for head, text in _facts(e))
@@ -323,11 +246,17 @@ def to_html(e: Explanation, pictures: tuple[CourseFigure, CourseFigure] | None =
         "<meta http-equiv='Content-Security-Policy' content=\"default-src 'none'; img-src data:; "
         "style-src 'unsafe-inline'\">"
         f"<title>{escape(e.name)}: what networks say</title><style>{STYLE}</style></head><body>"
-        f"<h1>{escape(e.name)}: what {len(e.probabilities)} networks say, and where {escape(e.model)} looks</h1>"
-        f"<p class='note'>{escape(NOT_FOR_DIAGNOSIS)}</p>"
-        "<table><tr><th>network</th><th>its pathology</th><th>probability</th><th></th><th>weights</th></tr>"
+        f"<h1>{escape(_title(e))}</h1><p class='note'>{escape(NOT_FOR_DIAGNOSIS)}</p><p><b>{escape(e.answer)}</b></p>"
+        "<table><tr><th>network</th><th>asked for</th><th>probability</th><th></th><th>weights</th>"
+        "<th>beside its criterion</th></tr>"
         f"{rows}</table>{_image(ecg)}{_image(matrix)}<dl>{facts}</dl></body></html>"
     )
+
+
+def _title(e: Explanation) -> str:
+    """Return the heading of the page."""
+    count = len(e.probabilities)
+    return f"{e.name}: what {'one network says' if count == 1 else f'{count} networks say'}"
 
 
 def _image(figure: CourseFigure) -> str:
@@ -343,33 +272,35 @@ def draw_page(e: Explanation, pictures: tuple[CourseFigure, CourseFigure] | None
     """Return the page as a figure, A4 upright, for PDF and for the notebook."""
     page = CourseFigure(figsize=(A4[0] / 25.4, A4[1] / 25.4), dpi=110)
     ecg, matrix = pictures or _pictures(e)
-    y = _text(page, MARGIN, 10, f"{e.name}: what {len(e.probabilities)} networks say", 13, weight="bold")
+    y = _text(page, MARGIN, 10, _title(e), 13, weight="bold")
     y = _text(page, MARGIN, y + 1, NOT_FOR_DIAGNOSIS, 8, colour="#a33b00")
+    y = _text(page, MARGIN, y + 0.5, e.answer, 8.5, weight="bold")
     y = _paste(page, ecg, MARGIN, y + 2, A4[0] - 2 * MARGIN) + 3
-    left, right = A4[0] - 2 * MARGIN - MATRIX - 6, A4[0] - MARGIN - MATRIX
+    left, right = _column(), A4[0] - MARGIN - MATRIX
     _paste(page, matrix, right, y, MATRIX)
     y = _draw_bars(page, e, MARGIN, y, left)
     bottom = A4[1] - 8
     facts = _facts(e)
-    size = next((s for s in (7.2, 6.6, 6.0, 5.4) if y + _height(facts, left, s) <= bottom), 5.0)
+    size = next((s for s in (7.2, 6.6, 6.0, 5.8, 5.4) if y + _height(facts, left, s) <= bottom), 5.0)
     for head, text in _fitting(facts, left, size, bottom - y):
         y = _text(page, MARGIN, y, head, size, weight="bold", width=left)
         y = _text(page, MARGIN, y, text, size, colour="#222222", width=left) + 0.3 * size / 2
-    page.alt = f"One page about {e.name}. {NOT_FOR_DIAGNOSIS} {ecg.alt} {e.sentence}"
+    page.alt = f"One page about {e.name}. {NOT_FOR_DIAGNOSIS} {e.answer} {ecg.alt} {e.sentence}"
     return page
 
 
 def _draw_bars(page: CourseFigure, e: Explanation, x: float, y: float, width: float) -> float:
     """Draw the probabilities as bars from 0 to 100 %; return where the next thing may start, mm from the top."""
-    y = _text(page, x, y, "Probability of its pathology, by network (softmax, not calibrated)", 7.2, weight="bold")
+    y = _text(page, x, y, "Probability of its pathology, by network; line: 50 %", 7.2, weight="bold")
     for name, probability in e.probabilities.items():
-        long, top = width - 38, y + 0.6
+        long, top = width - 44, y + 0.6
         for share, colour in ((1.0, "#e6e6e6"), (probability, "#3b5b8c")):
             page.add_artist(_box(x + 16, top, long * share, 2.8, colour))
+        page.add_artist(_box(x + 16 + NAMED * long, top - 0.4, 0.25, 3.6, INK))
         weight = "bold" if name == e.model else "normal"
         _text(page, x, y, name[:9], 7.5, weight=weight)
-        _text(page, x + 17 + long, y, f"{_percent(probability)}, {e.sources[name]}"[:18], 6.5, width=40)
-        y += 4.6
+        _text(page, x + 17 + long, y, f"{percent_of(probability)}, {e.sources[name]}"[:24], 6.5, width=40)
+        y += BAR
     return y + 2
 
 

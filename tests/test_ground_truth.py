@@ -1,0 +1,73 @@
+"""The ground-truth benchmark on a few patients: its schema, that it resumes, and that it measures what it says."""
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from leadwise import METHODS
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+import ground_truth as benchmark
+
+pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore")]
+
+
+def task(method, folder, count=3):
+    return method, "ECG", "embedded", None, "LBBB", count, str(folder), False
+
+
+@pytest.fixture(scope="module")
+def rows(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("parts")
+    return [row for method in ("deeplift", "square", "random") for row in benchmark.run(task(method, folder))]
+
+
+def test_every_column_is_documented_and_filled(rows, tmp_path):
+    benchmark.write(tmp_path / "table.csv", rows, 0.0, 1)
+    with (tmp_path / "table.csv").open(newline="") as file:
+        table = list(csv.DictReader(file))
+    assert list(table[0]) == list(benchmark.SCHEMA)
+    assert all(value for line in table for column, value in line.items() if column != "parameters")
+    facts = json.loads((tmp_path / "table.json").read_text())
+    assert facts["summary"]["ECG embedded LBBB"]["best method"] == "deeplift"
+    assert facts["columns"] == benchmark.SCHEMA
+
+
+def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
+    first = benchmark.run(task("square", tmp_path))
+    monkeypatch.setattr(benchmark, "patients", None)
+    assert benchmark.run(task("square", tmp_path)) == first
+
+
+def test_a_control_can_win_at_localisation_and_lose_at_the_interventions(rows):
+    """On a bundle branch block the squared voltage lies on what differs, and says nothing about the answer."""
+    found = {row["method"]: row for row in rows if row["setting"] != "tuned"}
+    lift, misplaced = ({name: np.mean(row[key]) for name, row in found.items()} for key in ("lift", "misplaced"))
+    assert lift["square"] > lift["deeplift"] > lift["random"] - 0.1
+    assert misplaced["deeplift"] < 0.1 < misplaced["square"]
+
+
+def test_white_noise_has_no_lift(rows):
+    assert np.mean(next(row for row in rows if row["method"] == "random")["lift"]) == pytest.approx(0, abs=0.02)
+
+
+def test_every_method_has_the_same_budget_of_settings():
+    for name, row in METHODS.items():
+        label, plain, others = benchmark.settings_of(name, images=False)
+        assert len(others) < benchmark.BUDGET
+        assert (label == "default") == (not plain)
+        known = {parameter.name for parameter in row.parameters}
+        assert all(set(one) <= known for one in (plain, *others)), name
+
+
+def test_intervals_over_networks_need_several():
+    rows = [{"data": "ECG", "model": f"seed{i}", "cause": "AVB", "method": "m", "setting": "default",
+             "misplaced": [0.1 * i, 0.1 * i]} for i in range(3)]  # fmt: skip
+    assert benchmark.over_networks(rows[:1]) == {}
+    found = benchmark.over_networks(rows)["AVB"]["m"]
+    assert found["networks"] == 3
+    assert found["misplaced"] == pytest.approx([0.1, 0.1 - 0.2484, 0.1 + 0.2484], abs=1e-3)
