@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from torch import nn
 
 import leadwise
 from leadwise.cohort import (
@@ -27,6 +28,7 @@ from leadwise.cohort import (
 )
 from leadwise.ecg.record import ECG
 from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.network import network_of
 from leadwise.plotting import number
 from leadwise.semantics import WAVES, describe
 
@@ -275,8 +277,8 @@ def test_the_probability_is_that_of_the_explained_class(model, paths, target):
 
 
 def test_the_probability_of_a_label_is_its_sigmoid(model, paths):
-    network = leadwise.networks.network.Network(model, outputs="labels")
-    cohort = explain_cohort(network, paths[:3], "gradient_x_input", progress=False)
+    network = replace(network_of(model), outputs="labels")
+    cohort = explain_cohort(network, paths[:3], "gradient_x_input", target=1, progress=False)
     windows = torch.stack([leadwise.load_ecg(path).preprocess().window().tensor() for path in paths[:3]])
     expected = torch.sigmoid(model(windows))[:, 1].mean().detach()
     assert float(cohort.mean("probability")) == pytest.approx(float(expected), abs=1e-6)
@@ -474,6 +476,70 @@ def test_interventions_say_what_the_cause_was_worth(model):
         expected.append([float(odds[0] - odds[1]), float(odds[0] - odds[2])])
     found = [cohort.mean("effect"), cohort.mean("effect_of_cause")]
     np.testing.assert_allclose(found, np.mean(expected, 0), atol=1e-5)
+
+
+# --- another network --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def two_leads():
+    """A network of V6 and II, in this order, at 250 Hz, with two labels."""
+    torch.manual_seed(3)
+    body = nn.Sequential(nn.Conv1d(2, 6, 15), nn.ReLU(), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(6, 2))
+    return leadwise.Network(
+        body, leads=("V6", "II"), fs=250, samples=1000, classes=("LBBB", "AF"), outputs="labels", preprocess="published"
+    )
+
+
+def test_groups_rows_and_differences_know_the_leads_of_the_network(two_leads, model, paths, tmp_path):
+    pytest.importorskip("pyarrow")
+    options = {"groups": {"sex": ["f", "m"] * 6}, "progress": False}
+    cohort = explain_cohort(two_leads, paths, "gradient_x_input", target="LBBB", rows=tmp_path / "rows", **options)
+    again = Cohort.from_bytes(cohort.to_bytes())
+    for group in (again, *again.groups["sex"].values()):
+        assert group.table().names[0] == group.beat().leads == ("V6", "II")
+        assert (group.beat().fs, group.mean("beat").shape) == (250, (2, 88 + 125))
+    rows = read_rows(tmp_path / "rows")
+    assert [name for name in rows.column_names if name.startswith("lead_")] == ["lead_share_V6", "lead_share_II"]
+    assert np.mean(rows["lead_share_II"].to_numpy()) == pytest.approx(cohort.mean("lead_share")[1])
+    x = torch.cat([two_leads.input(leadwise.load_ecg(path)) for path in paths])
+    expected = torch.sigmoid(two_leads.module.eval()(x))[:, 0].mean()
+    assert float(cohort.mean("probability")) == pytest.approx(float(expected.detach()), abs=1e-6)
+    sexes = difference(*cohort.groups["sex"].values(), "lead_share")
+    assert sexes.leads == ("V6", "II")
+    assert {"V6", "II"} <= set(texts(sexes.plot()))
+    forest(cohort, "sex", "share", ("II", "QRS"))
+    with pytest.raises(ValueError, match="expected one of V6, II"):
+        forest(cohort, "sex", "lead_share", "V1")
+    twelve = explain_cohort(model, paths, "gradient_x_input", rows=tmp_path / "twelve", **options)
+    for compare, sides in ((difference, (cohort, twelve)), (paired_difference, (rows, read_rows(tmp_path / "twelve")))):
+        with pytest.raises(ValueError, match="expected the same leads"):
+            compare(*sides, "lead_share")
+        assert compare(*sides, "wave_share").value.shape == (6,)
+
+
+def test_interventions_of_a_label_at_another_rate(two_leads):
+    patient = leadwise.simulate_ecg("LBBB", 4, seconds=6)
+    options = {"target": 0, "start": 1.0, "interventions": True, "progress": False}
+    cohort = explain_cohort(two_leads, [patient], "gradient", **options)
+    own, twin = (two_leads.logits(two_leads.input(one, 1.0))[0, 0] for one in (patient, patient.counterfactual))
+    assert float(cohort.mean("effect")) == pytest.approx(float((own - twin).detach()), abs=1e-5)
+    mask = patient.resample(250).window(1.0, 1000).causal_mask[[11, 1]]
+    assert float(cohort.mean("truth_area")) == pytest.approx(mask.mean())
+
+
+def test_a_recording_to_its_end_may_have_any_length(two_leads):
+    """Windows of several lengths, which can't go through the network together."""
+    network = replace(two_leads, samples=None)
+    patients = [leadwise.simulate_ecg("LBBB", seed, seconds=seconds) for seed, seconds in enumerate((5, 6, 5, 7))]
+    cohort = explain_cohort(network, patients, "gradient", target=0, progress=False)
+    own = [float(network.probability(network.input(patient))[0, 0]) for patient in patients]
+    assert float(cohort.mean("probability")) == pytest.approx(np.mean(own), abs=1e-6)
+
+
+def test_a_criterion_that_does_not_exist_is_refused_at_once(model):
+    with pytest.raises(ValueError, match="no criteria for 'gout'"):
+        explain_cohort(model, [], pathology="gout")
 
 
 # --- who differs ------------------------------------------------------------------------------------------------------

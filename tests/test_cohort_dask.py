@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parents[1]
 dask = pytest.importorskip("dask.distributed")
 pytestmark = [pytest.mark.usefixtures("one_thread"), pytest.mark.filterwarnings("ignore")]  # Dask's own, at its end
 
+RECONNECT = 6  # s that a client tries to find its scheduler, before it calls it lost
 OPTIONS = {"method": "gradient_x_input", "batch": 2, "chunk": 2}
 
 
@@ -43,7 +44,7 @@ def undisturbed(model, paths):
 
 
 class Cluster:
-    """A scheduler and two workers, each a process of its own, that talk over TCP."""
+    """A scheduler and two workers, each a process of its own, that talk over TCP; all tests share one."""
 
     def __init__(self, folder):
         self.file = folder / "scheduler.json"
@@ -56,7 +57,7 @@ class Cluster:
         return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def client(self):
-        client = dask.Client(scheduler_file=str(self.file), timeout=60)
+        client = dask.Client(scheduler_file=str(self.file), timeout=RECONNECT)
         client.wait_for_workers(2, timeout=60)
         return client
 
@@ -67,15 +68,18 @@ class Cluster:
             process.wait(30)
 
 
-@pytest.fixture
-def cluster(tmp_path):
-    started = Cluster(tmp_path)
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    started = Cluster(tmp_path_factory.mktemp("cluster"))
     yield started
     started.end()
 
 
 def test_workers_that_are_killed_change_no_bit(model, paths, undisturbed, cluster, tmp_path):
-    """A worker is killed; its nanny starts another, to which the network is sent again."""
+    """A worker is killed; its nanny starts another, to which the network is sent again.
+
+    ``benchmarks/cohort.py`` kills twenty times.
+    """
     with cluster.client() as client:
         victims = list(client.run(os.getpid).values())[:1]
 
@@ -95,6 +99,7 @@ def test_workers_that_are_killed_change_no_bit(model, paths, undisturbed, cluste
 
 
 def test_a_scheduler_that_is_lost_is_named_and_the_run_resumes(model, paths, undisturbed, cluster, tmp_path):
+    """The last that needs the cluster."""
     client = cluster.client()
 
     def kill(done, total):
@@ -124,13 +129,12 @@ explain_cohort(leadwise.load_ecg_model("LBBB", "embedded", verbose=False), [Path
 
 def test_a_driver_that_is_killed_loses_nothing_and_counts_nothing_twice(model, paths, undisturbed, tmp_path):
     command = [sys.executable, "-c", DRIVER.format(options=OPTIONS), str(tmp_path / "run"), *map(str, paths)]
-    for kill_after in (4, 10, 16):
-        driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for line in driver.stdout:
-            if int(line) >= kill_after:
-                time.sleep(0.003 * kill_after)
-                driver.kill()
-        driver.wait()
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    for line in driver.stdout:
+        if int(line) >= 8:
+            time.sleep(0.02)  # into the next batch
+            driver.kill()
+    driver.wait()
     assert 0 < load_checkpoint(tmp_path / "run").seen < len(paths)
     resumed = explain_cohort(model, paths, checkpoint=tmp_path / "run", progress=False, **OPTIONS)
     assert bits(resumed) == undisturbed
@@ -158,20 +162,27 @@ def test_without_pyarrow_it_is_said_how_to_get_it(model, paths, monkeypatch, tmp
         explain_cohort(model, [Path(path) for path in paths], rows=tmp_path / "rows", progress=False)
 
 
-@pytest.mark.parametrize(("script", "options", "extra"), [
-    ("laptop.sh", ["1"], {}), ("slurm.sh", [], {"LAUNCH": ""}), ("gpus.sh", ["2"], {"DEVICE": "cpu"}),
-])  # fmt: skip
-def test_the_scripts_of_the_book_run(tmp_path, script, options, extra):
-    """As they stand there, but for the launcher of SLURM and the GPU that this machine may lack."""
+SCRIPTS = {
+    "laptop.sh": (["1"], {}),
+    "slurm.sh": ([], {"LAUNCH": ""}),
+    "gpus.sh": (["1"], {"DEVICE": "cpu"}),
+}
+
+
+def test_the_scripts_of_the_book_run(tmp_path):
+    """As they stand there, but for the launcher of SLURM and the GPU that this machine may lack; side by side."""
     sys.path.insert(0, str(ROOT / "benchmarks"))
     from simulated_ptb_xl import make
 
-    folder, path = (
-        make(tmp_path / "ptb-xl", 12),
-        os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-    )
-    command = ["bash", str(ROOT / "book" / "cohorts" / script), str(folder), str(tmp_path / "out"), *options]
-    environment = {**os.environ, "PATH": path, **extra}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
-    assert "12 records, 0 left out" in done.stdout, done.stderr[-3000:]
-    assert (tmp_path / "out" / "summary.json").is_file()
+    folder, path = make(tmp_path / "ptb-xl", 4), f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    running = {
+        script: subprocess.Popen(
+            ["bash", str(ROOT / "book" / "cohorts" / script), str(folder), str(tmp_path / script), *options],
+            env={**os.environ, "PATH": path, **extra}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for script, (options, extra) in SCRIPTS.items()
+    }  # fmt: skip
+    for script, process in running.items():
+        out, errors = process.communicate(timeout=300)
+        assert "4 records, 0 left out" in out, errors[-3000:]
+        assert (tmp_path / script / "summary.json").is_file()

@@ -35,7 +35,7 @@ def test_one_figure_per_method_and_a_grid(record, tmp_path, capsys):
         ({"--record": "nowhere/record"}, "nowhere"),
         ({"--methods": "lrp_epsilom"}, "did you mean"),
         ({"--start": "7"}, "does not fit"),
-        ({"--target": "2"}, "classes 0 to 1"),
+        ({"--target": "2"}, "expected one of 'no finding', 'LBBB' or its index"),
     ],
 )
 def test_wrong_arguments_end_with_one_line(record, tmp_path, capsys, change, message):

@@ -528,7 +528,7 @@ def test_the_mirror_may_come_from_the_environment(small_registry, server, data_d
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pictures"], "no group 'pictures'; expected one of alexnet, ecg-models, ecgs, images or all."),
+        (["pictures"], "no group 'pictures'; expected one of alexnet, ecg-models, ecgs, images, vgg16,"),
         (["--mirror", "/no/such/folder"], "the mirror /no/such/folder is not a folder."),
     ],
 )

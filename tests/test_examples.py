@@ -8,14 +8,10 @@ import torch
 from torch import nn
 
 MODULES = (
-    "attribution.core",
-    "attribution.layerwise",
-    "networks.network",
-    "maps",
-    "semantics.interventions",
-    "evaluation.statistics",
+    *("attribution.core", "attribution.layerwise", "maps", "semantics.interventions", "evaluation.statistics"),
+    *(f"networks.{name}" for name in ("network", "registry", "card", "xresnet1d", "ribeiro", "transformer")),
+    *(f"cohort.{name}" for name in ("comparisons", "datasets", "moments", "records", "run", "summary")),
     "plotting.cohort",
-    *(f"cohort.{name}" for name in ("comparisons", "datasets", "moments", "records", "run")),
 )
 
 

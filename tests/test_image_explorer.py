@@ -77,7 +77,7 @@ def test_every_picture_can_be_chosen_and_brings_its_controls(explorer, file):
             "file": ["path"],
             "upload": ["choose a file"],
         }
-        assert offered == ["picture", *wanted.get(value, []), "explained"]
+        assert offered == ["picture", *wanted.get(value, []), "network", "explained"]
     assert len(seen) == len(stops(explorer.controls["source"])) == 3 + len(photographs())
 
 

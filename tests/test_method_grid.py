@@ -140,14 +140,14 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
     grid = request.getfixturevalue(kind)
     under_way, calls = threading.Event(), []
 
-    def slow(model, x, method, target, progress, **how):
+    def slow(model, x, method, target, progress, **options):
         calls.append(method)
         if method == "occlusion":
             for done in range(10_000):
                 under_way.set()
                 progress(done, 10_000)
                 threading.Event().wait(0.01)
-        return attribute(model, x, method, target=target, progress=False, **how)
+        return attribute(model, x, method, target=target, progress=False)
 
     monkeypatch.setattr("leadwise.explorers.method_grid.explain", slow)
     grid.controls["methods"].value = ("smoothgrad", "occlusion", "random")
@@ -167,7 +167,7 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
 def test_cancel_keeps_what_is_there(picture, monkeypatch):
     under_way = threading.Event()
 
-    def endless(model, x, method, target, progress, **how):
+    def endless(model, x, method, target, progress):
         while True:
             under_way.set()
             progress(1, 2)
@@ -183,7 +183,7 @@ def test_cancel_keeps_what_is_there(picture, monkeypatch):
 
 
 def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
-    def broken(model, x, method, target, progress, **how):
+    def broken(model, x, method, target, progress):
         raise ValueError("no such layer")
 
     monkeypatch.setattr("leadwise.explorers.method_grid.explain", broken)
@@ -225,7 +225,7 @@ def test_what_it_can_start_with(data_dir):
         ((3, "embedded", ()), "expected one or more"),
         ((3, "embedded", QUICK, "zebra"), "target is 'zebra'"),
         (("sim-lbbb-1", "flutter", QUICK), "model is 'flutter'"),
-        (("sim-lbbb-1", "LBBB", QUICK, 2), "target 2"),
+        (("sim-lbbb-1", "LBBB", QUICK, 2), "target is 2"),
     ],
 )
 def test_what_it_refuses(data_dir, arguments, message):

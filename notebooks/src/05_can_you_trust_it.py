@@ -875,8 +875,8 @@ for name, network in ecg_models.items():
     print(f"{name:10s}{float(fixed.sum()):8.2f}{float(flawed.sum()):25.2f}{wanted:12.2f}{alike:26.2f}")
 
 # %% [markdown]
-# A correlation of 1 belongs to a network that never changes its mind on the path. A negative one says the opposite of
-# the right map.
+# The later a network makes up its mind on the path, the more of the sum is lost. A correlation near 1 belongs to one that
+# decides early, or never has to. A negative one says the opposite of the right map.
 #
 # ### A scale for each lead
 #

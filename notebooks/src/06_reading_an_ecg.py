@@ -245,8 +245,8 @@ for failure in found.failed:
     print(f"beat {failure.beat}, {failure.kind}: {failure.reason}")
 
 # %% [markdown]
-# Each interval comes with its error: how far off the delineation may be, which was found where the waves are known. A value closer
-# to a limit than that is on neither side of it.
+# Each interval comes with its error, which nine of ten measurements keep to; how it was found stands below. A value closer to a limit
+# than that is on neither side of it.
 #
 # **QT and its correction.** QT is the time from the onset of QRS to the end of T: excitation and recovery of the ventricles. A heart
 # that beats faster recovers faster, so QT alone says little. [QTc](../GLOSSARY.md#qt-interval) is what QT would be at 60 beats a
@@ -267,8 +267,8 @@ print(
 # Delineation takes the recording as it is. The published filter bends the line around P, and on some recordings moves its
 # onset by 100 ms: a filter that suits one purpose spoils another.
 #
-# How good is it? The numbers behind +- are measured: nine of ten recordings lie so near to what cardiologists marked by
-# hand in a hundred others, and to the truth of simulated patients (`benchmarks/delineation.py`). A QRS of 110 +- 24 ms
+# How good is it? The numbers behind ± are measured: nine of ten recordings lie so near to what cardiologists marked by
+# hand in a hundred others, and to the truth of simulated patients (`benchmarks/delineation.py`). A QRS of 110 ± 24 ms
 # neither is nor isn't below 120 ms: near a limit, look at the trace. The same border by border, against the cardiologists:
 
 # %% borders
@@ -277,14 +277,15 @@ for border, (late, spread) in BORDERS.items():
 
 # %% [markdown]
 # T begins nowhere in particular: it rises out of the ST segment, and people disagree about it most. On a simulated recording
-# the truth is known. Here is a first-degree AV block: PR longer than 200 ms [5].
+# the truth is known. Here is a first-degree AV block: PR longer than 200 ms [5]. Does the error hold the truth? In one of ten it
+# does not.
 
 # %% check delineation
 blocked = leadwise.simulate_ecg("AVB", seed=5)
 measured = delineate(blocked).intervals()
 starts = {kind: {w.beat: w.onset for w in blocked.waves if w.kind == kind} for kind in ("P", "QRS")}
 true_pr = np.median([starts["QRS"][beat] - onset for beat, onset in starts["P"].items() if beat in starts["QRS"]]) * 2
-print(f"PR measured {measured['PR']:.0f} +- {ERRORS['PR']:.0f} ms, true {true_pr:.0f} ms")
+print(f"PR measured {measured['PR']:.0f} ± {ERRORS['PR']:.0f} ms, true {true_pr:.0f} ms")
 plot_ecg(
     blocked,
     leads=["II", "V1"],
@@ -368,8 +369,8 @@ difference = np.abs(mended(ecg).signal - colleagues_window(ecg).signal)
 for start in range(0, 2000, 250):
     print(f"{start / 500:.1f} to {start / 500 + 0.5:.1f} s: {1000 * difference[:, start : start + 250].max():4.0f} µV")
 # A filter that runs in both directions needs what comes after as much as what came before. At a cut it has to invent it,
-# and the colleague's window is cut at 4 s, where the recording goes on. The smaller rest, which falls slowly, is the
-# baseline filter: what it takes away depends on the whole recording.
+# and the colleague's window is cut at 4 s, where the recording goes on. The smaller rest everywhere else is the baseline: what
+# the filter takes away, and where the flattest 0.2 s lie, depends on the whole recording.
 
 # %% check 3
 check.whole_recording_first(mended)
@@ -386,9 +387,9 @@ for condition in ("NORM", "AVB", "LBBB"):
     name, info = next(iter(leadwise.records(condition).items()))
     intervals = delineate(leadwise.load_record(name)).intervals()
     measured[name] = {interval: intervals[interval] for interval in ("PR", "QRS")}
-    print(*(f"{i} {intervals[i]:.0f} +- {ERRORS[i]:.0f} ms" for i in ("PR", "QRS")), shorten(info.title, 70), sep=", ")
+    print(*(f"{i} {intervals[i]:.0f} ± {ERRORS[i]:.0f} ms" for i in ("PR", "QRS")), shorten(info.title, 70), sep=", ")
 # A block of the AV node lengthens PR, a bundle branch block QRS. Mild cases come close to the limits: within the error
-# behind +-, the number decides nothing; and no interval alone is a diagnosis.
+# behind ±, the number decides nothing; and no interval alone is a diagnosis.
 
 # %% check 4
 check.three_recordings(measured)

@@ -144,8 +144,8 @@ plot_grid(
 # between the beats; the last row, a **random map**, is what no information looks like. All maps have been checked against
 # the authors' own software on real recordings; they differ because they ask different questions, not by mistake.
 #
-# Thin single lines in the αβ rows are an artefact of their own: where a bias opposes the positive part, a denominator comes
-# near zero, and one sample gets most of the relevance.
+# Where a thin single line outshines the rest of an αβ row, it is an artefact of its own: a bias opposes the positive part, a
+# denominator comes near zero, and one sample gets most of the relevance.
 #
 # The **sum** is a first test, for the methods that share out the logit (a Grad-CAM is scaled to its maximum; its sum means
 # nothing). LRP without bias terms would hand back exactly the logit. With biases a part of the
@@ -166,8 +166,9 @@ print(f"correlation between the maps for 'pathology' and 'no finding': {float(ag
 plot_grid(ecg, {"pathology": lrp, "no finding": healthy}, leads=("I", "V1", "V6"), title="LRP-ε of the two logits")
 
 # %% [markdown]
-# Two logits can rise together, so their maps are two maps. Say which one is shown. The answer depends on neither alone but on their
-# difference, the log-odds $f_1 - f_0$: with `explain="log-odds"` that is what is explained, and the two maps are each other's
+# At −1 the two logits are mirror images. A network may come near to that in training, but nothing obliges it: two logits can rise
+# together, so their maps are two maps. Say which one is shown. The answer depends on neither alone but on their difference, the
+# log-odds $f_1 - f_0$: with `explain="log-odds"` that is what is explained, and the two maps are each other's
 # negative. Reports, cohorts and explorers do so.
 
 # %% log-odds

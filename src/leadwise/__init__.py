@@ -20,6 +20,8 @@ _PUBLIC = {
     "simulate_ecg": "leadwise.simulation.simulate",
     "load_ecg_model": "leadwise.networks.weights",
     "load_alexnet": "leadwise.networks.alexnet",
+    "Network": "leadwise.networks.network",
+    "NETWORKS": "leadwise.networks.registry",
     "attribute": "leadwise.attribution",
     "METHODS": "leadwise.attribution",
     "device": "leadwise.devices",

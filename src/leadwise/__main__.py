@@ -19,7 +19,8 @@ def _download_arguments(parser: argparse.ArgumentParser) -> None:
         "group",
         nargs="*",
         default=["all"],
-        help="what to fetch: alexnet, ecg-models, ecgs, images, or all (default)",
+        help="what to fetch: alexnet, ecg-models, ecgs, images, or all of these (default); by name also vgg16, vgg19, "
+        "resnet50, resnet101, resnet152, resnet50-v2, resnet101-v2",
     )
     parser.add_argument(
         "--data", metavar="DIR", help="data folder (default: $LEADWISE_DATA, else the checkout's data/)"
@@ -54,31 +55,36 @@ def _download(arguments: argparse.Namespace) -> int:
 
 
 def _compare_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", required=True, help="AVB, ISCH, LBBB or RBBB")
+    parser.add_argument("--model", required=True, help="AVB, ISCH, LBBB, RBBB, or a saved network's card")
     parser.add_argument("--record", required=True, metavar="PATH", help="a WFDB record, or a name of the course's list")
     parser.add_argument("--out", default="plots", metavar="DIR", help="folder for the figures (default: plots)")
     parser.add_argument("--weights", default="auto", help="published, embedded or auto (default)")
     parser.add_argument("--methods", nargs="+", metavar="NAME", help="methods (default: those of the course)")
-    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the 4-s window (default: 0)")
-    parser.add_argument("--target", type=int, default=1, help="explained class: 1 pathology (default), 0 no finding")
+    parser.add_argument("--start", type=float, default=0.0, metavar="S", help="start of the window (default: 0)")
+    parser.add_argument("--target", help="explained class, its index or its name (default: the pathology)")
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from leadwise import load_ecg, load_ecg_model, load_record, records
+    from leadwise import Network, load_ecg, load_ecg_model, load_record, records
     from leadwise.comparison import COMPARISON, compare
 
     try:
-        model = load_ecg_model(arguments.model, arguments.weights)
+        saved = arguments.model.endswith((".json", ".safetensors"))
+        model = Network.load(arguments.model) if saved else load_ecg_model(arguments.model, arguments.weights)
+        target = int(arguments.target) if (arguments.target or "").isdigit() else arguments.target
         load = load_record if arguments.record in records() else load_ecg
         ecg = load(arguments.record)
-        if ecg.fs != 500:
-            ecg = ecg.resample(500)
-        ecg = ecg.preprocess().window(arguments.start)
-        paths = compare(model, ecg, arguments.out, arguments.methods or COMPARISON, arguments.target)
+        methods = arguments.methods or COMPARISON
+        paths = compare(model, ecg, arguments.out, methods, target, start=arguments.start)
     except (ValueError, OSError) as error:
         return _usage_error(error)
     print(f"{len(paths)} figures in {paths[-1].parent}")
     return 0
+
+
+def _class(text: str) -> int | str:
+    """Return a class as the command line names it: an index or a name."""
+    return int(text) if text.isdecimal() else text
 
 
 def _cohort_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,7 +97,7 @@ def _cohort_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--network", required=True, help="AVB, ISCH, LBBB or RBBB")
     parser.add_argument("--weights", default="auto", help="published, embedded or auto (default)")
     parser.add_argument("--method", default="lrp_epsilon", help="a method, see leadwise.METHODS (default: lrp_epsilon)")
-    parser.add_argument("--target", type=int, default=1, help="explained class: 1 pathology (default), 0 no finding")
+    parser.add_argument("--target", type=_class, help="explained class, its name or its index (default: the finding)")
     parser.add_argument("--group", nargs="*", default=[], metavar="COLUMN", help="columns to group by, such as sex")
     parser.add_argument("--first", type=int, metavar="N", help="only the first N records")
     where = parser.add_mutually_exclusive_group()

@@ -52,11 +52,13 @@ class File:
 
     Parameters
     ----------
-    group : what the learner asks for: "alexnet", "ecg-models", "ecgs" or "images"
+    group : what the learner asks for, a key of :func:`groups`
     title : what it belongs to
     path : place inside the data folder
     urls : addresses, tried in order; none where it comes from a mirror folder only
     size : bytes
+    rounded : True where the size is known to a hundredth only; then the sha256 alone says whether a file is whole
+    asked : True for what "all" leaves out, because it is large: it comes when its group is asked for by name
     sha256 : of the content, hexadecimal
     licence, citation, page, note : where it comes from and what to know about it
     """
@@ -71,6 +73,12 @@ class File:
     citation: str = ""
     page: str = ""
     note: str = ""
+    rounded: bool = False
+    asked: bool = False
+
+    def may_have(self, size: int) -> bool:
+        """Say whether a file of this many bytes may be this one."""
+        return abs(size - self.size) <= self.size // 100 if self.rounded else size == self.size
 
 
 @dataclass(frozen=True)
@@ -180,7 +188,7 @@ def readable(size: int) -> str:
 
 def matches(path: Path, file: File) -> bool:
     """Say whether the file at ``path`` has the size and the sha256 of the registry."""
-    return path.is_file() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
+    return path.is_file() and file.may_have(path.stat().st_size) and sha256_of(path) == file.sha256
 
 
 def search_mirror(mirror: Path, wanted: Iterable[File]) -> dict[str, Path]:
@@ -188,11 +196,15 @@ def search_mirror(mirror: Path, wanted: Iterable[File]) -> dict[str, Path]:
 
     Only files of a wanted size are hashed, each once, those of a wanted name first, and no more than needed.
     """
+    wanted = list(wanted)
     missing = {file.sha256 for file in wanted}
-    sizes = {file.size for file in wanted}
     names = {Path(file.path).name for file in wanted}
     walk = (Path(folder, name) for folder, _, found in os.walk(mirror) for name in found)
-    candidates = [path for path in walk if path.is_file() and path.stat().st_size in sizes and os.access(path, os.R_OK)]
+    candidates = [
+        path
+        for path in walk
+        if path.is_file() and any(file.may_have(path.stat().st_size) for file in wanted) and os.access(path, os.R_OK)
+    ]
     found = {}
     for path in sorted(candidates, key=lambda path: (path.name not in names, path)):
         if not missing:
@@ -314,22 +326,22 @@ class Fetcher:
 
     def _stream(self, file: File, url: str, partial: Path) -> None:
         """Complete ``partial`` from ``url``, going on where an earlier attempt broke off."""
-        have = partial.stat().st_size if partial.is_file() else 0
-        if have == file.size:
+        have, size = partial.stat().st_size if partial.is_file() else 0, file.size
+        if have == file.size and not file.rounded:
             return
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if 0 < have < file.size else {})
         answer = None
         try:
             with _Transfer(url, headers, self.timeout) as transfer:
                 answer = transfer.next()
-                have = _check(answer, file, have)
+                have, size = _check(answer, file, have)
                 with partial.open("ab" if have else "wb") as output, _progress_bar(file, have) as bar:
                     while chunk := transfer.next():
                         output.write(chunk)
                         bar.update(len(chunk))
                         have += len(chunk)
-                        if have > file.size:
-                            raise _FailedAttempt(f"sends more than the {file.size} bytes that the registry says")
+                        if have > size:
+                            raise _FailedAttempt(f"sends more than the {size} bytes that the registry says")
         except _FailedAttempt as failure:
             if failure.restart:
                 partial.unlink(missing_ok=True)
@@ -341,8 +353,8 @@ class Fetcher:
             raise _FailedAttempt(_why_no_answer(error, self.timeout), again=True, silent=silent) from error
         except (requests.RequestException, ValueError) as error:
             raise _FailedAttempt(str(error)) from error
-        if have < file.size:
-            raise _FailedAttempt(f"broke off after {have} of {file.size} bytes", again=True)
+        if have < size and not (file.rounded and file.may_have(have) and size == file.size):
+            raise _FailedAttempt(f"broke off after {have} of {size} bytes", again=True)
 
 
 class _Dripping(requests.Timeout):
@@ -411,8 +423,10 @@ def _progress_bar(file: File, have: int) -> tqdm:
     )
 
 
-def _check(answer: requests.Response, file: File, have: int) -> int:
-    """Return after which byte the answer sets in: ``have``, or 0 for a clean restart. Raise if it isn't the file.
+def _check(answer: requests.Response, file: File, have: int) -> tuple[int, int]:
+    """Return after which byte the answer sets in, ``have``, or 0 for a clean restart, and how many the file has.
+
+    Raises if it isn't the file.
 
     Whatever is wrong with an answer to a request for the rest, the next request is for the whole.
     """
@@ -428,9 +442,9 @@ def _check(answer: requests.Response, file: File, have: int) -> int:
         raise _FailedAttempt("sent another part of the file than asked for", again=have > 0, restart=True)
     length = answer.headers.get("Content-Length", "")
     size = have + int(length) if re.fullmatch("[0-9]{1,18}", length) else file.size  # else the content itself decides
-    if size != file.size and "Content-Encoding" not in answer.headers:
+    if not file.may_have(size) and "Content-Encoding" not in answer.headers:
         raise _FailedAttempt(f"offers {size} bytes; the registry says {file.size}", again=have > 0, restart=have > 0)
-    return have
+    return have, size if file.rounded and "Content-Encoding" not in answer.headers else file.size
 
 
 def _why_no_answer(error: Exception, timeout: float) -> str:
@@ -458,7 +472,7 @@ def download(
 
     Parameters
     ----------
-    wanted : names of :func:`groups`, or "all"
+    wanted : names of :func:`groups`, or "all", which leaves out what is large and optional
     data : data folder; by default as in :func:`leadwise.paths.data_dir`
     mirror : folder that holds some of the files, under whatever names; by default ``$LEADWISE_MIRROR``
     offline : never use the network
@@ -474,7 +488,7 @@ def download(
     unknown = sorted(wanted - {*groups(), "all"})
     if unknown:
         raise ValueError(f"no group {unknown[0]!r}; expected one of {', '.join(groups())} or all.")
-    files = [file for file in registry() if file.group in wanted or "all" in wanted]
+    files = [file for file in registry() if file.group in wanted or ("all" in wanted and not file.asked)]
     data = Path(data).expanduser() if data else data_dir()
     mirror = mirror or os.environ.get("LEADWISE_MIRROR")
     mirror = Path(mirror).expanduser() if mirror else None

@@ -5,7 +5,7 @@ shape of its input, all of them finite? It is refused here, with what came, what
 right everywhere.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
 from torch import Tensor
@@ -90,14 +90,20 @@ def finite(values, what: str = "relevance", place: Callable[[tuple], str] | None
     return values
 
 
-def as_map(relevance: Tensor | np.ndarray, shape: tuple[int, ...] | None = None, what: str = "relevance") -> np.ndarray:
-    """Return the map of one ECG as float64 (12, T), or say what is wrong with it.
+def as_map(
+    relevance: Tensor | np.ndarray,
+    shape: tuple[int, ...] | None = None,
+    what: str = "relevance",
+    leads: Sequence[str] = LEADS,
+) -> np.ndarray:
+    """Return the map of one ECG as float64 (leads, T), or say what is wrong with it.
 
     Parameters
     ----------
-    relevance : tensor or array (12, T), or (1, 12, T) as ``attribute`` returns it for a batch of one
+    relevance : tensor or array (leads, T), or (1, leads, T) as ``attribute`` returns it for a batch of one
     shape : the shape that the ECG has, if there is one
     what : how the message calls it
+    leads : what its rows are; by default the twelve standard ones
 
     Raises
     ------
@@ -111,11 +117,11 @@ def as_map(relevance: Tensor | np.ndarray, shape: tuple[int, ...] | None = None,
     values = to_numpy(relevance)
     if values.ndim == 3 and len(values) == 1:
         values = values[0]
-    if values.ndim != 2 or len(values) != len(LEADS) or (shape is not None and values.shape != tuple(shape)):
-        wanted = f"{tuple(shape)} like the ECG" if shape else "(12, T)"
-        hint = " Transpose it: leads come first." if values.ndim == 2 and values.shape[1] == len(LEADS) else ""
+    if values.ndim != 2 or len(values) != len(leads) or (shape is not None and values.shape != tuple(shape)):
+        wanted = f"{tuple(shape)} like the ECG" if shape else f"({len(leads)}, T)"
+        hint = " Transpose it: leads come first." if values.ndim == 2 and values.shape[1] == len(leads) else ""
         raise ValueError(f"{what} has shape {values.shape}; expected {wanted}.{hint}")
-    return finite(values, what, lambda index: f"in lead {LEADS[index[0]]} at sample {index[1]}")
+    return finite(values, what, lambda index: f"in lead {leads[index[0]]} at sample {index[1]}")
 
 
 def as_pixel_map(relevance, shape: tuple[int, int] | None = None, what: str = "relevance") -> np.ndarray:

@@ -11,12 +11,13 @@ from sklearn.metrics import roc_auc_score
 from torch import nn
 from torch.nn import functional
 
-from leadwise.networks.ecg_net import ECGNet
+from leadwise.ecg.leads import LEADS
+from leadwise.networks.ecg_net import SAMPLES, ECGNet
 from leadwise.networks.network import Network
 
 M = TypeVar("M", bound=nn.Module)
 
-WINDOW = 2000
+WINDOW = SAMPLES
 BATCH = 32
 
 
@@ -138,7 +139,7 @@ def _training_mode(model: nn.Module, dropout: bool) -> None:
 
 def _checked(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(x), np.asarray(y, np.int64)
-    if x.ndim != 3 or x.shape[1] != 12 or x.shape[2] < WINDOW:
+    if x.ndim != 3 or x.shape[1] != len(LEADS) or x.shape[2] < WINDOW:
         raise ValueError(f"x has shape {x.shape}; expected (N, 12, T) with T of at least {WINDOW} samples.")
     if y.shape != x.shape[:1] or set(np.unique(y)) != {0, 1}:
         raise ValueError(f"y has shape {y.shape} and values {np.unique(y)}; expected ({len(x)},) with both 0 and 1.")

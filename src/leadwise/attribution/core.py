@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from difflib import get_close_matches
 
 import numpy as np
@@ -119,7 +120,7 @@ def caveat(method: str, model: nn.Module | Network, x: Tensor | None = None) -> 
     row = METHODS[method]
     if row.caveat is None:
         return None
-    shape = getattr(network_of(model).module, "sample_shape", None)
+    shape = network_of(model).sample_shape
     if x is None and shape is None:
         raise ValueError(f"caveat({method!r}, ...) runs the network once; give x, one of its inputs.")
     x = torch.randn(shape, generator=torch.Generator().manual_seed(0)) if x is None else x
@@ -134,16 +135,22 @@ def attribute_and_tell(model, x, method, target, explain, progress, parameters, 
     if explain not in EXPLAIN:
         raise ValueError(f"explain is {explain!r}; expected one of {', '.join(map(repr, EXPLAIN))}.")
     batch, single = batch_of(network, x)
-    options = _options(row, {**named, **parameters}, images=batch.ndim == 4, method=method)
+    options = _options(
+        row, {**named, **parameters}, network, images=batch.ndim == 4 and not network.leads, method=method
+    )
     times, mu = options.pop("times"), options.pop("mu")
     if "input_rule" in options:
         options["mu"] = mu
     with torch.inference_mode(False), torch.enable_grad(), progress_to(progress), findings() as told:
         inside = batch.to(network.device(batch.device), network.dtype(batch.dtype)).clone()
         question = Question(network, classes_of(network, inside, target), explain)
-        relevance = row.function(question, inside, **options, **(extra or {})).detach()
+        if row.family == "perturbation" and network.layout in ("NTC", "N1CT"):  # they take away parts of leads
+            question, seen = replace(question, network=network.leads_first()), network.by_leads(inside)
+            relevance = network.laid_out(row.function(question, seen, **options)).detach()
+        else:
+            relevance = row.function(question, inside, **options, **(extra or {})).detach()
         relevance = _multiply(relevance, inside, times, mu)
-    told |= {"dims": batch.ndim - 1, "finite": _finite(relevance), "times": times}
+    told |= {"dims": 2 if network.leads else batch.ndim - 1, "finite": _finite(relevance), "times": times}
     relevance = relevance.to(batch.device, batch.dtype)
     return (relevance[0] if single else relevance), told
 
@@ -194,8 +201,8 @@ def classes_of(network: Network, x: Tensor, target) -> Tensor:
     return classes.long().expand(len(x))
 
 
-def _options(row: Method, given: dict, images: bool, method: str) -> dict:
-    """Return every parameter of the method, checked, plus ``times`` and ``mu``."""
+def _options(row: Method, given: dict, network: Network, images: bool, method: str) -> dict:
+    """Return every parameter of the method, checked, plus ``times`` and ``mu``; durations in samples."""
     known = {p.name: p for p in (*row.parameters, TIMES, MU)}
     for key in given:
         if key not in known:
@@ -204,6 +211,8 @@ def _options(row: Method, given: dict, images: bool, method: str) -> dict:
             raise ValueError(f"{method} has no parameter {key!r}; it has {', '.join(known)}.{hint}")
     options = {"mu": MU.default, "times": row.times, **row.defaults(images)}
     options |= {key: known[key].check(value) for key, value in given.items()}
+    for p in (p for p in row.parameters if p.unit == "ms" and not images):
+        options[p.name] = p.samples(options[p.name], network.fs, stated=p.name in given)
     if "alpha" in options:
         options["beta"] = options["alpha"] - 1 if options["beta"] is None else options["beta"]
         if abs(options["alpha"] - options["beta"] - 1) > 1e-6:

@@ -141,7 +141,7 @@ class Entrance(Explained):
         if not (self.carries(x) and signal(x).first):
             return super().conv(call)
         self.entries += 1
-        out = super().conv(call) if self.given is None else self.given
+        out = super().conv(call) if self.given is None else self.given.clone()  # an in-place operation may follow
         if self.stop:
             raise Entered(out)
         return out

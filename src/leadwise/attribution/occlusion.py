@@ -30,7 +30,7 @@ from leadwise.attribution.operations import (
     tensors,
 )
 from leadwise.attribution.question import Question
-from leadwise.networks.network import changes_in_place, natively
+from leadwise.networks.running import changes_in_place, natively
 from leadwise.progress import CHUNK, Progress
 
 Span = tuple[int, int]

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from leadwise.attribution.decompositions import DECOMPOSED
-from leadwise.networks.network import Evaluation, Network, changes_in_place, natively
+from leadwise.networks.network import Network
+from leadwise.networks.running import Evaluation, changes_in_place, natively
 
 
 class NoRuleError(ValueError):

@@ -92,17 +92,11 @@ class Question:
 
     def score(self, logits: Tensor, ends_in: str | None = None) -> Tensor:
         """Return the explained score (N,) of logits (N, K)."""
-        logit, outputs = pick(logits, self.target), self.network.outputs or ends_in
-        count = logits.shape[1]
-        if self.explain == "logit" or count == 1 or outputs == "labels":
+        logit, count = pick(logits, self.target), logits.shape[1]
+        if self.explain == "logit" or self.network.meaning(count, ends_in) == "labels":
             return logit
         if count == 2:
             return logit - pick(logits, 1 - self.target)
-        if outputs is None:
-            raise ValueError(
-                f"the network has {count} logits, and nothing says whether its classes exclude each other. For the "
-                'log-odds, say so: Network(module, outputs="classes"), or outputs="labels" where each stands alone.'
-            )
         others = torch.arange(count, device=logits.device) != self.target[:, None]
         return logit - logits[others].view(len(logits), count - 1).logsumexp(1)
 

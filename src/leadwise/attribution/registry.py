@@ -13,6 +13,7 @@ from torch import Tensor
 
 from leadwise.attribution import cam, controls, gradients, lrp, occlusion, perturbation
 from leadwise.attribution.rules import Layers
+from leadwise.ecg.filters import PUBLISHED_FS
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Parameter:
     tensor : whether a tensor is admissible too (a baseline, a background)
     image_default : default for images, where it differs
     help : one line for the learner
+    unit : "ms" for a duration: it counts ms where the network says its rate (``Network(..., fs=...)``), samples where
+        it does not, and pixels of pictures
     """
 
     name: str
@@ -42,6 +45,20 @@ class Parameter:
     tensor: bool = False
     image_default: int | None = None
     help: str = ""
+    unit: str = ""
+
+    def samples(self, value: float, fs: float | None, stated: bool) -> int:
+        """Return a duration in samples.
+
+        Parameters
+        ----------
+        fs : the network's rate, Hz; None where it does not say it
+        stated : whether somebody chose the value; the default is in ms also where no rate is known: that of the
+            published networks stands in
+        """
+        if fs is None and stated:
+            return int(value)
+        return max(1, round(value * (fs or PUBLISHED_FS) / 1000))
 
     def check(self, value):
         """Return the value in the parameter's type.
@@ -115,12 +132,13 @@ class Method:
         }
 
 
-def number(name, default, low, high, scale="linear", help="", kind="float", image_default=None) -> Parameter:
+def number(name, default, low, high, scale="linear", help="", kind="float", image_default=None, unit="") -> Parameter:
     """Make a row for a number."""
-    return Parameter(name, kind, default, low, high, scale, image_default=image_default, help=help)
+    return Parameter(name, kind, default, low, high, scale, image_default=image_default, help=help, unit=unit)
 
 
 integer = partial(number, kind="int")
+duration = partial(integer, scale="log", unit="ms")
 
 SAMPLES = integer("samples", 50, 1, 5000, "log", "noisy copies of the input")
 NOISE = number("noise", 0.1, 0.0, 1.0, help="standard deviation of the noise, as a fraction of the input's range")
@@ -135,8 +153,8 @@ BACKGROUND = Parameter(
 BACKGROUND_SAMPLES = integer("samples", 16, 2, 1000, "log", "inputs drawn from the background")
 LAYER = Parameter("layer", "text", None, help="name of a module; by default the activation after the last convolution")
 SEGMENT = partial(
-    integer, "segment", low=5, high=1000, scale="log", image_default=56,
-    help="samples in a segment (pixels along a patch's side): fewer segments are less noisy",
+    duration, "segment", low=5, high=2000, image_default=56,
+    help="ms in a segment (pixels along a patch's side): fewer segments are less noisy",
 )  # fmt: skip
 
 EPSILON = number("epsilon", 0.1, 0.0, 100.0, "log", "added to z with z's sign: absorbs weak and contradicting evidence")
@@ -276,24 +294,24 @@ _ROWS = (
            formula=r"R = R^{\mathrm{CAM}} \odot R^{\mathrm{guided}}", citation=SELVARAJU,
            caveat=_guided_cam, ranks="absolute"),
     Method("occlusion", "perturbation", "Occlusion", occlusion.occlusion,
-           (integer("window", 100, 1, 2000, "log", "samples (pixels) hidden at once", image_default=32),
-            integer("stride", 50, 1, 1000, "log", "samples (pixels) between windows", image_default=16),
+           (duration("window", 200, 1, 4000, help="ms (pixels) hidden at once", image_default=32),
+            duration("stride", 100, 1, 2000, help="ms (pixels) between windows", image_default=16),
             Parameter("leads", "choice", "each", choices=("each", "all"), help="hide each lead alone or all together"),
             BASELINE, SEED),
            formula=r"R_w = f_c(x) - f_c(x \text{ without } w)", citation=ZEILER),
     Method("kernel_shap", "perturbation", "KernelSHAP", perturbation.kernel_shap,
-           (integer("samples", 2000, 10, 20000, "log", "coalitions of segments"), SEGMENT(default=500), BASELINE,
+           (integer("samples", 2000, 10, 20000, "log", "coalitions of segments"), SEGMENT(default=1000), BASELINE,
             SEED),
            formula=r"R_i = \phi_i:\; \textstyle\sum_i \phi_i = f_c(x) - f_c(x')", citation=f"{LUNDBERG}; {COVERT}"),
     Method("lime", "perturbation", "LIME", perturbation.lime,
-           (integer("samples", 1000, 10, 20000, "log", "perturbed copies"), SEGMENT(default=250),
+           (integer("samples", 1000, 10, 20000, "log", "perturbed copies"), SEGMENT(default=500),
             number("width", 0.25, 0.01, 10.0, "log", "kernel width, in cosine distance"),
             number("ridge", 1.0, 0.0, 1000.0, "log", "weight of the ridge penalty"), BASELINE, SEED),
            formula=r"R = \arg\min_w \sum_z \pi_x(z) (f_c(z) - w^\top z)^2 + \lambda \|w\|^2", citation=RIBEIRO),
     Method("rise", "perturbation", "RISE", perturbation.rise,
            (integer("samples", 2000, 10, 20000, "log", "random masks"),
-            integer("cell", 200, 2, 1000, "log", "samples (pixels) in a cell of the mask: larger ones are less noisy",
-                    image_default=32),
+            duration("cell", 400, 2, 2000, help="ms (pixels) in a cell of the mask: larger ones are less noisy",
+                     image_default=32),
             number("keep", 0.5, 0.05, 0.95, help="probability that a cell stays"), SEED),
            formula=r"R = \frac{1}{n\,p} \sum_i \big(f_c(x \odot M_i) - \bar f_c\big) M_i", citation=PETSIUK),
     _lrp("lrp_z", "LRP-z", *_same("z"), formula=r"R_j = \sum_k \frac{a_j w_{jk}}{z_k} R_k"),
@@ -332,7 +350,7 @@ _ROWS = (
     Method("steepness", "control", "|dx/dt|", controls.steepness, formula=r"R = \|\nabla x\|",
            citation=ADEBAYO_SANITY),
     Method("smoothed_steepness", "control", "Smoothed |dx/dt|", controls.smoothed_steepness,
-           (integer("width", 50, 1, 1000, "log", "samples (pixels) that are averaged", image_default=16),),
+           (duration("width", 100, 1, 2000, help="ms (pixels) that are averaged", image_default=16),),
            formula=r"R = \tfrac1w \textstyle\sum_w \|\nabla x\|"),
     Method("difference", "control", "x − reference", controls.difference, (BASELINE, SEED), formula=r"R = x - x'",
            ranks="absolute"),

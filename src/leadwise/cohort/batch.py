@@ -7,6 +7,7 @@ that runs it, nor on the batches before it.
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,9 +22,11 @@ from leadwise.cohort.moments import Cohort, order_of
 from leadwise.cohort.records import Record
 from leadwise.cohort.summary import summarise
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
-from leadwise.networks.network import Evaluation, Network
+from leadwise.networks.network import Network
+from leadwise.semantics.criteria import criterion_of
 from leadwise.semantics.tables import waves_of
 from leadwise.simulation.simulate import SimulatedECG
 
@@ -34,10 +37,11 @@ class Job:
 
     Parameters
     ----------
-    network : ECG -> logits
-    method, parameters, target, explain : as for :func:`~leadwise.attribute`
-    pathology : whose criterion to compare with, or None
-    start, samples : the window: seconds, and samples at 500 Hz
+    network : with leads and rate, and the length of its window
+    method, parameters, explain : as for :func:`~leadwise.attribute`
+    target : index of the explained class
+    criterion : a key of ``CRITERIA``, a criterion of one's own, or None
+    start : where the window begins, seconds
     chunk : records that go through the network together
     doubtful : whether records count whose file or signal is in doubt: a flat lead, a wrong checksum ...
     interventions : whether simulated patients are compared with their healthy twins
@@ -50,9 +54,8 @@ class Job:
     parameters: dict
     target: int
     explain: str
-    pathology: str | None
+    criterion: Any
     start: float
-    samples: int
     chunk: int
     doubtful: bool
     interventions: bool
@@ -63,13 +66,26 @@ class Job:
     def settings(self) -> dict:
         """What makes the numbers, as JSON can hold it."""
         own = {key: signature(value) for key, value in self.parameters.items()}
+        net, criterion = self.network, self.criterion
         return {
-            "method": self.method, **own, "target": self.target, "explain": self.explain, "pathology": self.pathology,
-            "window": f"{self.samples} samples from {self.start:g} s", "model": signature(self.network.module),
-            "outputs": self.network.outputs, "leadwise": __version__,
-            "device": torch.device(self.device or self.network.device("cpu")).type, "chunk": self.chunk,
-            "doubtful": self.doubtful, "interventions": self.interventions,
+            "method": self.method, **own, "target": self.target, "explain": self.explain,
+            "pathology": criterion if isinstance(criterion, str | None) else str(criterion_of(criterion)),
+            "window": f"{net.samples or 'all'} samples from {self.start:g} s", "filters": _filters(net),
+            "model": signature(net.module), "outputs": net.outputs, "leadwise": __version__,
+            "device": torch.device(self.device or net.device("cpu")).type, "chunk": self.chunk,
+            "doubtful": self.doubtful, "interventions": self.interventions, **self.rows_and_rate,
         }  # fmt: skip
+
+    @property
+    def rows_and_rate(self) -> dict:
+        """What the rows of a map are, and its rate: what a cohort, or a group of one, has to know to show it."""
+        return {"leads": list(self.network.leads), "fs": float(self.network.fs)}
+
+
+def _filters(network: Network) -> str | None:
+    """Return the name of what a network does to a recording before it looks."""
+    before = network.preprocess
+    return getattr(before, "__qualname__", type(before).__qualname__) if callable(before) else before
 
 
 @dataclass
@@ -82,10 +98,18 @@ class Result:
 
 @dataclass
 class _Prepared:
-    """A record that can be explained: its whole recording at 500 Hz, still unfiltered, and its waves in the window."""
+    """A record that can be explained: its whole recording, still unfiltered, and its waves in the network's window."""
 
     ecg: ECG
     waves: tuple[Wave, ...]
+
+
+@dataclass
+class _Window:
+    """What the network sees of a record, x (1, ...), cut from the whole recording as the network gets it."""
+
+    x: Tensor
+    recording: ECG
 
 
 def explain_batch(
@@ -120,63 +144,72 @@ def explain_batch(
     explained, said = _explained(job, prepared)
     reasons |= {number: value for number, value in explained.items() if isinstance(value, str)}
     found = {number: value for number, value in explained.items() if isinstance(value, dict)}
-    cohort = _cohort(records, found, {number: f"{names[number]}: {text}" for number, text in sorted(reasons.items())})
+    reasons = dict(sorted(reasons.items()))
+    cohort = _cohort(job, records, found, {number: f"{names[number]}: {text}" for number, text in reasons.items()})
     cohort.complaints, cohort.order = dict.fromkeys(said, 1), order_of(record.name for record in records)
     rows = [_row(records[i], names[i], found.get(i), reasons.get(i)) for i in range(len(records))] if job.rows else []
     return Result(cohort, rows)
 
 
 def _prepare(job: Job, ecg: ECG, doubts: Sequence[str]) -> _Prepared:
-    """Bring a recording to 500 Hz and find its waves; a ValueError says why that makes no sense."""
+    """Find the waves of a recording; a ValueError says why that makes no sense."""
     if doubts and not job.doubtful:
         raise ValueError(doubts[0])
-    ecg = ecg.resample()
-    return _Prepared(ecg, waves_of(ecg, job.start))
+    even = ecg.resample(PUBLISHED_FS)
+    waves = waves_of(even, job.start, fs=job.network.fs)
+    return _Prepared(even if job.network.preprocess == "published" else ecg, waves)
 
 
 def _explained(job: Job, prepared: dict[int, _Prepared]) -> tuple[dict[int, dict | str], list[str]]:
     """Return number -> what the record adds, or why it adds nothing; and what the method said about its maps."""
-    filtered = _filtered(job, prepared)
     found: dict[int, dict | str] = {}
     said: dict[str, None] = {}
-    good = []
-    for number, ecg in filtered.items():
-        window = ecg if isinstance(ecg, str) else _window(job, ecg)
+    alike: dict[torch.Size, list[tuple[int, _Window]]] = {}
+    for number, recording in _recordings(job, prepared).items():
+        window = recording if isinstance(recording, str) else _window(job, recording)
         if isinstance(window, str):
             found[number] = window
         else:
-            good.append((number, window))
-    for begin in range(0, len(good), job.chunk):
-        chunk = good[begin : begin + job.chunk]
-        x = torch.from_numpy(np.stack([ecg.signal for _, ecg in chunk]))
-        relevance, told = attribute_and_tell(
-            job.network, x, job.method, job.target, job.explain, False, dict(job.parameters)
-        )
-        said |= dict.fromkeys(complaints(METHODS[resolve(job.method)[0]], told))
-        scores = _scores(job, x)
-        for (number, ecg), map_, own in zip(chunk, relevance.numpy(), scores, strict=True):
-            found[number] = _summed_up(job, ecg, prepared[number].waves, map_, own)
+            alike.setdefault(window.x.shape, []).append((number, window))
+    for good in alike.values():
+        for begin in range(0, len(good), job.chunk):
+            numbers, windows = zip(*good[begin : begin + job.chunk], strict=True)
+            results, told = _through_the_network(job, windows, [prepared[number] for number in numbers])
+            found |= dict(zip(numbers, results, strict=True))
+            said |= dict.fromkeys(told)
     return found, list(said)
 
 
-def _window(job: Job, ecg: ECG) -> ECG | str:
+def _through_the_network(job: Job, windows: Sequence[_Window], prepared: Sequence[_Prepared]) -> tuple[list, list[str]]:
+    """Explain some windows together; return what each adds, or why nothing, and what the method said."""
+    net, x = job.network, torch.cat([window.x for window in windows])
+    relevance, told = attribute_and_tell(net, x, job.method, job.target, job.explain, False, dict(job.parameters))
+    maps, signals = (net.by_leads(values).cpu().numpy() for values in (relevance, x))
+    probabilities = net.probability(x)[:, job.target].tolist()
+    results = [_summed_up(job, *one) for one in zip(prepared, windows, maps, signals, probabilities, strict=True)]
+    return results, list(complaints(METHODS[resolve(job.method)[0]], told))
+
+
+def _window(job: Job, recording: ECG) -> _Window | str:
     """Return the window that the network sees, or why there is none."""
     try:
-        window = ecg.window(job.start, job.samples)
+        x = job.network.input_of(recording, job.start)
     except ValueError as error:
         return str(error)
-    return window if np.isfinite(window.signal).all() else "the window holds NaN or infinite samples."
+    return _Window(x, recording) if torch.isfinite(x).all() else "the window holds NaN or infinite samples."
 
 
-def _filtered(job: Job, prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
-    """Return the recordings after the published filters, those of one length together; or why one can't be filtered."""
+def _recordings(job: Job, prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
+    """Return whole recordings as the network gets them, or why it can't get one.
+
+    ``network.recording`` of each; but the published filters take those of one length together, which is faster.
+    """
     found: dict[int, ECG | str] = {}
     alike: dict[int, list[int]] = {}
     for number, one in prepared.items():
-        with_twin = job.interventions and isinstance(one.ecg, SimulatedECG)
-        if one.ecg.preprocessed or not np.isfinite(one.ecg.signal).all() or with_twin:
+        if _filters_alone(job, one.ecg):
             try:
-                found[number] = one.ecg.preprocess()
+                found[number] = job.network.recording(one.ecg)
             except ValueError as error:
                 found[number] = str(error)
         else:
@@ -188,73 +221,66 @@ def _filtered(job: Job, prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
             found |= dict.fromkeys(numbers, str(error))
             continue
         for i, signal in zip(numbers, signals, strict=True):
-            found[i] = replace(prepared[i].ecg, signal=signal, preprocessed=True)
+            found[i] = job.network.recording(replace(prepared[i].ecg, signal=signal, preprocessed=True))
     return dict(sorted(found.items()))
 
 
-def _scores(job: Job, x: Tensor) -> list[dict[str, float]]:
-    """Return the probability of the explained class for each record."""
-    return [{"probability": float(p)} for p in probability_of(job.network, x, job.target)]
+def _filters_alone(job: Job, ecg: ECG) -> bool:
+    """Say whether a recording goes through the network's filters by itself: other filters, NaN, a twin to filter."""
+    with_twin = job.interventions and isinstance(ecg, SimulatedECG)
+    published = job.network.preprocess == "published" and not ecg.preprocessed
+    return not published or with_twin or not np.isfinite(ecg.signal).all()
 
 
-def probability_of(network: Network, x: Tensor, target: int) -> Tensor:
-    """Return the network's probability (N,) for a class: softmax over classes, sigmoid of labels or a single logit."""
-    return _sigmoid_or_softmax(*_logits(network, x))[:, target]
-
-
-def log_odds_of(network: Network, x: Tensor, target: int) -> Tensor:
-    """Return the log-odds (N,) of a class: the logit of a label, else f_c - logsumexp of the others."""
-    logits, labels = _logits(network, x)
-    if labels:
-        return logits[:, target]
-    others = torch.ones(logits.shape[1], dtype=torch.bool, device=logits.device)
-    others[target] = False
-    return logits[:, target] - logits[:, others].logsumexp(1)
-
-
-def _logits(network: Network, x: Tensor) -> tuple[Tensor, bool]:
-    """Return the logits (N, K) and whether each stands alone."""
-    with torch.inference_mode():
-        inside = x.to(network.device(x.device), network.dtype(x.dtype))
-        logits, kind = network.run(inside, Evaluation(network.module))
-    return logits.cpu(), (network.outputs or kind) == "labels" or logits.shape[1] == 1
-
-
-def _sigmoid_or_softmax(logits: Tensor, labels: bool) -> Tensor:
-    return torch.sigmoid(logits) if labels else torch.softmax(logits, 1)
-
-
-def _summed_up(job: Job, ecg: ECG, waves: tuple[Wave, ...], relevance: np.ndarray, scores: dict) -> dict | str:
+def _summed_up(
+    job: Job, one: _Prepared, window: _Window, relevance: np.ndarray, signal: np.ndarray, probability: float
+) -> dict | str:
     """Return what a record adds to a cohort, or why it adds nothing."""
     if not np.isfinite(relevance).all():
         return "its map is not finite: numbers overflowed on the way."
-    mask = getattr(ecg, "causal_mask", None)
-    mask = mask if mask is not None and mask.any() else None
+    net = job.network
     try:
-        found = summarise(relevance, waves, ecg.signal, pathology=job.pathology, mask=mask)
+        found: dict = summarise(
+            relevance, one.waves, signal, pathology=job.criterion, mask=_mask(job, one.ecg, relevance.shape[1]),
+            fs=net.fs, leads=net.leads,
+        )  # fmt: skip
+        if job.interventions and isinstance(one.ecg, SimulatedECG) and one.ecg.twin is not None:
+            found |= _intervened(job, window.recording, relevance.shape[1])
     except ValueError as error:
         return str(error)
-    if job.interventions and isinstance(ecg, SimulatedECG) and ecg.counterfactual is not None:
-        scores = scores | _intervened(job, ecg)
-    return {**found, **scores}
+    return {**found, "probability": probability}
 
 
-def _intervened(job: Job, ecg: SimulatedECG) -> dict[str, float]:
+def _mask(job: Job, ecg: ECG, samples: int) -> np.ndarray | None:
+    """Return which samples of the window carry the finding of a simulated patient; None where none are known to."""
+    if not isinstance(ecg, SimulatedECG):
+        return None
+    seen = ecg.resample(job.network.fs).window(job.start, samples)
+    mask = seen.causal_mask[[LEADS.index(lead) for lead in job.network.leads]]
+    return mask if mask.any() else None
+
+
+def _intervened(job: Job, recording: ECG, samples: int) -> dict[str, float]:
     """Return how far a patient's log-odds lie above the healthy twin's, and how much of it swapping the cause takes."""
-    signals = (ecg, ecg.counterfactual, ecg.swap())
-    own, twin, swapped = log_odds_of(job.network, torch.stack([one.tensor() for one in signals]), job.target).tolist()
+    if not isinstance(recording, SimulatedECG):
+        raise ValueError("the network's preprocess returns another kind of ECG, so that the patient has no twin left.")
+    ecg, net = recording.window(job.start, samples), replace(job.network, samples=samples)
+    x = torch.cat([net.input_of(one) for one in (ecg, ecg.counterfactual, ecg.swap())])
+    with torch.inference_mode():
+        own, twin, swapped = net.log_odds(x)[:, job.target].tolist()
     return {"effect": own - twin, "effect_of_cause": own - swapped}
 
 
-def _cohort(records: Sequence[Record], found: dict[int, dict], reasons: dict[int, str]) -> Cohort:
+def _cohort(job: Job, records: Sequence[Record], found: dict[int, dict], reasons: dict[int, str]) -> Cohort:
     """Return the cohort of a batch, with its groups."""
-    numbers = sorted(found)
-    cohort = Cohort.of([found[i] for i in numbers], list(reasons.values()))
+    numbers, known = sorted(found), job.rows_and_rate
+    cohort = Cohort.of([found[i] for i in numbers], list(reasons.values()), known)
     columns = list(dict.fromkeys(column for record in records for column in record.groups))
     for column in columns:
         values = sorted({value for record in records for value in record.groups[column]})
         cohort.groups[column] = {
-            value: Cohort.of([found[i] for i in numbers if value in records[i].groups[column]]) for value in values
+            value: Cohort.of([found[i] for i in numbers if value in records[i].groups[column]], settings=known)
+            for value in values
         }
         for value, group in cohort.groups[column].items():
             group.left_out = sum(value in records[i].groups[column] for i in reasons)

@@ -292,7 +292,8 @@ def loss_named(client) -> Iterator[None]:
         yield
     except (*gone, StopIteration) as error:
         address = getattr(client.scheduler, "address", None) or "an unknown address"
-        raise EngineError(f"the Dask scheduler at {address} is lost ({type(error).__name__}: {error}).") from error
+        said = " ".join(str(error).split())
+        raise EngineError(f"the Dask scheduler at {address} is lost ({type(error).__name__}: {said}).") from error
 
 
 def _plugin(dask, key: str, job: Job):

@@ -13,6 +13,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from leadwise.cohort.summary import BEFORE
+from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.maps import to_numpy
 from leadwise.paths import whole_file
@@ -93,6 +94,11 @@ class Cohort:
         """Records looked at, counted or left out."""
         return self.records + self.left_out
 
+    @property
+    def leads(self) -> tuple[str, ...]:
+        """What the rows of its tables are: the network's leads."""
+        return tuple(self.settings.get("leads", LEADS))
+
     @classmethod
     def of(cls, rows: Iterable[Mapping], reasons: Sequence[str] = (), settings: dict | None = None) -> "Cohort":
         """Return the cohort of some records, all at once.
@@ -154,18 +160,23 @@ class Cohort:
 
     def table(self) -> RelevanceTable:
         """Return the mean lead x wave matrix. Each record weighs the same: its map is divided by its Σ|R|."""
-        return RelevanceTable((LEADS, WAVES), self.mean("positive"), self.mean("negative"), self.mean("area"))
+        return RelevanceTable((self.leads, WAVES), self.mean("positive"), self.mean("negative"), self.mean("area"))
 
     def plot(self, sign: str = "positive", *, lift: bool = False, title: str | None = None) -> CourseFigure:
         """Draw the mean lead x wave matrix, see :meth:`RelevanceTable.plot`."""
         title = title or f"Mean of {self.records} records"
         return self.table().plot(sign, lift=lift, title=title)
 
-    def beat(self, fs: float = 500.0) -> BeatAverage:
-        """Return the average beat of all records that hold a whole one: mean, and spread over records."""
+    def beat(self, fs: float | None = None) -> BeatAverage:
+        """Return the average beat of all records that hold a whole one: mean, and spread over records.
+
+        ``fs`` : Hz; by default the network's
+        """
+        fs = fs or self.settings.get("fs", PUBLISHED_FS)
         time = np.arange(self.mean("beat").shape[1]) * 1000 / fs - BEFORE * 1000
         beat = self.mean("beat"), self.spread("beat"), self.mean("beat_signal"), self.spread("beat_signal")
-        return BeatAverage(time, *beat, self.count("beat"), (), fs, "records (each divided by its mean |R|)")
+        of = "records (each divided by its mean |R|)"
+        return BeatAverage(time, *beat, self.count("beat"), (), fs, of, self.leads)
 
     def merge(self, other: "Cohort") -> "Cohort":
         """Return both cohorts as one, groups included. Up to rounding, the order of records does not matter.

@@ -1,7 +1,7 @@
 """One row a record, in Parquet files, for one's own analysis."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from leadwise.cohort.checkpoint import Place
 from leadwise.cohort.engine import EXTRA
 from leadwise.cohort.moments import CheckpointError, check_settings
-from leadwise.cohort.summary import AXES
+from leadwise.cohort.summary import axes_of
+from leadwise.ecg.leads import LEADS
 
 
 class Rows:
@@ -28,7 +29,7 @@ class Rows:
 
     def __init__(self, place: str | Path, settings: dict):
         pyarrow()
-        self.store = Place(place)
+        self.store, self.leads = Place(place), settings.get("leads", LEADS)
         if "_manifest.json" in self.store.names():
             held = json.loads(self.store.read("_manifest.json"))
             check_settings(settings, held["settings"], f"{place} holds the rows of another run")
@@ -42,11 +43,12 @@ class Rows:
         """Say whether the rows of a batch were there at the start."""
         return _part(number) in self.there
 
-    def write(self, number: int, rows: Iterable[dict]) -> None:
+    def write(self, number: int, rows: Sequence[dict]) -> None:
         """Write the rows of a batch."""
         arrow = pyarrow()
         sink = arrow.BufferOutputStream()
-        arrow.parquet.write_table(arrow.Table.from_pylist([flat(row) for row in rows], _schema(arrow, rows)), sink)
+        table = [flat(row, self.leads) for row in rows]
+        arrow.parquet.write_table(arrow.Table.from_pylist(table, _schema(arrow, rows, table)), sink)
         self.store.write(_part(number), sink.getvalue().to_pybytes())
 
 
@@ -74,23 +76,23 @@ def _part(number: int) -> str:
     return f"part-{number:08d}.parquet"
 
 
-def flat(row: dict) -> dict:
+def flat(row: dict, leads: Sequence[str] = LEADS) -> dict:
     """Return a row with one number a column."""
     groups = {column: "; ".join(values) for column, values in row["groups"].items()}
     found = {"name": row["name"], "left_out": row["left_out"], **groups}
     for name, value in row["values"].items():
         for where in np.ndindex(value.shape):
-            labels = [axis[i] for axis, i in zip(AXES.get(name, ()), where, strict=True)]
+            labels = [axis[i] for axis, i in zip(axes_of(name, leads), where, strict=True)]
             found["_".join([name, *labels])] = float(value[where])
     return found
 
 
-def _schema(arrow, rows: Iterable[dict]):
+def _schema(arrow, rows: Iterable[dict], table: Iterable[dict]):
     """Return the types of the columns: texts, and numbers."""
     columns: dict[str, object] = {}
-    for row in rows:
+    for row, names in zip(rows, table, strict=True):
         texts = {"name", "left_out", *row["groups"]}
-        columns |= {name: arrow.string() if name in texts else arrow.float64() for name in flat(row)}
+        columns |= {name: arrow.string() if name in texts else arrow.float64() for name in names}
     return arrow.schema(list(columns.items()))
 
 

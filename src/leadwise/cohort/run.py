@@ -3,6 +3,7 @@
 import secrets
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from operator import length_hint
 from pathlib import Path
@@ -19,7 +20,7 @@ from leadwise.cohort.records import Records, Source, as_records
 from leadwise.cohort.rows import Rows
 from leadwise.networks.network import Network, network_of
 from leadwise.progress import Progress, progress_to
-from leadwise.semantics.criteria import CRITERIA
+from leadwise.semantics.criteria import criterion_of
 
 
 def explain_cohort(
@@ -27,11 +28,11 @@ def explain_cohort(
     records: Records | Iterable[Source],
     method: str = "lrp_epsilon",
     *,
-    target: int = 1,
+    target: int | str | None = None,
     explain: str = "log-odds",
-    pathology: str | None = None,
+    pathology: Any = None,
     start: float = 0.0,
-    samples: int = 2000,
+    samples: int | None = None,
     groups: Sequence[str] | Mapping[str, Sequence] = (),
     workers: Any = None,
     checkpoint: str | Path | None = None,
@@ -46,22 +47,25 @@ def explain_cohort(
 ) -> Cohort:
     """Explain many recordings and keep only running means, in all and by group.
 
-    Each is brought to 500 Hz, delineated raw, preprocessed, cut to the window, and explained together with its
-    neighbours. The numbers are the same, to the last bit, with one process and with many, with and without
-    interruption: batches are merged in the order of the records, and each is computed on one thread. (Another kind of
-    processor, a GPU or another version of PyTorch rounds in another way.)
+    Each is delineated raw, brought to what the network takes, its filters, its rate, its leads, its window, and
+    explained together with its neighbours. The numbers are the same, to the last bit, with one process and with many,
+    with and without interruption: batches are merged in the order of the records, and each is computed on one thread.
+    (Another kind of processor, a GPU or another version of PyTorch rounds in another way.)
 
     Parameters
     ----------
-    model : (N, 12, T) -> logits; stays untouched. A worker gets it once
+    model : a ``Network``, or a module that says what it takes, as the course's do; stays untouched. A worker gets it
+        once
     records : a data set such as :func:`~leadwise.cohort.ptb_xl` gives, or any iterable of paths, names for
         :func:`~leadwise.load_record`, functions that return a recording, such as
         ``partial(simulate_ecg, "LBBB", seed)``, or recordings. A generator keeps the memory constant; so do paths,
         names and functions, and of these a resumed run skips what it has seen without opening it
     method, explain, parameters : as for :func:`~leadwise.attribute`
-    target : the explained class
-    pathology : whose criterion to compare with; by default the model's own
-    start, samples : the window that the model sees: where it begins, seconds, and its length in samples at 500 Hz
+    target : the explained class, its index or its name; None: the only one, or of two the second, the finding
+    pathology : whose criterion to compare with: a key of ``CRITERIA`` or a criterion of one's own; by default the
+        network's own for the explained class
+    start, samples : the window that the network sees: where it begins, seconds, and its length in samples at the
+        network's rate; by default the network's
     groups : columns of the data set by which to group as well, ``("sex", "age_band")``; for other records column -> one
         value each. A value may be a tuple: then the record counts in several groups
     workers : None, this process; a number, so many processes that are started and ended here (a script needs
@@ -80,7 +84,7 @@ def explain_cohort(
 
     Returns
     -------
-    Cohort : see :func:`~leadwise.cohort.summarise` for its names, and ``probability``, the model's for the explained
+    Cohort : see :func:`~leadwise.cohort.summarise` for its names, and ``probability``, the network's for the explained
         class. Records that cannot be opened, are in doubt, or have no heartbeat or no positive relevance, are left out,
         named and counted
 
@@ -89,7 +93,7 @@ def explain_cohort(
     CheckpointError : the checkpoint is damaged, or was made by another model, method, window or other records
     EngineError : the Dask scheduler was lost; what was done is in the checkpoint
     ImportError : workers or rows are asked for, and the extra ``leadwise[cohort]`` is not installed
-    ValueError : an argument that makes no sense
+    ValueError : an argument that makes no sense; the network does not say what it takes, or which class is meant
 
     Warns
     -----
@@ -104,14 +108,13 @@ def explain_cohort(
     >>> explain_cohort(network, patients, "gradient_x_input", progress=False).records
     3
     """
-    network = network_of(model)
-    own = getattr(network.module, "pathology", None)
+    network, index, criterion = _meant(model, target, pathology, samples)
     for name, value in {"batch": batch, "chunk": chunk}.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected a whole number, 1 or more.")
     job = Job(
-        network, method, parameters, target, explain, pathology or (own if own in CRITERIA else None), start, samples,
-        chunk, doubtful, interventions, rows is not None, device,
+        network, method, parameters, index, explain, criterion, start, chunk, doubtful, interventions, rows is not None,
+        device,
     )  # fmt: skip
     settings = job.settings | {"batch": batch, "groups": ", ".join(groups)}
     state = Checkpoint(settings, checkpoint)
@@ -126,6 +129,22 @@ def explain_cohort(
     for text in cohort.complaints:
         warnings.warn(text, MethodWarning, stacklevel=2)
     return cohort
+
+
+def _meant(model, target, pathology, samples: int | None) -> tuple[Network, int, Any]:
+    """Return the network with its window, the index of the explained class, and its criterion."""
+    network = network_of(model)
+    if not network.is_ecg:
+        raise ValueError(
+            f"{network!r} does not say which recordings it takes; say it: "
+            "Network(module, leads=(...), fs=..., samples=..., classes=..., outputs=...)."
+        )
+    network = network if samples is None else replace(network, samples=samples)
+    index = network.index(target)
+    criterion = pathology if pathology is not None else network.criteria.get(network.class_name(index))
+    if criterion is not None:
+        criterion_of(criterion)  # raises here, not for every record
+    return network, index, criterion
 
 
 def _batches(records: Iterable, size: int) -> Iterator[Batch]:

@@ -29,7 +29,7 @@ class ECG:
     """
 
     signal: np.ndarray
-    fs: float = 500.0
+    fs: float = filters.PUBLISHED_FS
     leads: tuple[str, ...] = LEADS
     record_id: str = ""
     preprocessed: bool = False
@@ -117,7 +117,7 @@ class ECG:
             )
         return first, first + int(count)
 
-    def resample(self, fs: float = 500.0) -> "ECG":
+    def resample(self, fs: float = filters.PUBLISHED_FS) -> "ECG":
         """Return the record at another sampling rate, anti-aliased; sample 0 stays at time 0.
 
         A record that has that rate already comes back as it is. See :func:`leadwise.ecg.filters.resample`.

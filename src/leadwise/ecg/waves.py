@@ -32,6 +32,11 @@ class Wave:
         """Return the wave with its time axis moved: a window that starts at ``s`` needs ``shift(-s)``."""
         return replace(self, onset=self.onset + samples, peak=self.peak + samples, offset=self.offset + samples)
 
+    def scaled(self, factor: float) -> "Wave":
+        """Return the wave in samples of another rate: ``factor`` is the new rate / the present one."""
+        onset, peak, offset = (round(at * factor) for at in (self.onset, self.peak, self.offset))
+        return replace(self, onset=onset, peak=peak, offset=offset)
+
 
 def r_peaks(source) -> np.ndarray:
     """Return the samples of the R peaks, int (B,), in order: the peaks of QRS over all leads.

@@ -3,6 +3,7 @@
 import numpy as np
 import traitlets
 
+from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers.live import LiveView, Text, module, style
 from leadwise.maps import as_map
@@ -126,7 +127,7 @@ class ECGCanvas(LiveView):
     maxima = traitlets.List(traitlets.Float()).tag(sync=True)  # largest |relevance| of each lead
     samples = traitlets.Int().tag(sync=True)
     first = traitlets.Int().tag(sync=True)  # number of the first sample within the record
-    fs = traitlets.Float(500.0).tag(sync=True)  # Hz
+    fs = traitlets.Float(PUBLISHED_FS).tag(sync=True)  # Hz
     title = Text().tag(sync=True)
     label = Text().tag(sync=True)
     record_id = Text().tag(sync=True)

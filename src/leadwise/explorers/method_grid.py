@@ -11,20 +11,30 @@ import torch
 import traitlets
 
 from leadwise.attribution import METHODS
+from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import SlowExplorer, drop, explain, grid, parts, slide
 from leadwise.explorers.canvas import CHOICES, GROUPS, ECGCanvas
-from leadwise.explorers.ecg import CLASSES, FS, SAMPLES, display_controls, first_sample, offer_window, prepared, titles
 from leadwise.explorers.ecg import DISPLAY as ECG_DISPLAY
+from leadwise.explorers.ecg import (
+    LATEST,
+    Menu,
+    classes_control,
+    described,
+    display_controls,
+    latest,
+    offer_classes,
+    offer_window,
+    titles,
+)
 from leadwise.explorers.images import BLANK, Explained
 from leadwise.explorers.images import DISPLAY as IMAGE_DISPLAY
 from leadwise.explorers.images import display_controls as image_display_controls
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture import PictureChoice
 from leadwise.explorers.worker import Cancelled
-from leadwise.networks.ecg_net import ECGNet
-from leadwise.networks.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import number, percent, plot_grid
 from leadwise.plotting.explained import positive_share
 from leadwise.plotting.sheet import CourseFigure
@@ -46,8 +56,7 @@ class MethodGrid(SlowExplorer):
     ----------
     source : a recording: an ECG or a name of ``records()``; or a picture, as ``ImageExplorer`` takes it; None is
         scene 0 with two objects
-    model : for a recording "AVB", "ISCH", "LBBB", "RBBB" or an ECGNet; for a picture an AlexNet, or what
-        ``load_alexnet`` takes
+    model : a name of ``NETWORKS``, or a network that says what it takes; for a picture also what ``load_alexnet`` takes
     methods : keys of ``METHODS``, to begin with; each runs with its defaults
     target : class to explain first: an index or, for a picture, its name. None is the most probable class of a picture,
         and the pathology of a recording
@@ -169,14 +178,14 @@ class _Picture:
 
     def __init__(self, source, model, target):
         self.choice, self.explained = PictureChoice(source, objects=2), Explained(model)
-        self.model, self.logits = self.explained.model, self.explained.logits
-        self.controls = {**self.choice.controls, "target": self.explained.control, **image_display_controls()}
+        chosen = {"network": self.explained.network, "target": self.explained.control}
+        self.controls = {**self.choice.controls, **chosen, **image_display_controls()}
         self.explained.look(self.choice.shown())
         if target is not None:
             self.explained.choose(target)
 
     def needed(self) -> list[widgets.Widget]:
-        return [*self.choice.needed(), self.controls["target"]]
+        return [*self.choice.needed(), self.controls["network"], self.controls["target"]]
 
     def follow(self, control) -> bool:
         return self.choice.follow(control)
@@ -185,31 +194,33 @@ class _Picture:
         return MapCanvas(BLANK, {"": BLANK[..., 0] * 0.0})
 
     def case(self) -> tuple:
-        """Return the picture and the explained class."""
+        """Return the picture, the explained class and the network."""
+        self.explained.turn(self.controls["network"].value)
         shown = self.choice.shown()
         self.explained.look(shown)
-        return shown, self.explained.index()
+        return shown, self.explained.index(), self.explained.name
 
     def explain(self, case, method, progress) -> torch.Tensor:
-        return explain(self.model, case[0].x, method, case[1], progress)
+        return explain(self.explained.net, case[0].x, method, case[1], progress)
 
     def note(self, case, relevance) -> str:
         """Return the sum of a map and how much of its positive part lies on the object of the explained class."""
-        name = self.model.class_names[case[1]]
+        name = self.explained.net.classes[case[1]]
         mask = case[0].objects.get(name)
         share = "" if mask is None else f" · {percent(positive_share(relevance, mask))} on the {name}"
         return f"sum {number(float(relevance.sum()))}{share}"
 
     def show(self, canvas: MapCanvas, case, maps, notes) -> None:
-        shown, target = case
-        title = f"{shown.name}, explained: {self.model.class_names[target]}"
+        shown, target, _ = case
+        title = f"{shown.name}, explained: {self.explained.net.classes[target]}"
         canvas.show(shown.x, maps, objects=shown.objects, notes=notes, title=title)
 
     def line(self, case) -> str:
-        shown, target = case
-        (logits, nothing), name = self.logits(shown), escape(self.model.class_names[target])
-        p, logit = float(torch.softmax(logits, 0)[target]), float(logits[target])
-        line = f"{escape(self.model.source)} network: p({name}) = {p:.3f} · explained logit f(x) = {number(logit)}"
+        (shown, target, _), net = case, self.explained.net
+        (logits, nothing), name = self.explained.logits(shown), escape(net.classes[target])
+        p, logit = float(net.probability(shown.x[None])[0, target]), float(logits[target])
+        who = escape(self.explained.described.removeprefix("the "))
+        line = f"{who}: p({name}) = {p:.3f} · explained logit f(x) = {number(logit)}"
         return f"{line}, f(x) − f(0) = {number(logit - float(nothing[target]))}"
 
 
@@ -221,31 +232,27 @@ class _Recording:
     def __init__(self, source, model, target):
         available = records()
         self.given = source if isinstance(source, ECG) else None
-        self.model = model if isinstance(model, ECGNet) else None
         if model is None:
             model = next((name for name in ECG_MODELS if source in records(name)), "LBBB")
-        name = getattr(model, "pathology", model)
-        if name not in ECG_MODELS or target not in (None, *CLASSES):
-            raise ValueError(
-                f"model is {name!r}, target {target!r}; expected one of {', '.join(ECG_MODELS)} or an ECGNet, and "
-                f"{' or '.join(map(str, CLASSES))}."
-            )
-        self.load_model = lru_cache(lambda key: self.model or load_ecg_model(key, "auto", verbose=False))
-        self.load_record = lru_cache(maxsize=8)(self._prepared)
+        self.networks = Menu(model)
+        self.recording = lru_cache(maxsize=8)(self._recording)
+        self.answers = lru_cache(maxsize=8)(self._answers)
         options = [(GIVEN, GIVEN)] * (self.given is not None) + titles(available)
         leads = [(", ".join(LEADS_SHOWN), "all"), *((group, group) for group in CHOICES["group"][1:])]
+        net = self.networks[self.networks.first]
         self.controls = {
             "record": drop("record", options, GIVEN if self.given else source),
-            "model": drop("model", [name] if self.model else list(ECG_MODELS), name),
-            "target": drop(
-                "explained", [(text, index) for index, text in CLASSES.items()], 1 if target is None else target
-            ),
-            "start": slide("start (s)", 6.0, 0.1, ".1f"),
+            "model": drop("model", self.networks.options, self.networks.first),
+            "target": classes_control(net),
+            "start": slide("start (s)", LATEST, 0.1, ".1f"),
             **display_controls(leads),
         }
+        if target is not None:
+            self.controls["target"].value = net.index(target)
 
-    def _prepared(self, name: str) -> ECG:
-        return prepared(self.given if name == GIVEN else load_record(name))
+    def _recording(self, name: str, model: str) -> ECG:
+        ecg = self.given if name == GIVEN else load_record(name)
+        return self.networks[model].recording(cut_calibration(ecg))
 
     def needed(self) -> list[widgets.Widget]:
         return [self.controls[name] for name in ("record", "model", "target", "start")]
@@ -257,33 +264,48 @@ class _Recording:
         return ECGGrid()
 
     def case(self) -> tuple:
-        """Return recording, network, class, and the sample at which the window starts."""
-        record, model, target, start = (control.value for control in self.needed())
-        ecg = self.load_record(record)
-        offer_window(self.controls["start"], ecg)
-        return record, model, target, first_sample(ecg, start)
+        """Return recording, network, class, and where the window starts."""
+        record, model, _, start = (control.value for control in self.needed())
+        recording, net = self.recording(record, model), self.networks[model]
+        offer_window(self.controls["start"], recording, net)
+        offer_classes(self.controls["target"], net)
+        case = record, model, latest(start, recording, net)
+        target = self.controls["target"].value
+        return *case[:2], int(self.answers(*case)[1].argmax()) if target is None else target, case[2]
+
+    def _answers(self, record: str, model: str, start: float) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return input (1, ...), probabilities (K,) and log-odds (K,) of a window."""
+        net = self.networks[model]
+        x = net.input_of(self.recording(record, model), start)
+        with torch.no_grad():
+            return x, net.probability(x)[0], net.log_odds(x)[0]
 
     def explain(self, case, method, progress) -> torch.Tensor:
-        record, model, target, first = case
-        x = self.load_record(record).window(first / FS, SAMPLES).tensor()
-        return explain(self.load_model(model), x, method, target, progress, explain="log-odds")
+        record, model, target, start = case
+        net, recording = self.networks[model], self._window(case)
+        relevance = explain(net, self.answers(record, model, start)[0], method, target, progress, explain="log-odds")
+        return torch.from_numpy(net.on_recording(relevance, recording))
+
+    def _window(self, case) -> ECG:
+        record, model, _, start = case
+        x = self.answers(record, model, start)[0]
+        return self.recording(record, model).window(start, self.networks[model].by_leads(x).shape[-1])
 
     def note(self, case, relevance) -> str:
         return f"sum {number(float(relevance.sum()))}"
 
     def show(self, canvas: "ECGGrid", case, maps, notes) -> None:
-        record, model, target, first = case
-        title = f"{record}: the {model} network, explained: log-odds of {CLASSES[target]}"
-        canvas.show(self.load_record(record).window(first / FS, SAMPLES), maps, notes=notes, title=title)
+        record, model, target, _ = case
+        net = self.networks[model]
+        title = f"{record}: the {net.title} network, explained: log-odds of {net.class_name(target)}"
+        canvas.show(self._window(case), maps, notes=notes, title=title)
 
     def line(self, case) -> str:
-        record, model, target, first = case
-        network, x = self.load_model(model), self.load_record(record).window(first / FS, SAMPLES).tensor()
-        with torch.no_grad():
-            logits = network(x)
-        odds = number(float(logits[target] - logits[1 - target]))
-        p, what = f"p({model}) = {float(network.probability(x)):.3f}", ECG_MODELS[model].capitalize()
-        return f"{what}, {escape(network.source)} network: {p} · explained log-odds {odds}"
+        record, model, target, start = case
+        net, (_, probabilities, odds) = self.networks[model], self.answers(record, model, start)
+        shown = net.index() if len(probabilities) == 2 and net.outputs == "classes" else target
+        p = f"p({escape(net.class_name(shown))}) = {float(probabilities[shown]):.3f}"
+        return f"{escape(described(net))}: {p} · explained log-odds {number(float(odds[target]))}"
 
 
 class ECGGrid(widgets.GridBox):
@@ -354,7 +376,7 @@ class ECGGrid(widgets.GridBox):
 
     def _another(self) -> None:
         """Make one more canvas, and link its display to the grid's."""
-        canvas = ECGCanvas(np.zeros((len(LEADS), 2)), fs=FS, leads=list(LEADS_SHOWN), columns=1)
+        canvas = ECGCanvas(np.zeros((len(LEADS), 2)), fs=1.0, leads=list(LEADS_SHOWN), columns=1)
         canvas.add_class("leadwise-compact")
         self.links += [widgets.jsdlink((self, trait), (canvas, trait)) for trait in ECG_DISPLAY.values()]
         self.pool.append(canvas)

@@ -8,13 +8,14 @@ from math import isqrt
 import ipywidgets as widgets
 import numpy as np
 import torch
+from torch import nn
 
 from leadwise.attribution.registry import Parameter
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain
+from leadwise.explorers.images import Explained
 from leadwise.explorers.picture import PictureChoice
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
-from leadwise.networks.alexnet import load_alexnet
 from leadwise.plotting import number, plot_tiles
 
 VIEWS = {
@@ -54,18 +55,16 @@ class NetworkExplorer(FigureExplorer):
 
     Parameters
     ----------
-    model : network (N, 3, 224, 224) -> logits, with a ``class_names`` or without; None for ``load_alexnet("auto")``
+    model : a name of ``NETWORKS``, or a network (N, 3, 224, 224) -> logits, with names of its classes or without; None
+        for AlexNet
     image : what to begin with, as for :class:`leadwise.explorers.picture.PictureChoice`; others can be chosen
     view : "filters", "maps", "classes" or "synthesis"
     """
 
     def __init__(self, model=None, image=None, view: str = "maps"):
-        self.model = load_alexnet("auto", verbose=False) if model is None else model
+        self.explained = Explained(model)
         self.choice, self.worker = PictureChoice(image), Worker()
-        table = layer_table(self.model, torch.zeros(3, 224, 224))
-        self.layers = {row.name: row for row in table if row.kind not in UNCHANGED}
-        outputs = table[-1].shape[0]
-        self.class_names = getattr(self.model, "class_names", None) or [str(index) for index in range(outputs)]
+        self.layers = self._layers()
         self.settings: dict | None = None  # of the synthesis that is shown
         self.frames: dict[int, torch.Tensor] = {}  # its pictures, by step
         self.activation: torch.Tensor | None = None
@@ -81,10 +80,41 @@ class NetworkExplorer(FigureExplorer):
         self.halt.on_click(lambda button: self._stop())
         super().__init__(self._controls(view))
 
+    @property
+    def model(self) -> nn.Module:
+        """The network that is looked into."""
+        return self.explained.net.module
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What its outputs are called."""
+        return self.explained.net.classes
+
+    def _layers(self) -> dict:
+        """Return the layers that change something, by their names: rows of ``layer_table``."""
+        table = layer_table(self.model, torch.zeros(3, 224, 224))
+        return {row.name: row for row in table if row.kind not in UNCHANGED}
+
+    def _turn(self, name: str) -> None:
+        """Take another network; the menus follow it, and what was synthesised is another's."""
+        control = self.controls
+        with self.quietly():
+            self.explained.turn(name)
+            self.layers = self._layers()
+            control["layer"].options = [(_title(row), name) for name, row in self.layers.items()]
+            control["layer"].value = self._first_layer()
+            control["channel"].max = self.layers[control["layer"].value].shape[0] - 1
+            control["target"].options = [(name, index) for index, name in enumerate(self.class_names)]
+        self.settings, self.frames, self.activation, self.failure = None, {}, None, None
+
+    def _first_layer(self) -> str:
+        """Return the layer to begin with, a third of the way through those that keep places."""
+        maps = [name for name, row in self.layers.items() if len(row.shape) == 3]
+        return maps[len(maps) // 3]
+
     def _controls(self, view: str) -> dict[str, widgets.Widget]:
         shared = {"style": LABEL, "layout": FIELD}
         layers = [(_title(row), name) for name, row in self.layers.items()]
-        maps = [name for name, row in self.layers.items() if len(row.shape) == 3]
         classes = [(name, index) for index, name in enumerate(self.class_names)]
         controls = {
             "view": widgets.ToggleButtons(
@@ -93,7 +123,8 @@ class NetworkExplorer(FigureExplorer):
                 style={"button_width": "initial"},
                 layout=widgets.Layout(margin="2px 2px 10px 2px"),
             ),
-            "layer": drop("layer", layers, maps[len(maps) // 3]),
+            "network": self.explained.network,
+            "layer": drop("layer", layers, self._first_layer()),
             "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
             "count": widgets.IntSlider(description="channels", value=7, min=1, max=31, **shared),
             "what": drop("maximise", ("a class", "a channel"), "a class"),
@@ -110,7 +141,7 @@ class NetworkExplorer(FigureExplorer):
             if hasattr(control.style, "description_width"):
                 control.style.description_width = WIDE
         self._arrange()
-        return widgets.VBox([self.controls["view"], self.box])
+        return widgets.VBox([self.controls["view"], grid([self.controls["network"]]), self.box])
 
     def _arrange(self) -> None:
         control = self.controls
@@ -132,6 +163,12 @@ class NetworkExplorer(FigureExplorer):
         if self.quiet or (change.new and self.choice.follow(owner)):  # the source has changed, which came here
             return
         busy = self._end()
+        if owner is control["network"]:
+            try:
+                self._turn(change.new)
+            except Exception as error:
+                self._fail(error)
+                return
         if owner is control["layer"]:
             control["channel"].max = self.layers[change.new].shape[0] - 1
         if owner in (control["view"], control["source"], control["what"]):

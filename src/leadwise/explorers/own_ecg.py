@@ -1,5 +1,6 @@
 """A learner's own recording: upload it, say what the file does not say, see what the checks and the networks say."""
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 
@@ -10,18 +11,21 @@ from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, grid, methods_of, slide
 from leadwise.explorers.upload import uploaded_files
-from leadwise.networks.weights import ECG_MODELS, load_ecg_model
+from leadwise.networks.ecg_net import as_published
+from leadwise.networks.network import Network
+from leadwise.networks.registry import NETWORKS
+from leadwise.networks.weights import ECG_MODELS
 from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.quality import Report, check_ecg
 from leadwise.recordings.reading import FORMATS, read_ecg
-from leadwise.report import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, plot_explanation, save_page
+from leadwise.report import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg, plot_explanation, save_page
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
 SOURCE, SAID, SHOWN = ("upload", "path"), ("fs", "unit", "leads"), ("model", "start")
 
 
 class OwnECG(MethodExplorer):
-    """Read a recording from an upload or a path, check it, run the four networks, explain one of them.
+    """Read a recording from an upload or a path, check it, run networks, explain one of them.
 
     A file that cannot be read, or that fails a check, gets a message; the last good picture stays.
 
@@ -29,16 +33,17 @@ class OwnECG(MethodExplorer):
     ----------
     recording : a path, or an ECG, to begin with; by default the first of ``records()``
     method : a key of ``METHODS``
-    weights : as in ``load_ecg_model``
+    weights : of the course's networks, as in ``load_ecg_model``
     folder : where reports go; as for :func:`leadwise.report.report`
+    models : networks by name, or names of ``NETWORKS``; None: the four of the course and all that you have put there
     parameters : of the method
     """
 
     choice = ("family", "method")
 
-    def __init__(self, recording=None, method="lrp_epsilon", weights="auto", folder=None, **parameters):
+    def __init__(self, recording=None, method="lrp_epsilon", weights="auto", folder=None, models=None, **parameters):
         self.folder = folder
-        self.networks = {name: load_ecg_model(name, weights, verbose=False) for name in ECG_MODELS}
+        self.networks = _networks(models, weights)
         is_path = isinstance(recording, str | Path)
         self.source: ECG | str | dict[str, bytes] = str(recording) if is_path else recording
         if recording is None:
@@ -56,7 +61,7 @@ class OwnECG(MethodExplorer):
             "fs": widgets.Text(description="rate (Hz)", placeholder="as the file says", **text),
             "unit": drop("unit", UNITS, None),
             "leads": widgets.Text(description="leads", placeholder="as the file says; or I,II,III,aVR, ...", **text),
-            "model": drop("explained", [("the most probable", None), *((name, name) for name in ECG_MODELS)], None),
+            "model": drop("explained", [("the most probable", None), *((name, name) for name in self.networks)], None),
             "start": slide("start (s)", 6.0, 0.1, ".1f"),
             "family": drop("family", [(title, key) for key, title in FAMILIES.items()], METHODS[method].family),
             "method": drop("method", methods_of(METHODS[method].family), method),
@@ -119,7 +124,8 @@ class OwnECG(MethodExplorer):
     def asked(self, model, start, method, settings, **_):
         """Return the recording, the network (None: the most probable), the window, the method and its parameters."""
         self.ecg, self.quality = self.recording()
-        last = max(self.ecg.duration - SAMPLES / FS, 0.0)
+        longest = max(net.duration or 0.0 for net in self.networks.values())
+        last = max(self.ecg.duration - longest, 0.0)
         with self.quietly():
             self.controls["start"].disabled = last <= 0
             self.controls["start"].max = last or 6.0
@@ -154,6 +160,14 @@ class OwnECG(MethodExplorer):
             self.say(f"Saved {escape(page.pdf.name)} and {escape(page.html.name)} in {escape(str(page.pdf.parent))}.")
         except Exception as error:
             self.complain(error)
+
+
+def _networks(models, weights: str) -> dict[str, Network]:
+    """Return the networks that are asked, by name."""
+    if isinstance(models, Mapping):
+        return {name: as_published(model) for name, model in models.items()}
+    own = [name for name in NETWORKS.names("ecg") if NETWORKS.rows[name].own]
+    return {name: NETWORKS.load(name, weights) for name in models or [*ECG_MODELS, *own]}
 
 
 def _number(text: str) -> float:

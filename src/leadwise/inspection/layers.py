@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from leadwise.ecg.leads import LEADS
+from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.network import Evaluation, Network, module_of, network_of
 
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
@@ -19,7 +21,7 @@ POINTWISE = (
 
 
 SHAPES: dict[tuple, tuple[int, ...]] = {
-    (nn.Conv1d, 12): (12, 2000),
+    (nn.Conv1d, len(LEADS)): ECGNet.sample_shape,
     (nn.Conv2d, 3): (3, 224, 224),
 }  # of one sample, by what a network starts with
 
@@ -47,12 +49,13 @@ class Layer:
     stride: tuple[int, ...] | None
 
 
-def first_layer_filters(net: nn.Module, scaled: bool = False) -> Tensor:
+def first_layer_filters(net: nn.Module | Network, scaled: bool = False) -> Tensor:
     """Return the weights (K, channels, h, w) or (K, channels, t) of the first convolution, a copy.
 
     With ``scaled`` they lie between 0 and 1 to be shown as pictures: zero is 0.5, the largest weight of each filter,
     positive or negative, is 1 or 0.
     """
+    net = network_of(net).module
     layer = next((module for module in net.modules() if isinstance(module, (*CONVOLUTIONS, nn.Linear))), None)
     if not isinstance(layer, CONVOLUTIONS):
         raise ValueError(
@@ -107,13 +110,15 @@ def top_k(net: nn.Module, x: Tensor, k: int = 5, classes: Sequence[str] | None =
 # What a layer sees --------------------------------------------------------------------------------------------------
 
 
-def sample_shape(net: nn.Module, shape: Sequence[int] | None) -> tuple[int, ...]:
+def sample_shape(net: nn.Module | Network, shape: Sequence[int] | None) -> tuple[int, ...]:
     """Return the shape of one sample: as given, as the network says, or an ECG's or a picture's where it starts so."""
-    first = next((module for module in net.modules() if isinstance(module, (*CONVOLUTIONS, nn.Linear))), None)
-    known = getattr(net, "sample_shape", SHAPES.get((type(first), getattr(first, "in_channels", 0))))
+    network = network_of(net)
+    modules = network.module.modules()
+    first = next((module for module in modules if isinstance(module, (*CONVOLUTIONS, nn.Linear))), None)
+    known = network.sample_shape or SHAPES.get((type(first), getattr(first, "in_channels", 0)))
     if shape is None and known is None:
         raise ValueError(
-            f"{type(net).__name__} does not say what it takes; give the shape of one sample, as shape=(channels, ...)."
+            f"{network.title} does not say what it takes; give the shape of one sample, as shape=(channels, ...)."
         )
     if len(shape or known) < 2 or (shape and known and len(shape) != len(known)):
         raise ValueError(f"shape is {tuple(shape or known)}; expected {len(known or (1, 1))} numbers, (channels, ...).")
@@ -185,7 +190,7 @@ def receptive_field(net: nn.Module, layer: str, shape: Sequence[int] | None = No
     ``shape`` is that of one sample, by default (3, 224, 224) for a picture network, (12, 2000) for an ECG network.
     A layer whose field isn't known (see ``layer_table``) raises a ValueError.
     """
-    module_of(net, layer)
+    module_of(network_of(net).module, layer)
     rows = [row for row in _table(network_of(net), torch.zeros(1, *sample_shape(net, shape))) if row.name == layer]
     if len(rows) != 1 or rows[0].receptive_field is None:
         raise ValueError(

@@ -101,7 +101,7 @@ def maximise_activation(
         {"decay": (decay, 0), "smooth": (smooth, 0), "grey": (grey, 0), "contrast": (contrast, 0), "rate": (rate, 0)},
     )
     images = index.numel() if index.ndim else images
-    shape = sample_shape(network.module, shape)
+    shape = sample_shape(network, shape)
     random = torch.Generator().manual_seed(seed)
     shifts = torch.randint(-jitter, jitter + 1, (steps, len(shape) - 1), generator=random).tolist()
     start = _filtered(torch.randn(images, *shape, generator=random), _spectrum(shape, blur, smooth))

@@ -5,7 +5,6 @@ parallelizing convolutional neural networks", arXiv:1404.5997, 2014: without the
 over two graphics cards of the 2012 original. So torchvision's ImageNet weights fit it as they are.
 """
 
-import pickle
 from functools import cache
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import safe_open
 from torch import nn
 
-from leadwise.networks.weights import WeightsError, fill_weights, load_safetensors, verify
+from leadwise.networks.weights import WeightsError, fill_weights, load_safetensors, read_checkpoint, verify
 from leadwise.paths import ASSETS, data_dir
 
 CHANNELS = (64, 192, 384, 256, 256)
@@ -52,6 +51,7 @@ class AlexNet(nn.Module):
             raise ValueError(f"width is {width}; expected more than 0, at most 1.")
         self.class_names = imagenet_classes() if class_names is None else tuple(class_names)
         self.width, self.source = width, source
+        self.arguments = {"class_names": list(self.class_names), "width": width, "source": source, "dropout": dropout}
         a, b, c, d, e = (max(1, round(width * channels)) for channels in CHANNELS)
         hidden = max(1, round(width**2 * HIDDEN))
         self.features = nn.Sequential(
@@ -89,6 +89,13 @@ class AlexNet(nn.Module):
             raise ValueError(f"input is {x.shape[-2]} x {x.shape[-1]} pixels; three poolings need at least 63 x 63.")
         return self.classifier(self.flatten(self.avgpool(self.features(x))))
 
+    def network_row(self) -> dict:
+        """Return what the network means, as fields of :class:`leadwise.networks.network.Network`."""
+        return {
+            "layout": "NCHW", "preprocess": preprocess, "classes": self.class_names, "outputs": "classes",
+            "name": "AlexNet", "source": self.source,
+        }  # fmt: skip
+
 
 @cache
 def imagenet_classes() -> tuple[str, ...]:
@@ -103,11 +110,12 @@ def imagenet_classes() -> tuple[str, ...]:
 # Pictures in, pictures out ------------------------------------------------------------------------------------------
 
 
-def preprocess(image: np.ndarray | Image.Image) -> torch.Tensor:
+def preprocess(image: np.ndarray | Image.Image, side: int = 256) -> torch.Tensor:
     """Turn a picture into what the network expects, float32 (3, 224, 224).
 
-    The shorter side is scaled to 256 pixels and the centre of 224 x 224 cut out; a picture of exactly 224 x 224 stays
-    as it is. Then, for each colour, ImageNet's mean is subtracted and its standard deviation divided by.
+    The shorter side is scaled to 256 pixels (``side``) and the centre of 224 x 224 cut out; a picture of exactly
+    224 x 224 stays as it is. Then, for each colour, ImageNet's mean is subtracted, and its standard deviation divided
+    by.
 
     Parameters
     ----------
@@ -124,19 +132,19 @@ def preprocess(image: np.ndarray | Image.Image) -> torch.Tensor:
         image = Image.fromarray(image)
     image = image.convert("RGB")
     if image.size != (224, 224):
-        image = _centre(image)
+        image = _centre(image, side)
     return normalise(torch.from_numpy(np.array(image)).permute(2, 0, 1))
 
 
-def _centre(image: Image.Image) -> Image.Image:
-    """Scale the shorter side to 256, cut out the central 224 x 224; a very long side is cut first, to save memory."""
+def _centre(image: Image.Image, shorter: int) -> Image.Image:
+    """Scale the shorter side, cut out the central 224 x 224; a very long side is cut first, to save memory."""
     width, height = image.size
     side = min(width, height)
     if max(width, height) > 4 * side:
         left, top = max(0, (width - 4 * side) // 2), max(0, (height - 4 * side) // 2)
         image = image.crop((left, top, min(width, left + 4 * side), min(height, top + 4 * side)))
         width, height = image.size
-    size = (width * 256 // side, height * 256 // side)
+    size = (width * shorter // side, height * shorter // side)
     image = image.resize(size, Image.Resampling.BILINEAR)
     left, top = (round((length - 224) / 2) for length in size)  # rounded as torchvision rounds
     return image.crop((left, top, left + 224, top + 224))
@@ -196,14 +204,7 @@ def _load_checkpoint(path: Path) -> AlexNet:
             "Fetch them with: python -m leadwise download alexnet"
         )
     verify(path, CHECKPOINT.as_posix(), "alexnet")
-    again = "Delete it and download it again: python -m leadwise download alexnet"
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise WeightsError(f"{path}: not a readable PyTorch checkpoint ({reason}). {again}") from error
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
-        raise WeightsError(f"{path}: holds no table of weights (a {type(state).__name__}). {again}")
+    state = read_checkpoint(path, "Delete it and download it again: python -m leadwise download alexnet")
     model = AlexNet(source="imagenet")
     fill_weights(model, state, path)
     return model

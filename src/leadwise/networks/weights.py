@@ -8,6 +8,7 @@ called "converted".
 import contextlib
 import hashlib
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -249,6 +250,52 @@ def _read_keras(path: str | Path, shapes: dict[str, tuple[int, ...]]) -> dict[st
     return state
 
 
+def read_keras(path: str | Path) -> dict[str, dict[str, np.ndarray]]:
+    """Return every layer of a Keras HDF5 file that has weights: its name -> name of the array -> array.
+
+    Raises
+    ------
+    WeightsError : not a readable file
+    """
+    import h5py
+
+    found: dict[str, dict[str, np.ndarray]] = {}
+
+    def keep(layer: str, place: str, thing) -> None:
+        if isinstance(thing, h5py.Dataset):
+            found.setdefault(layer, {})[place.split("/")[-1].split(":")[0]] = np.asarray(thing)
+
+    try:
+        with h5py.File(path) as file:
+            root = file.get("model_weights", file)
+            for layer in root:
+                root[layer].visititems(lambda place, thing, layer=layer: keep(layer, place, thing))
+    except Exception as error:  # on a damaged file, h5py raises whatever it stumbles over
+        raise WeightsError(f"{path}: not a readable HDF5 file ({error}).") from error
+    return found
+
+
+def read_checkpoint(path: str | Path, advice: str = "") -> dict[str, torch.Tensor]:
+    """Return the weights of a PyTorch checkpoint, by their names; a table under "model" or "state_dict" will do.
+
+    Only tensors are read, nothing in the file is run.
+
+    Raises
+    ------
+    WeightsError : not a readable file, or no table of weights; the message ends in ``advice``
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise WeightsError(f"{path}: not a readable PyTorch checkpoint ({reason}). {advice}".strip()) from error
+    for key in ("model", "state_dict"):
+        state = state[key] if isinstance(state, dict) and isinstance(state.get(key), dict) else state
+    if not isinstance(state, dict) or not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise WeightsError(f"{path}: holds no table of weights (a {type(state).__name__}). {advice}".strip())
+    return {name.removeprefix("module."): value for name, value in state.items()}
+
+
 def check_keras_structure(path: str | Path) -> None:
     """Check that a Keras ``model.json`` describes the published architecture: every layer, and all that it computes.
 
@@ -308,8 +355,13 @@ def load_safetensors(model: torch.nn.Module, path: str | Path) -> dict[str, str]
     return metadata
 
 
-def fill_weights(model: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path) -> None:
-    """Copy weights that were read from ``path`` into a model; a WeightsError says which of them is wrong, and how."""
+def fill_weights(
+    model: torch.nn.Module, state: dict[str, torch.Tensor], path: str | Path, *, assign: bool = False
+) -> None:
+    """Copy weights that were read from ``path`` into a model; a WeightsError says which of them is wrong, and how.
+
+    With ``assign`` they take the place of the model's own: for one that was built on the device "meta".
+    """
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     for name, shape in expected.items():
         if name not in state:
@@ -321,4 +373,4 @@ def fill_weights(model: torch.nn.Module, state: dict[str, torch.Tensor], path: s
     surplus = sorted(set(state) - set(expected))
     if surplus:
         raise WeightsError(f"{path}: weights for unknown modules: {', '.join(surplus)}.")
-    model.load_state_dict(state)
+    model.load_state_dict(state, assign=assign)

@@ -1,12 +1,10 @@
-"""One page about one recording: what four networks say, where one of them looks, and how good the recording is."""
+"""One page about one recording: what networks say, where one of them looks, and how good the recording is."""
 
-from leadwise.report.explanation import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg
+from leadwise.report.explanation import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg
 from leadwise.report.page import OnePage, draw_page, file_name, plot_explanation, report, save_page, to_html
 
 __all__ = [
-    "FS",
     "NOT_FOR_DIAGNOSIS",
-    "SAMPLES",
     "Explanation",
     "OnePage",
     "draw_page",

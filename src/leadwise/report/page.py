@@ -20,13 +20,14 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from leadwise.attribution import METHODS
+from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.sheet import CourseFigure, fold
 from leadwise.plotting.style import INK, printable
-from leadwise.report.explanation import FS, NOT_FOR_DIAGNOSIS, SAMPLES, Explanation, explain_ecg, percent_of
+from leadwise.report.explanation import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg, percent_of
 from leadwise.semantics import NAMED
 
 A4 = (210.0, 297.0)  # mm
@@ -82,11 +83,12 @@ def report(
     ----------
     ecg : the whole recording, as read; a calibration pulse at its ends is cut off, and it is resampled to 500 Hz and
         preprocessed here
-    models : networks by name, or names of ``ECG_MODELS``; None: all four
+    models : networks by name, or names of ``ECG_MODELS``; None: all four. A module that does not say what it takes is
+        asked as the course's networks are: twelve leads, 4 s at 500 Hz, filtered
     method : key of ``METHODS``
-    explain : the network to explain; None: the one with the highest probability
+    explain : the network to explain, or "network: class"; None: what has the highest probability
     score : what is explained of it: the "log-odds" of its pathology, which its answer depends on, or the "logit" alone
-    start : s, where the 4-s window starts
+    start : s, where the window starts
     weights : as for ``load_ecg_model``
     folder : where to; by default ``plots/reports`` of the checkout, or of the working folder
     dated : what the page gives as its date; today by default
@@ -151,7 +153,7 @@ def _facts(e: Explanation) -> list[tuple[str, str]]:
     settings = ", ".join(f"{key} = {value}" for key, value in given.items())
     weights = TRUST.get(e.sources[e.model], e.sources[e.model])
     network = f"the {e.model} network ({ECG_MODELS.get(e.model, 'your own')}; {weights})"
-    window = f"{e.start:g} to {e.start + SAMPLES / FS:g} s, after the published filter chain"
+    window = f"{e.start:g} to {e.stop:g} s, {e.filters}"
     by = f"{row.title} ({settings})" if settings else row.title
     facts = [
         ("Recording", f"{e.name}: {window}. {e.quality.verdict[0].upper()}{e.quality.verdict[1:]}"),
@@ -185,12 +187,12 @@ def _measured(e: Explanation) -> str:
 
 
 def plot_explanation(e: Explanation, **options) -> CourseFigure:
-    """Return the explained 4 s on ECG paper with their relevance; options as for :func:`leadwise.plotting.plot_ecg`."""
+    """Return the explained window on ECG paper with its relevance; options as for ``plot_ecg``."""
     whole = np.zeros(e.ecg.signal.shape, np.float32)  # so that the times are the recording's
-    first = round(e.start * FS)
-    whole[:, first : first + SAMPLES] = e.relevance
+    first, rows = round(e.start * e.ecg.fs), [LEADS.index(lead) for lead in e.leads]
+    whole[rows, first : first + e.relevance.shape[1]] = e.relevance
     title = f"{e.heading}: {METHODS[e.method].title}"
-    shown: dict[str, Any] = {"title": title, "start": e.start, "stop": e.start + SAMPLES / FS}
+    shown: dict[str, Any] = {"title": title, "start": e.start, "stop": e.stop}
     return plot_ecg(e.ecg, whole, **shown | options)
 
 

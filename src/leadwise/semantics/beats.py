@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Kind, Wave, r_peaks
 from leadwise.maps import as_map
@@ -19,12 +21,13 @@ class BeatAverage:
     Parameters
     ----------
     time : ndarray (W,), ms from the R peak
-    mean, spread : ndarray (12, W), mean and standard deviation of the relevance over the beats
+    mean, spread : ndarray (leads, W), mean and standard deviation of the relevance over the beats
     signal, signal_spread : the same of the ECG, mV; None where no signal was given
     count : number of beats
     waves : P, QRS and T of the average beat (median borders), in samples of ``time``
     fs : Hz
     of : what ``count`` counts: "beats", or "records" where each record gave its average beat
+    leads : what the rows are
     """
 
     time: np.ndarray
@@ -36,6 +39,7 @@ class BeatAverage:
     waves: tuple[Wave, ...]
     fs: float
     of: str = "beats"
+    leads: tuple[str, ...] = LEADS
 
     def plot(self, what: str = "mean", **options) -> CourseFigure:
         """Draw the average beat on ECG paper with its relevance.
@@ -55,7 +59,8 @@ class BeatAverage:
             raise ValueError("there is no signal to draw; pass signal=... to beat_average.")
         label = {"mean": "mean relevance", "spread": "standard deviation of the relevance"}[what]
         shown = {"columns": 4, "speed": 50.0, "label": f"{label} of {self.count} {self.of}", "waves": self.waves}
-        return plot_ecg(ECG(self.signal, fs=self.fs), getattr(self, what), **{**shown, **options})
+        signal, values = (_on_twelve(rows, self.leads) for rows in (self.signal, getattr(self, what)))
+        return plot_ecg(ECG(signal, fs=self.fs), values, **{**shown, "leads": self.leads, **options})
 
 
 def beat_average(
@@ -63,9 +68,10 @@ def beat_average(
     peaks: Sequence[Wave] | Sequence[int],
     signal=None,
     *,
-    fs: float = 500.0,
+    fs: float = PUBLISHED_FS,
     before: float = 0.35,
     after: float = 0.5,
+    leads: Sequence[str] = LEADS,
 ) -> BeatAverage:
     """Average relevance, and the signal, over the beats of a recording.
 
@@ -74,17 +80,18 @@ def beat_average(
 
     Parameters
     ----------
-    relevance : tensor or array (12, T) or (1, 12, T)
+    relevance : tensor or array (leads, T) or (1, leads, T)
     peaks : the recording's waves, as from :func:`~leadwise.semantics.waves_of`, or its R peaks in samples
-    signal : tensor or array (12, T), mV, or an ECG
+    signal : tensor or array (leads, T), mV, or an ECG
     fs : Hz
     before, after : seconds around the R peak, for waves the peak of QRS
+    leads : what the rows are; by default the twelve standard ones
 
     Raises
     ------
     ValueError : no beat lies whole inside the recording, or shapes that disagree
     """
-    values = as_map(relevance)
+    values = as_map(relevance, leads=leads)
     waves = [wave for wave in peaks if isinstance(wave, Wave) and wave.lead is None]
     left, right = round(before * fs), round(after * fs)
     whole = whole_beats(peaks, values.shape[1], left, right)
@@ -96,7 +103,7 @@ def beat_average(
     index = whole[:, None] + np.arange(-left, right)
     beats, seen, spread = values[:, index], None, None  # (12, beats, W)
     if signal is not None:
-        rows = as_map(signal.signal if isinstance(signal, ECG) else signal, values.shape, "signal")[:, index]
+        rows = as_map(_rows(signal, leads), values.shape, "signal", leads)[:, index]
         seen, spread = rows.mean(1), rows.std(1)
     return BeatAverage(
         np.arange(-left, right) * 1000 / fs,
@@ -107,7 +114,20 @@ def beat_average(
         len(whole),
         _average_waves(waves, set(whole.tolist()), left),
         fs,
+        leads=tuple(leads),
     )
+
+
+def _rows(signal, leads: Sequence[str]):
+    """Return the signals of the leads, of an ECG or as they are."""
+    return np.stack([signal.lead(lead) for lead in leads]) if isinstance(signal, ECG) else signal
+
+
+def _on_twelve(rows: np.ndarray, leads: Sequence[str]) -> np.ndarray:
+    """Return rows of some leads among rows of all twelve, zero elsewhere."""
+    whole = np.zeros((len(LEADS), rows.shape[1]))
+    whole[[LEADS.index(lead) for lead in leads]] = rows
+    return whole
 
 
 def whole_beats(peaks: Sequence[Wave] | Sequence[int], samples: int, left: int, right: int) -> np.ndarray:

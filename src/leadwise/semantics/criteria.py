@@ -1,6 +1,6 @@
 """What the criteria of a diagnosis name, how much of the relevance lies there, and a sentence that says both."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -66,7 +66,11 @@ class Criterion:
     @property
     def cells(self) -> np.ndarray:
         """Which cells of the lead x wave matrix the criterion names, bool (12, 6)."""
-        return np.isin(LEADS, self.leads)[:, None] & np.isin(WAVES, self.waves)
+        return self.cells_of(LEADS)
+
+    def cells_of(self, leads: Sequence[str]) -> np.ndarray:
+        """Return which cells of a matrix of some leads the criterion names, bool (leads, 6)."""
+        return np.isin(leads, self.leads)[:, None] & np.isin(WAVES, self.waves)
 
     @property
     def wider(self) -> "Criterion":
@@ -136,14 +140,19 @@ class Agreement:
     lift: float
 
 
-def criterion_of(pathology: str) -> Criterion:
-    """Return a row of ``CRITERIA``, or say which there are."""
+def criterion_of(pathology: str | Criterion | Mapping) -> Criterion:
+    """Return a row of ``CRITERIA``, or say which there are; a criterion of one's own, or its fields, as one."""
+    if isinstance(pathology, Criterion):
+        return pathology
+    if isinstance(pathology, Mapping):
+        fields: dict = {name: tuple(v) if isinstance(v, list) else v for name, v in pathology.items()}
+        return Criterion(**fields)
     if pathology not in CRITERIA:
         raise ValueError(f"no criteria for {pathology!r}; expected one of {', '.join(CRITERIA)}.")
     return CRITERIA[pathology]
 
 
-def agreement(matrix: RelevanceTable, pathology: str | Criterion, *, companions: bool = False) -> Agreement:
+def agreement(matrix: RelevanceTable, pathology: str | Criterion | Mapping, *, companions: bool = False) -> Agreement:
     """Compare a lead x wave matrix with the criterion of a diagnosis.
 
     The criterion says where a cardiologist reads, not where the network must look: a low score is a finding about the
@@ -155,14 +164,18 @@ def agreement(matrix: RelevanceTable, pathology: str | Criterion, *, companions:
     pathology : a key of ``CRITERIA``, or a criterion of one's own
     companions : count what belongs to the finding and defines it less as well: ST and T of a left bundle branch block
     """
-    row = pathology if isinstance(pathology, Criterion) else criterion_of(pathology)
-    cells = (row.wider if companions else row).cells
+    row = criterion_of(pathology)
+    cells = (row.wider if companions else row).cells_of(matrix.names[0])
     share, area = float(matrix.share("positive")[cells].sum()), float(matrix.area[cells].sum())
     return Agreement(share, area, share / area if area else float("nan"))
 
 
 def describe(
-    relevance, waves: Sequence[Wave] = (), pathology: str | None = None, *, probability: float | None = None
+    relevance,
+    waves: Sequence[Wave] = (),
+    pathology: str | Criterion | Mapping | None = None,
+    *,
+    probability: float | None = None,
 ) -> str:
     """Say in a few sentences what the network answers, where its evidence lies, and where the criteria look.
 
@@ -176,7 +189,7 @@ def describe(
     ----------
     relevance : tensor or array (12, T), of the pathology's log-odds or logit; or its lead x wave matrix
     waves : in samples of the same window; not needed with a matrix
-    pathology : a key of ``CRITERIA``; None leaves the criteria out
+    pathology : a key of ``CRITERIA``, or a criterion of one's own; None leaves the criteria out
     probability : of the pathology, as the network gives it, 0 to 1; None where it is said elsewhere
 
     Raises
@@ -204,11 +217,12 @@ def describe(
     return " ".join(sentences)
 
 
-def _answer(matrix: RelevanceTable, pathology: str | None, probability: float) -> str:
+def _answer(matrix: RelevanceTable, pathology, probability: float) -> str:
     """Say what the network answers, and how much of its relevance speaks against."""
     if not 0 <= probability <= 1:
         raise ValueError(f"probability is {probability!r}; expected a number from 0 to 1.")
-    who, what = (f"The {pathology} network", pathology) if pathology else ("The network", "its pathology")
+    known = isinstance(pathology, str)
+    who, what = (f"The {pathology} network", pathology) if known else ("The network", "its pathology")
     negative = -matrix.negative.sum() / (matrix.sum("absolute").sum() or 1.0)
     verb = "does not name" if probability < NAMED else "names"
     p = "p < 0.001" if probability < 0.001 else "p > 0.999" if probability > 0.999 else f"p = {probability:.3f}"
@@ -219,27 +233,29 @@ def _where(matrix: RelevanceTable) -> str:
     """Say which waves and leads hold the most positive relevance."""
     share, area = matrix.share("positive"), matrix.along(1).area
     if area[WAVES.index("rest")] >= 1:
-        return f"No heartbeat could be delineated; the positive relevance lies most in {_top(share.sum(1))}."
+        most = _top(share.sum(1), matrix.names[0])
+        return f"No heartbeat could be delineated; the positive relevance lies most in {most}."
     first, second = np.argsort(-share.sum(0), kind="stable")[:2]
     by_wave = share.sum(0)
     return (
         f"{percent(by_wave[first])} of the positive relevance lies in {WAVE_NAMES[WAVES[first]]} "
-        f"({percent(area[first])} of the recording), most in {_top(share[:, first])}; "
+        f"({percent(area[first])} of the recording), most in {_top(share[:, first], matrix.names[0])}; "
         f"{percent(by_wave[second])} in {WAVE_NAMES[WAVES[second]]} ({percent(area[second])})."
     )
 
 
-def _top(share: np.ndarray, count: int = 2) -> str:
+def _top(share: np.ndarray, leads: Sequence[str], count: int = 2) -> str:
     """Name the leads with the largest shares: "V1 (24 %) and V6 (15 %)"."""
     order = [i for i in np.argsort(-share, kind="stable")[:count] if share[i] > 0]
-    return " and ".join(f"{LEADS[i]} ({percent(share[i])})" for i in order)
+    return " and ".join(f"{leads[i]} ({percent(share[i])})" for i in order)
 
 
-def _beside_criterion(matrix: RelevanceTable, pathology: str) -> str:
+def _beside_criterion(matrix: RelevanceTable, pathology) -> str:
     """Say what the criterion names, and how much of the positive relevance lies there; then with its companions."""
     row, found = criterion_of(pathology), agreement(matrix, pathology)
     leads = "any lead" if row.leads == LEADS else ", ".join(row.leads)
-    named = f"For {pathology} the criteria name {_and(row.waves)} in {leads}"
+    what = pathology if isinstance(pathology, str) else "this class"
+    named = f"For {what} the criteria name {_and(row.waves)} in {leads}"
     if not found.area:
         return f"{named}; none could be delineated in this recording."
     sentence = (
@@ -250,7 +266,7 @@ def _beside_criterion(matrix: RelevanceTable, pathology: str) -> str:
         return sentence
     wider = agreement(matrix, pathology, companions=True)
     return (
-        f"{sentence} With {_and(row.companions)} there, which belong to {pathology} and define it less, it is "
+        f"{sentence} With {_and(row.companions)} there, which belong to {what} and define it less, it is "
         f"{percent(wider.share)} on {percent(wider.area)}, {wider.lift:.1f} times."
     )
 

@@ -22,6 +22,7 @@ from leadwise.attribution import METHODS, attribute
 from leadwise.attribution.core import EXPLAIN, classes_of
 from leadwise.attribution.names import resolve
 from leadwise.attribution.question import Question
+from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
 from leadwise.maps import finite, one_of
@@ -57,7 +58,7 @@ class Parts:
     names: tuple[str, ...]
     places: Tensor
     bands: tuple[tuple[float, float], ...] = ()
-    fs: float = 500.0
+    fs: float = PUBLISHED_FS
 
     def pieces(self, difference: Tensor, sample: int) -> Tensor:
         """Return the parts (K, 12, T) of one patient's difference (12, T); they add up to it."""
@@ -107,7 +108,7 @@ def parts_of(
     groups: Mapping[str, Sequence[str]] | None = WAVE_GROUPS,
     leads: Mapping[str, Sequence[str]] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
-    fs: float = 500.0,
+    fs: float = PUBLISHED_FS,
 ) -> Parts:
     """Divide N recordings by waves, groups of leads and bands of frequency, or any of the three.
 

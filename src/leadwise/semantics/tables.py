@@ -113,7 +113,9 @@ class RelevanceTable:
         return plot_matrix(table.reshape(len(rows), -1), rows, columns, title=title, label=label + time, write=write)
 
 
-def waves_of(ecg: ECG, start: float = 0.0, found: Delineation | None = None) -> tuple[Wave, ...]:
+def waves_of(
+    ecg: ECG, start: float = 0.0, found: Delineation | None = None, *, fs: float | None = None
+) -> tuple[Wave, ...]:
     """Return the waves of a recording: those that a simulated patient is known to have, else the delineated ones.
 
     Parameters
@@ -123,6 +125,7 @@ def waves_of(ecg: ECG, start: float = 0.0, found: Delineation | None = None) -> 
         and offset count samples from there, so that waves before the window come out negative. What follows cuts waves
         at the window's edges
     found : its delineation, where it is there already
+    fs : the window's rate, Hz, where it is another than the recording's: what onset, peak and offset count
 
     Returns
     -------
@@ -138,7 +141,8 @@ def waves_of(ecg: ECG, start: float = 0.0, found: Delineation | None = None) -> 
         )
     first, known = round(start * ecg.fs), getattr(ecg, "waves", None)
     waves = (found or delineate(ecg)).waves if known is None else known
-    return tuple(wave.shift(-first) for wave in waves if wave.lead is None)
+    shifted = (wave.shift(-first) for wave in waves if wave.lead is None)
+    return tuple(shifted if fs in (None, ecg.fs) else (wave.scaled(fs / ecg.fs) for wave in shifted))
 
 
 def wave_labels(waves: Sequence[Wave], samples: int) -> np.ndarray:
@@ -172,42 +176,44 @@ def wave_labels(waves: Sequence[Wave], samples: int) -> np.ndarray:
     return labels
 
 
-def lead_wave_matrix(relevance, waves: Sequence[Wave]) -> RelevanceTable:
-    """Sum relevance over leads x waves, (12, 6); the cells add up to the sum of the relevance.
+def lead_wave_matrix(relevance, waves: Sequence[Wave], leads: Sequence[str] = LEADS) -> RelevanceTable:
+    """Sum relevance over leads x waves, (leads, 6); the cells add up to the sum of the relevance.
 
     Parameters
     ----------
-    relevance : tensor or array (12, T) or (1, 12, T)
+    relevance : tensor or array (leads, T) or (1, leads, T)
+    leads : what its rows are; by default the twelve standard ones
     waves : in samples of the same window, as from :func:`waves_of`
 
     Raises
     ------
     ValueError : another shape, NaN or infinite values
     """
-    values = as_map(relevance)
+    values = as_map(relevance, leads=leads)
     parts = np.eye(len(WAVES))[wave_labels(waves, values.shape[1])]  # (T, 6), one 1 a row
-    area = np.broadcast_to(parts.mean(0) / len(LEADS), (len(LEADS), len(WAVES)))
+    area = np.broadcast_to(parts.mean(0) / len(leads), (len(leads), len(WAVES)))
     positive, negative = (part_of(values, sign) @ parts for sign in ("positive", "negative"))
-    return RelevanceTable((LEADS, WAVES), positive, negative, area.copy())
+    return RelevanceTable((tuple(leads), WAVES), positive, negative, area.copy())
 
 
-def wave_relevance(relevance, waves: Sequence[Wave]) -> RelevanceTable:
+def wave_relevance(relevance, waves: Sequence[Wave], leads: Sequence[str] = LEADS) -> RelevanceTable:
     """Sum relevance over the six parts of the beats, (6,). Parameters as for :func:`lead_wave_matrix`."""
-    return lead_wave_matrix(relevance, waves).along(1)
+    return lead_wave_matrix(relevance, waves, leads).along(1)
 
 
-def lead_relevance(relevance) -> RelevanceTable:
-    """Sum relevance over the twelve leads, (12,).
+def lead_relevance(relevance, leads: Sequence[str] = LEADS) -> RelevanceTable:
+    """Sum relevance over the leads, (leads,).
 
     Parameters
     ----------
-    relevance : tensor or array (12, T) or (1, 12, T)
+    relevance : tensor or array (leads, T) or (1, leads, T)
+    leads : what its rows are; by default the twelve standard ones
 
     Raises
     ------
     ValueError : another shape, NaN or infinite values
     """
-    return lead_wave_matrix(relevance, ()).along(0)
+    return lead_wave_matrix(relevance, (), leads).along(0)
 
 
 def group_relevance(relevance, groups: Mapping[str, Sequence[str]] = LEAD_GROUPS) -> RelevanceTable:
@@ -215,9 +221,10 @@ def group_relevance(relevance, groups: Mapping[str, Sequence[str]] = LEAD_GROUPS
 
     Parameters
     ----------
-    relevance : tensor or array (12, T), or a table whose first axis is the leads (a lead x wave matrix becomes group x
-        wave)
-    groups : name -> leads. The shares of groups that overlap, or leave leads out, refer to what the groups hold
+    relevance : tensor or array (12, T), or a table whose first axis is leads, any of the twelve (a lead x wave matrix
+        becomes group x wave)
+    groups : name -> leads; of those that the table lacks, nothing is counted. The shares of groups that overlap, or
+        leave leads out, refer to what the groups hold
 
     Raises
     ------
@@ -225,9 +232,10 @@ def group_relevance(relevance, groups: Mapping[str, Sequence[str]] = LEAD_GROUPS
     """
     table = relevance if isinstance(relevance, RelevanceTable) else lead_relevance(relevance)
     unknown = {lead for leads in groups.values() for lead in leads} - set(LEADS)
-    if unknown or table.names[0] != LEADS:
+    rows = table.names[0]
+    if unknown or not set(rows) <= set(LEADS):
         what = f"no leads {sorted(unknown)}" if unknown else f"the table's rows are {', '.join(table.names[0])}"
         raise ValueError(f"{what}; expected leads among {', '.join(LEADS)}.")
-    member = np.array([[lead in leads for lead in LEADS] for leads in groups.values()], float)
+    member = np.array([[lead in leads for lead in rows] for leads in groups.values()], float)
     sums = (member @ values for values in (table.positive, table.negative, table.area))
     return RelevanceTable((tuple(groups), *table.names[1:]), *sums)
