@@ -105,7 +105,7 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 # `make constraints VENV=that_environment` writes what came with them.
 constraints:
 	@{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable \
-		| grep -v -i -E '^(pip|torch|torchvision|numpy|triton|nvidia-.*|cuda-.*|leadwise)(==| @)'; } > constraints.new
+		| grep -v -i -E '^(pip|torch|torchvision|numpy|pyarrow|triton|nvidia-.*|cuda-.*|leadwise)(==| @)'; } > constraints.new
 	@mv constraints.new constraints.txt
 
 # requirements.lock: every package with the hashes of its files, for Linux and the Python of the tests.

@@ -25,15 +25,16 @@ def run(records: int, method: str) -> dict:
     import torch
 
     from leadwise import load_ecg_model, simulate_ecg
-    from leadwise.semantics import WAVES, explain_cohort
+    from leadwise.cohort import explain_cohort
+    from leadwise.semantics import WAVES
 
     torch.set_num_threads(1)
     start = time.perf_counter()
     patients = (partial(simulate_ecg, "LBBB", seed) for seed in range(records))
     with tempfile.TemporaryDirectory() as folder:
-        model, path = load_ecg_model("LBBB", "embedded"), Path(folder) / "cohort.npz"
+        model, path = load_ecg_model("LBBB", "embedded"), Path(folder) / "run"
         cohort = explain_cohort(model, patients, method, checkpoint=path, progress=False)
-        size = path.stat().st_size
+        size = sum(file.stat().st_size for file in path.iterdir())
     low, high = (float(end[WAVES.index("QRS")]) for end in cohort.interval("wave_share"))
     return {
         "records": cohort.records,

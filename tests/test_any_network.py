@@ -9,6 +9,7 @@ from torch import nn
 
 import leadwise
 from leadwise import NETWORKS, Network, attribute, simulate_ecg
+from leadwise.cohort import explain_cohort
 from leadwise.comparison import compare
 from leadwise.ecg.leads import LEADS
 from leadwise.evaluation import deletion, localise
@@ -21,7 +22,6 @@ from leadwise.semantics import (
     agreement,
     beat_average,
     describe,
-    explain_cohort,
     group_relevance,
     lead_wave_matrix,
     waves_of,

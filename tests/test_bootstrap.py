@@ -111,7 +111,7 @@ def test_the_pins_that_it_installs_are_those_of_requirements_txt():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     extras = project["tool"]["setuptools"]["dynamic"]["optional-dependencies"]
     assert extras.pop("tested") == {"file": ["requirements.txt"]}
-    assert extras == {"dicom": {"file": ["requirements-dicom.txt"]}}
+    assert extras == {name: {"file": [f"requirements-{name}.txt"]} for name in ("dicom", "cohort")}
     assert project["project"]["dynamic"] == ["optional-dependencies"]
 
 

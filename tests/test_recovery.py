@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from leadwise import attribute, load_ecg_model
+from leadwise.cohort import Cohort
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
 from leadwise.evaluation import area_share, relevance_mass
-from leadwise.semantics import WAVES, Cohort, lead_wave_matrix
+from leadwise.semantics import WAVES, lead_wave_matrix
 from leadwise.simulation.simulate import simulate_batch
 
 SEED, COUNT, WINDOW = 7_700_000, 10, 2000

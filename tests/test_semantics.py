@@ -1,34 +1,26 @@
 """Semantics against closed forms, identities, the simulator's exact waves, numpy and scipy, and the real records."""
 
-import tracemalloc
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
 import torch
-from scipy import stats
 
 import leadwise
 from leadwise import ECG, semantics
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
-from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, convert_keras
 from leadwise.semantics import (
     CRITERIA,
     LEAD_GROUPS,
     WAVES,
-    CheckpointError,
-    Cohort,
     agreement,
     beat_average,
     describe,
-    explain_cohort,
     group_relevance,
     lead_relevance,
     lead_wave_matrix,
-    summarise,
     wave_labels,
     wave_relevance,
     waves_of,
@@ -356,212 +348,6 @@ def test_descriptions_of_maps_without_evidence_or_beats():
     assert "none could be delineated" in sentence
     with pytest.raises(ValueError, match="no criteria for 'LVH'"):
         describe(noise(), BEAT, "LVH")
-
-
-# --- cohorts ---------------------------------------------------------------------------------------------------------
-
-
-def filled(values, settings=None):
-    cohort = Cohort(settings or {})
-    for value in values:
-        cohort.update(a=value, b=float(value[0, 0]))
-    return cohort
-
-
-def test_a_cohort_agrees_with_numpy_and_scipy():
-    values = 1e3 + np.random.default_rng(0).standard_normal((50, 12, 6))
-    cohort = filled(torch.tensor(values))
-    assert (cohort.records, cohort.count("a")) == (50, 50)
-    np.testing.assert_allclose(cohort.mean("a"), values.mean(0), rtol=1e-13)
-    np.testing.assert_allclose(cohort.spread("a"), values.std(0, ddof=1), rtol=1e-9)
-    for level in (0.8, 0.95):
-        expected = stats.t.interval(level, 49, values.mean(0), stats.sem(values, axis=0))
-        np.testing.assert_allclose(cohort.interval("a", level), expected, rtol=1e-9)
-    assert cohort.mean("b") == pytest.approx(values[:, 0, 0].mean())
-
-
-def test_intervals_hold_the_true_mean_as_often_as_they_say():
-    """A thousand cohorts of 30 records at once: 95 % of the intervals hold the mean, within 4 standard errors."""
-    cohort = filled(np.random.default_rng(1).standard_normal((30, 1, 1000)))
-    low, high = cohort.interval("a")
-    assert abs(((low < 0) & (high > 0)).mean() - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 1000)
-
-
-def test_merged_cohorts_are_one_cohort():
-    values = noise(6).reshape(12, 1, 6)
-    whole, merged = filled(values), filled(values[:5]).merge(filled(values[5:]))
-    assert merged.records == whole.records == 12
-    for name in ("a", "b"):
-        np.testing.assert_allclose(merged.mean(name), whole.mean(name), rtol=1e-12)
-        np.testing.assert_allclose(merged.spread(name), whole.spread(name), rtol=1e-12)
-    assert filled(values).merge(Cohort()).records == 12
-    with pytest.raises(ValueError, match="different settings"):
-        filled(values, {"method": "x"}).merge(filled(values, {"method": "y"}))
-
-
-def test_a_cohort_refuses_what_does_not_fit_and_stays_as_it_was():
-    cohort = filled(np.ones((2, 2, 3)))
-    for bad in (np.ones(4), np.full((2, 3), np.nan)):
-        with pytest.raises(ValueError, match="expected finite values of shape"):
-            cohort.update(b=1.0, a=bad)
-    assert (cohort.records, cohort.count("b")) == (2, 2)
-    with pytest.raises(KeyError, match="it has a, b"):
-        cohort.mean("c")
-    assert np.isnan(filled(np.ones((1, 2, 3))).interval("a")).all()
-
-
-def test_a_saved_cohort_comes_back_to_the_last_bit(tmp_path):
-    cohort = filled(noise(6).reshape(12, 1, 6), {"method": "lrp"})
-    cohort.leave_out("record 3: flat")
-    again = Cohort.load(cohort.save(tmp_path / "new" / "cohort.npz"))
-    assert (again.settings, again.records, again.left_out, again.reasons) == (
-        cohort.settings,
-        cohort.records,
-        cohort.left_out,
-        cohort.reasons,
-    )
-    np.testing.assert_array_equal(again.interval("a"), cohort.interval("a"))
-    assert again.mean("b") == cohort.mean("b")
-
-
-def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
-    path = filled(np.ones((3, 1, 1))).save(tmp_path / "cohort.npz")
-    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError("disk full")))
-    with pytest.raises(OSError, match="disk full"):
-        filled(np.ones((9, 1, 1))).save(path)
-    assert Cohort.load(path).records == 3
-    assert [file.name for file in tmp_path.iterdir()] == ["cohort.npz"]
-
-
-def test_a_damaged_checkpoint_is_named(tmp_path):
-    path = filled(np.ones((3, 1, 1))).save(tmp_path / "cohort.npz")
-    path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(CheckpointError, match=r"cohort\.npz is no cohort"):
-        Cohort.load(path)
-
-
-# --- many records ----------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def model():
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        return ECGNet("LBBB").eval()
-
-
-class Records:
-    """Ten recordings that are made when they are opened, one of them without a heartbeat; counts what is opened."""
-
-    def __init__(self, count=10, flat=4):
-        self.opened = []
-        self.makers = [partial(self.make, seed, seed == flat) for seed in range(count)]
-
-    def make(self, seed, flat):
-        self.opened.append(seed)
-        ecg = leadwise.simulate_ecg("LBBB", seed, seconds=5)
-        return ECG(np.zeros((12, 2500)), record_id="flat") if flat else ecg
-
-
-def test_an_interrupted_run_ends_with_the_numbers_of_one_that_was_not(model, tmp_path):
-    path, first, second = tmp_path / "run.npz", Records(), Records()
-    whole = explain_cohort(model, Records().makers, "gradient_x_input", progress=False)
-
-    def stop(done, total):
-        assert total == 10
-        if done == 7:
-            raise KeyboardInterrupt
-
-    options = {"method": "gradient_x_input", "checkpoint": path, "every": 3}
-    with pytest.raises(KeyboardInterrupt):
-        explain_cohort(model, first.makers, progress=stop, **options)
-    resumed = explain_cohort(model, second.makers, progress=False, **options)
-    assert first.opened == list(range(7))
-    assert second.opened == list(range(6, 10))  # the last save was after 6 records
-    assert (resumed.records, resumed.left_out) == (whole.records, whole.left_out) == (9, 1)
-    assert resumed.reasons == whole.reasons
-    assert whole.reasons[0].startswith("flat: ")
-    assert set(resumed.moments) == set(whole.moments)
-    for name in whole.moments:
-        assert resumed.count(name) == whole.count(name)
-        np.testing.assert_array_equal(resumed.mean(name), whole.mean(name))
-        np.testing.assert_array_equal(resumed.spread(name), whole.spread(name))
-    untouched = Records()
-    explain_cohort(model, untouched.makers, progress=False, **options)
-    assert untouched.opened == []
-
-
-def test_a_cohort_is_the_mean_of_its_records(model):
-    maker = Records(3, flat=None)
-    cohort = explain_cohort(model, (make() for make in maker.makers), "gradient_x_input", progress=False)
-    rows = []
-    for seed in range(3):
-        raw = leadwise.simulate_ecg("LBBB", seed, seconds=5)
-        ecg = raw.preprocess().window()
-        relevance = leadwise.attribute(model, ecg.tensor(), "gradient_x_input", target=1, explain="log-odds")
-        rows.append(summarise(relevance, raw.waves, ecg.signal, pathology="LBBB", mask=ecg.causal_mask))
-        rows[-1]["probability"] = float(model.probability(ecg.tensor()))
-    assert set(cohort.moments) == set(rows[0])
-    for name in cohort.moments:
-        np.testing.assert_allclose(cohort.mean(name), np.mean([row[name] for row in rows], axis=0), atol=1e-7)
-    table = cohort.table()
-    assert table.area.sum() == pytest.approx(1)
-    assert table.sum("absolute").sum() == pytest.approx(1)
-    assert "the criteria name" in describe(table, pathology="LBBB")
-    assert any("Mean of 3 records" in text for text in texts(cohort.plot()))
-    assert any("of 3 records (" in text for text in texts(cohort.beat().plot()))
-
-
-def test_a_summary_in_closed_form():
-    ecg = leadwise.simulate_ecg("LBBB", seed=5)
-    found = summarise(ecg.causal_mask.astype(float), ecg.waves, ecg.signal, mask=ecg.causal_mask)
-    assert found["truth"] == pytest.approx(1)
-    assert found["truth_area"] == pytest.approx(ecg.causal_mask.mean())
-    even = summarise(np.ones((12, 5000)), ecg.waves, ecg.signal, pathology="LBBB", mask=ecg.causal_mask)
-    assert even["truth"] == pytest.approx(even["truth_area"])
-    assert even["agreement"] == pytest.approx(even["agreement_area"])
-    np.testing.assert_allclose(even["beat"], 1)
-    for empty, waves in ((-np.ones((12, 5000)), ecg.waves), (np.ones((12, 5000)), ())):
-        with pytest.raises(ValueError, match="no "):
-            summarise(empty, waves)
-
-
-def test_a_checkpoint_of_another_run_is_refused(model, tmp_path):
-    path, none = tmp_path / "run.npz", []
-    options = {"checkpoint": path, "progress": False}
-    explain_cohort(model, none, "lrp_epsilon", epsilon=0.1, **options)
-    explain_cohort(model, none, "lrp_epsilon", epsilon=0.1, **options)
-    with pytest.raises(CheckpointError, match=r"epsilon: 0\.2 and 0\.1"):
-        explain_cohort(model, none, "lrp_epsilon", epsilon=0.2, **options)
-    with pytest.raises(CheckpointError, match="model: 'ECGNet"):
-        explain_cohort(ECGNet("LBBB"), none, "lrp_epsilon", epsilon=0.1, **options)
-
-
-def test_names_and_open_records_are_accepted(model, data_dir):
-    name = next(iter(leadwise.records("LBBB")))
-    cohort = explain_cohort(model, [name, leadwise.load_record(name)], "gradient", progress=False)
-    assert cohort.records == 2
-    np.testing.assert_array_equal(cohort.spread("share"), 0)
-
-
-def test_memory_does_not_grow_with_the_records(model):
-    base = leadwise.simulate_ecg("LBBB", seed=1).preprocess().window()
-
-    def made(count):
-        rng = np.random.default_rng(0)
-        for _ in range(count):
-            yield replace(base, signal=base.signal + 0.01 * rng.standard_normal(base.signal.shape))
-
-    def peak(count):
-        tracemalloc.start()
-        cohort = explain_cohort(model, made(count), "random", progress=False)
-        memory = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert cohort.records == count
-        return memory
-
-    peak(2)  # what is imported and cached on first use
-    assert peak(100) - peak(10) < 0.2e6  # a record of 12 x 2000 float32 alone is 0.096 MB
 
 
 # --- the real records ------------------------------------------------------------------------------------------------

@@ -359,10 +359,10 @@ def test_every_pin_is_among_the_constraints():
     wanted = pins("requirements.txt") | pins("requirements-dev.txt")
     torch = wanted.pop("torch")
     assert re.fullmatch(r"\d+\.\d+\.\d+", torch)
-    del wanted["numpy"]
+    del wanted["numpy"], wanted["pyarrow"]
     assert {name: constraints.get(name) for name in wanted} == wanted
     assert not {"torch", "torchvision"} & set(constraints)  # TORCH= chooses them
-    assert "numpy" not in constraints  # the version of Python chooses it
+    assert not {"numpy", "pyarrow"} & set(constraints)  # the version of Python chooses them
 
 
 def test_from_python_3_13_on_only_numpy_differs():
@@ -385,9 +385,13 @@ def test_the_package_declares_and_pins_what_it_imports():
     declared = set(
         re.findall(r'"([\w-]+)[<"]', (ROOT / "pyproject.toml").read_text().split("dependencies = [")[1].split("]")[0])
     )
-    extra = [line for line in (ROOT / "requirements-dicom.txt").read_text().splitlines() if not line.startswith("#")]
-    declared |= set(extra)
-    assert declared <= set(pins("requirements.txt"))
+    extras = {
+        name: {line for line in (ROOT / f"requirements-{name}.txt").read_text().splitlines() if line[0] != "#"}
+        for name in ("dicom", "cohort")
+    }
+    assert declared | extras["dicom"] <= set(pins("requirements.txt"))
+    assert extras["cohort"] <= set(pins("requirements-dev.txt"))
+    declared |= extras["dicom"] | extras["cohort"]
     distributions = packages_distributions()
     for path in (ROOT / "src").rglob("*.py"):
         for module in imported(path) - sys.stdlib_module_names - {"leadwise"}:

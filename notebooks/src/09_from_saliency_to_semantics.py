@@ -30,6 +30,7 @@ from IPython.display import display
 import leadwise
 from leadwise.attribution import MethodWarning
 from leadwise.checks import notebook_09 as check
+from leadwise.cohort import Cohort, explain_cohort, load_checkpoint
 from leadwise.comparison import title_of
 from leadwise.ecg.leads import LEADS
 from leadwise.evaluation import area_share, bootstrap, relevance_mass
@@ -38,11 +39,9 @@ from leadwise.plotting import percent, plot_ecg, plot_matrix, signed_percent
 from leadwise.semantics import (
     CRITERIA,
     WAVES,
-    Cohort,
     agreement,
     beat_average,
     describe,
-    explain_cohort,
     lead_wave_matrix,
     wave_labels,
     waves_of,
@@ -433,13 +432,13 @@ plot_matrix(
 # %% [markdown]
 # ## 6 Many patients
 #
-# One patient is an anecdote. `explain_cohort` goes through recordings one by one and keeps running means and squares
-# (Welford's method [3]), so that its memory does not grow. It saves what it has to a checkpoint. Here somebody stops it on
-# the way.
+# One patient is an anecdote. `explain_cohort` goes through recordings batch by batch and keeps running means and squares
+# (Welford's method [3], merged), so that its memory does not grow. It saves what it has to a checkpoint. Here somebody
+# stops it on the way.
 
 # %% interrupted
 records = [partial(leadwise.simulate_ecg, "LBBB", 9_200_000 + i) for i in range(40)]
-checkpoint = Path(tempfile.mkdtemp()) / "lbbb.npz"
+checkpoint = Path(tempfile.mkdtemp()) / "lbbb"
 
 
 def power_cut(done, total):
@@ -449,13 +448,13 @@ def power_cut(done, total):
 
 
 try:
-    explain_cohort(MODELS["LBBB"], records, METHOD, checkpoint=checkpoint, every=10, progress=power_cut)
+    explain_cohort(MODELS["LBBB"], records, METHOD, checkpoint=checkpoint, batch=5, progress=power_cut)
 except KeyboardInterrupt:
-    print("stopped after 25; saved:", Cohort.load(checkpoint))
+    print("stopped after 25; saved:", load_checkpoint(checkpoint))
 
 # %% resumed
-cohort = explain_cohort(MODELS["LBBB"], records, METHOD, checkpoint=checkpoint, every=10, progress=False)
-at_once = explain_cohort(MODELS["LBBB"], records, METHOD, progress=False)
+cohort = explain_cohort(MODELS["LBBB"], records, METHOD, checkpoint=checkpoint, batch=5, progress=False)
+at_once = explain_cohort(MODELS["LBBB"], records, METHOD, batch=5, progress=False)
 print("resumed:", cohort)
 print("equal to a run without interruption, to the last bit:", (cohort.mean("share") == at_once.mean("share")).all())
 

@@ -82,12 +82,48 @@ def _compare(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _class(text: str) -> int | str:
+    """Return a class as the command line names it: an index or a name."""
+    return int(text) if text.isdecimal() else text
+
+
+def _cohort_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="PTB-XL, MIMIC-IV-ECG, a CinC challenge, or a packed data set")
+    parser.add_argument(
+        "--data-set",
+        choices=("ptb-xl", "mimic-iv-ecg", "challenge", "packed"),
+        help="which of these it is (default: what lies in the folder)",
+    )
+    parser.add_argument("--network", required=True, help="AVB, ISCH, LBBB or RBBB")
+    parser.add_argument("--weights", default="auto", help="published, embedded or auto (default)")
+    parser.add_argument("--method", default="lrp_epsilon", help="a method, see leadwise.METHODS (default: lrp_epsilon)")
+    parser.add_argument("--target", type=_class, help="explained class, its name or its index (default: the finding)")
+    parser.add_argument("--group", nargs="*", default=[], metavar="COLUMN", help="columns to group by, such as sex")
+    parser.add_argument("--first", type=int, metavar="N", help="only the first N records")
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument("--workers", type=int, metavar="N", help="processes on this machine (default: this one)")
+    where.add_argument(
+        "--scheduler", metavar="ADDRESS", help="a Dask scheduler, tcp://host:8786, or its scheduler file"
+    )
+    parser.add_argument("--device", help="where the network runs, such as cuda (default: cpu)")
+    parser.add_argument("--chunk", type=int, default=16, metavar="N", help="records at once through the network")
+    parser.add_argument("--rows", action="store_true", help="also write one row a record, in Parquet")
+    parser.add_argument("--out", default="cohort", metavar="DIR", help="results (default: cohort)")
+
+
+def _cohort(arguments: argparse.Namespace) -> int:
+    from leadwise.cohort.command import run
+
+    return run(arguments)
+
+
 def _usage_error(message: object) -> int:
     print(f"leadwise: {message}", file=sys.stderr)
     return 2
 
 
 COMMANDS = {
+    "cohort": Command("explain a whole data set: means, groups, figures", _cohort_arguments, _cohort),
     "compare": Command("explain a recording by many methods: one figure each and a grid", _compare_arguments, _compare),
     "download": Command("fetch the real models, recordings and photographs", _download_arguments, _download),
 }

@@ -1,6 +1,7 @@
 """Pictures: ECGs on paper, relevance on ECGs, comparison grids, tables."""
 
 from leadwise.plotting.benchmark import plot_ground_truth
+from leadwise.plotting.cohort import plot_forest
 from leadwise.plotting.grid import plot_grid
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.plotting.images import plot_image, plot_image_grid
@@ -15,6 +16,7 @@ __all__ = [
     "number",
     "percent",
     "plot_ecg",
+    "plot_forest",
     "plot_grid",
     "plot_ground_truth",
     "plot_heartbeat",

@@ -72,6 +72,14 @@ def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
     >>> ecg.signal.shape, ecg.notes[-1]
     ((12, 500), 'Computed III, aVR, aVL, aVF from I and II by the laws of Einthoven and Goldberger.')
     """
+    ecg, doubts = assemble_and_tell(recording, fs=fs, unit=unit, leads=leads)
+    for doubt in doubts:
+        warnings.warn(f"{recording.name}: {doubt}", RecordWarning, stacklevel=3)
+    return ecg
+
+
+def assemble_and_tell(recording: Recording, *, fs=None, unit=None, leads=None) -> tuple[ECG, list[str]]:
+    """Return the ECG as :func:`assemble` does, and its doubts instead of warning of them."""
     fs, unit, leads = said_rate(fs), said_unit(unit), said_leads(leads)
     chosen, notes = _chosen(recording, leads)
     _ask_for_what_is_missing(recording, chosen, fs, unit, leads)
@@ -85,11 +93,9 @@ def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
     _derive(values, recording, chosen, notes)
     signal = _float32(values, recording.name)
     doubts = [*recording.doubts, *(doubt for channel in used for doubt in channel.doubts)]
-    doubts = [*dict.fromkeys(doubts), *_doubts_about(signal, rate)]
-    for doubt in doubts:
-        warnings.warn(f"{recording.name}: {doubt}", RecordWarning, stacklevel=3)
+    doubts = [*dict.fromkeys(doubts), *doubts_about(signal, rate)]
     said = dict.fromkeys([*doubts, *recording.notes, *(note for channel in used for note in channel.notes), *notes])
-    return ECG(signal, rate, record_id=recording.name, notes=tuple(said), metadata=dict(recording.metadata))
+    return ECG(signal, rate, record_id=recording.name, notes=tuple(said), metadata=dict(recording.metadata)), doubts
 
 
 # What the caller says
@@ -300,7 +306,7 @@ def _float32(values: dict[str, np.ndarray], name: str) -> np.ndarray:
 # What is doubtful
 
 
-def _doubts_about(signal: np.ndarray, fs: float) -> list[str]:
+def doubts_about(signal: np.ndarray, fs: float) -> list[str]:
     """Say what is invalid, flat or implausible in a signal (12, T), mV."""
     doubts = []
     for lead, row in zip(LEADS, signal, strict=True):

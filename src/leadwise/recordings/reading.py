@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from leadwise.ecg.record import ECG
-from leadwise.recordings.assemble import assemble, said_leads, said_rate, said_unit
+from leadwise.recordings.assemble import assemble, assemble_and_tell, said_leads, said_rate, said_unit
 from leadwise.recordings.foreign import format_of_xml, what_else
 from leadwise.recordings.recording import (
     ASKED,
@@ -129,6 +129,18 @@ def load_ecg(path: str | Path, *, fs: float | None = None) -> ECG:
         return ecg
     check_size(ecg.record_id, len(ecg.leads), ecg.duration * fs, f"resampled to {fs:g} Hz it has")
     return ecg.resample(fs)
+
+
+def read_and_tell(path: str | Path) -> tuple[ECG, list[str]]:
+    """Read a recording of any format as :func:`read_ecg` does; return its doubts instead of warning of them.
+
+    For programs that read thousands: what is a warning to a person is a reason there.
+
+    Raises
+    ------
+    RecordError : as for :func:`read_ecg`
+    """
+    return assemble_and_tell(_read(path, None, None))
 
 
 def _read(source, name: str | None, count: int | None) -> Recording:

@@ -1,7 +1,6 @@
 """From saliency to semantics: relevance maps as statements about leads, waves, beats and cohorts."""
 
 from leadwise.semantics.beats import BeatAverage, beat_average
-from leadwise.semantics.cohort import CheckpointError, Cohort, explain_cohort, summarise
 from leadwise.semantics.criteria import CRITERIA, NAMED, Agreement, Criterion, agreement, describe
 from leadwise.semantics.interventions import (
     BANDS,
@@ -36,8 +35,6 @@ __all__ = [
     "WAVE_GROUPS",
     "Agreement",
     "BeatAverage",
-    "CheckpointError",
-    "Cohort",
     "Criterion",
     "Effects",
     "Interval",
@@ -48,7 +45,6 @@ __all__ = [
     "beside_criterion",
     "contrast",
     "describe",
-    "explain_cohort",
     "group_relevance",
     "interventions",
     "lead_relevance",
@@ -58,7 +54,6 @@ __all__ = [
     "parts_of",
     "settled",
     "st_levels",
-    "summarise",
     "wave_labels",
     "wave_relevance",
     "waves_of",

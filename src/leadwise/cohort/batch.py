@@ -1,0 +1,309 @@
+"""One batch of records, through the network together: opened, filtered, delineated, explained, summed up.
+
+What a batch gives depends on its records, the job and the machine's arithmetic, on nothing else: not on the process
+that runs it, nor on the batches before it.
+"""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from leadwise import __version__
+from leadwise.attribution.core import attribute_and_tell
+from leadwise.attribution.names import resolve
+from leadwise.attribution.receipt import complaints
+from leadwise.attribution.registry import METHODS
+from leadwise.cohort.moments import Cohort, order_of
+from leadwise.cohort.records import Record
+from leadwise.cohort.summary import summarise
+from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Wave
+from leadwise.networks.network import Network
+from leadwise.semantics.criteria import criterion_of
+from leadwise.semantics.tables import waves_of
+from leadwise.simulation.simulate import SimulatedECG
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is done to every record, the same for a whole run.
+
+    Parameters
+    ----------
+    network : with leads and rate, and the length of its window
+    method, parameters, explain : as for :func:`~leadwise.attribute`
+    target : index of the explained class
+    criterion : a key of ``CRITERIA``, a criterion of one's own, or None
+    start : where the window begins, seconds
+    chunk : records that go through the network together
+    doubtful : whether records count whose file or signal is in doubt: a flat lead, a wrong checksum ...
+    interventions : whether simulated patients are compared with their healthy twins
+    rows : whether one row a record is kept
+    device : where the network runs, such as "cuda"; None: where it is
+    """
+
+    network: Network
+    method: str
+    parameters: dict
+    target: int
+    explain: str
+    criterion: Any
+    start: float
+    chunk: int
+    doubtful: bool
+    interventions: bool
+    rows: bool
+    device: str | None = None
+
+    @property
+    def settings(self) -> dict:
+        """What makes the numbers, as JSON can hold it."""
+        own = {key: signature(value) for key, value in self.parameters.items()}
+        net, criterion = self.network, self.criterion
+        return {
+            "method": self.method, **own, "target": self.target, "explain": self.explain,
+            "pathology": criterion if isinstance(criterion, str | None) else str(criterion_of(criterion)),
+            "window": f"{net.samples or 'all'} samples from {self.start:g} s", "filters": _filters(net),
+            "model": signature(net.module), "outputs": net.outputs, "leadwise": __version__,
+            "device": torch.device(self.device or net.device("cpu")).type, "chunk": self.chunk,
+            "doubtful": self.doubtful, "interventions": self.interventions, **self.rows_and_rate,
+        }  # fmt: skip
+
+    @property
+    def rows_and_rate(self) -> dict:
+        """What the rows of a map are, and its rate: what a cohort, or a group of one, has to know to show it."""
+        return {"leads": list(self.network.leads), "fs": float(self.network.fs)}
+
+
+def _filters(network: Network) -> str | None:
+    """Return the name of what a network does to a recording before it looks."""
+    before = network.preprocess
+    return getattr(before, "__qualname__", type(before).__qualname__) if callable(before) else before
+
+
+@dataclass
+class Result:
+    """What a batch gives: the cohort of its records, and one row each where the job keeps them."""
+
+    cohort: Cohort
+    rows: list[dict] = field(default_factory=list)
+
+
+@dataclass
+class _Prepared:
+    """A record that can be explained: its whole recording, still unfiltered, and its waves in the network's window."""
+
+    ecg: ECG
+    waves: tuple[Wave, ...]
+
+
+@dataclass
+class _Window:
+    """What the network sees of a record, x (1, ...), cut from the whole recording as the network gets it."""
+
+    x: Tensor
+    recording: ECG
+
+
+def explain_batch(
+    job: Job, records: Sequence[Record], first: int = 0, skip: Collection[int] = (), why: str = ""
+) -> Result:
+    """Explain some records and return what they add to a cohort.
+
+    Parameters
+    ----------
+    records : the batch
+    first : number of its first record in the whole run
+    skip : numbers, within the batch, of records that are not touched, because ``why``
+
+    Raises
+    ------
+    Exception : whatever the method, the network or a record's function raises; a record that can't be opened, filtered
+        or summed up is left out instead
+    """
+    reasons: dict[int, str] = {}
+    names = [record.name or f"record {number}" for number, record in enumerate(records, first)]
+    prepared: dict[int, _Prepared] = {}
+    for number, record in enumerate(records):
+        if number in skip:
+            reasons[number] = why
+            continue
+        try:
+            ecg, doubts = record.open()
+            names[number] = record.name or ecg.record_id or names[number]
+            prepared[number] = _prepare(job, ecg, doubts)
+        except (ValueError, OSError) as error:
+            reasons[number] = str(error)
+    explained, said = _explained(job, prepared)
+    reasons |= {number: value for number, value in explained.items() if isinstance(value, str)}
+    found = {number: value for number, value in explained.items() if isinstance(value, dict)}
+    reasons = dict(sorted(reasons.items()))
+    cohort = _cohort(job, records, found, {number: f"{names[number]}: {text}" for number, text in reasons.items()})
+    cohort.complaints, cohort.order = dict.fromkeys(said, 1), order_of(record.name for record in records)
+    rows = [_row(records[i], names[i], found.get(i), reasons.get(i)) for i in range(len(records))] if job.rows else []
+    return Result(cohort, rows)
+
+
+def _prepare(job: Job, ecg: ECG, doubts: Sequence[str]) -> _Prepared:
+    """Find the waves of a recording; a ValueError says why that makes no sense."""
+    if doubts and not job.doubtful:
+        raise ValueError(doubts[0])
+    even = ecg.resample(PUBLISHED_FS)
+    waves = waves_of(even, job.start, fs=job.network.fs)
+    return _Prepared(even if job.network.preprocess == "published" else ecg, waves)
+
+
+def _explained(job: Job, prepared: dict[int, _Prepared]) -> tuple[dict[int, dict | str], list[str]]:
+    """Return number -> what the record adds, or why it adds nothing; and what the method said about its maps."""
+    found: dict[int, dict | str] = {}
+    said: dict[str, None] = {}
+    alike: dict[torch.Size, list[tuple[int, _Window]]] = {}
+    for number, recording in _recordings(job, prepared).items():
+        window = recording if isinstance(recording, str) else _window(job, recording)
+        if isinstance(window, str):
+            found[number] = window
+        else:
+            alike.setdefault(window.x.shape, []).append((number, window))
+    for good in alike.values():
+        for begin in range(0, len(good), job.chunk):
+            numbers, windows = zip(*good[begin : begin + job.chunk], strict=True)
+            results, told = _through_the_network(job, windows, [prepared[number] for number in numbers])
+            found |= dict(zip(numbers, results, strict=True))
+            said |= dict.fromkeys(told)
+    return found, list(said)
+
+
+def _through_the_network(job: Job, windows: Sequence[_Window], prepared: Sequence[_Prepared]) -> tuple[list, list[str]]:
+    """Explain some windows together; return what each adds, or why nothing, and what the method said."""
+    net, x = job.network, torch.cat([window.x for window in windows])
+    relevance, told = attribute_and_tell(net, x, job.method, job.target, job.explain, False, dict(job.parameters))
+    maps, signals = (net.by_leads(values).cpu().numpy() for values in (relevance, x))
+    probabilities = net.probability(x)[:, job.target].tolist()
+    results = [_summed_up(job, *one) for one in zip(prepared, windows, maps, signals, probabilities, strict=True)]
+    return results, list(complaints(METHODS[resolve(job.method)[0]], told))
+
+
+def _window(job: Job, recording: ECG) -> _Window | str:
+    """Return the window that the network sees, or why there is none."""
+    try:
+        x = job.network.input_of(recording, job.start)
+    except ValueError as error:
+        return str(error)
+    return _Window(x, recording) if torch.isfinite(x).all() else "the window holds NaN or infinite samples."
+
+
+def _recordings(job: Job, prepared: dict[int, _Prepared]) -> dict[int, ECG | str]:
+    """Return whole recordings as the network gets them, or why it can't get one.
+
+    ``network.recording`` of each; but the published filters take those of one length together, which is faster.
+    """
+    found: dict[int, ECG | str] = {}
+    alike: dict[int, list[int]] = {}
+    for number, one in prepared.items():
+        if _filters_alone(job, one.ecg):
+            try:
+                found[number] = job.network.recording(one.ecg)
+            except ValueError as error:
+                found[number] = str(error)
+        else:
+            alike.setdefault(one.ecg.samples, []).append(number)
+    for numbers in alike.values():
+        try:
+            signals = preprocess(np.stack([prepared[i].ecg.signal for i in numbers]), PUBLISHED_FS)
+        except ValueError as error:  # too short, all of them alike
+            found |= dict.fromkeys(numbers, str(error))
+            continue
+        for i, signal in zip(numbers, signals, strict=True):
+            found[i] = job.network.recording(replace(prepared[i].ecg, signal=signal, preprocessed=True))
+    return dict(sorted(found.items()))
+
+
+def _filters_alone(job: Job, ecg: ECG) -> bool:
+    """Say whether a recording goes through the network's filters by itself: other filters, NaN, a twin to filter."""
+    with_twin = job.interventions and isinstance(ecg, SimulatedECG)
+    published = job.network.preprocess == "published" and not ecg.preprocessed
+    return not published or with_twin or not np.isfinite(ecg.signal).all()
+
+
+def _summed_up(
+    job: Job, one: _Prepared, window: _Window, relevance: np.ndarray, signal: np.ndarray, probability: float
+) -> dict | str:
+    """Return what a record adds to a cohort, or why it adds nothing."""
+    if not np.isfinite(relevance).all():
+        return "its map is not finite: numbers overflowed on the way."
+    net = job.network
+    try:
+        found: dict = summarise(
+            relevance, one.waves, signal, pathology=job.criterion, mask=_mask(job, one.ecg, relevance.shape[1]),
+            fs=net.fs, leads=net.leads,
+        )  # fmt: skip
+        if job.interventions and isinstance(one.ecg, SimulatedECG) and one.ecg.twin is not None:
+            found |= _intervened(job, window.recording, relevance.shape[1])
+    except ValueError as error:
+        return str(error)
+    return {**found, "probability": probability}
+
+
+def _mask(job: Job, ecg: ECG, samples: int) -> np.ndarray | None:
+    """Return which samples of the window carry the finding of a simulated patient; None where none are known to."""
+    if not isinstance(ecg, SimulatedECG):
+        return None
+    seen = ecg.resample(job.network.fs).window(job.start, samples)
+    mask = seen.causal_mask[[LEADS.index(lead) for lead in job.network.leads]]
+    return mask if mask.any() else None
+
+
+def _intervened(job: Job, recording: ECG, samples: int) -> dict[str, float]:
+    """Return how far a patient's log-odds lie above the healthy twin's, and how much of it swapping the cause takes."""
+    if not isinstance(recording, SimulatedECG):
+        raise ValueError("the network's preprocess returns another kind of ECG, so that the patient has no twin left.")
+    ecg, net = recording.window(job.start, samples), replace(job.network, samples=samples)
+    x = torch.cat([net.input_of(one) for one in (ecg, ecg.counterfactual, ecg.swap())])
+    with torch.inference_mode():
+        own, twin, swapped = net.log_odds(x)[:, job.target].tolist()
+    return {"effect": own - twin, "effect_of_cause": own - swapped}
+
+
+def _cohort(job: Job, records: Sequence[Record], found: dict[int, dict], reasons: dict[int, str]) -> Cohort:
+    """Return the cohort of a batch, with its groups."""
+    numbers, known = sorted(found), job.rows_and_rate
+    cohort = Cohort.of([found[i] for i in numbers], list(reasons.values()), known)
+    columns = list(dict.fromkeys(column for record in records for column in record.groups))
+    for column in columns:
+        values = sorted({value for record in records for value in record.groups[column]})
+        cohort.groups[column] = {
+            value: Cohort.of([found[i] for i in numbers if value in records[i].groups[column]], settings=known)
+            for value in values
+        }
+        for value, group in cohort.groups[column].items():
+            group.left_out = sum(value in records[i].groups[column] for i in reasons)
+    return cohort
+
+
+def _row(record: Record, name: str, found: dict | None, reason: str | None) -> dict:
+    """Return one record as a row of a table."""
+    return {"name": name, "left_out": reason, "groups": dict(record.groups), "values": _without_beats(found or {})}
+
+
+def _without_beats(found: dict) -> dict[str, np.ndarray]:
+    return {name: np.asarray(value, float) for name, value in found.items() if not name.startswith("beat")}
+
+
+def signature(value) -> str | float | int | bool | list | None:
+    """Return a value as JSON can hold it: a network as its name and the hash of its weights, a tensor as its hash."""
+    if isinstance(value, (str, float, int, bool, type(None))):
+        return value
+    if isinstance(value, (list, tuple)) and not any(isinstance(one, torch.Tensor) for one in value):
+        return [signature(one) for one in value]
+    tensors = value.state_dict().values() if isinstance(value, nn.Module) else [torch.as_tensor(value)]
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return f"{type(value).__name__} {digest.hexdigest()[:16]}"

@@ -1,0 +1,209 @@
+"""Who differs: groups beside each other, one group or method minus another, with intervals and Holm's correction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from leadwise.cohort.moments import Cohort, Moments
+from leadwise.cohort.summary import AXES, axes_of
+from leadwise.ecg.leads import LEADS
+from leadwise.plotting.cohort import plot_forest
+from leadwise.plotting.sheet import CourseFigure
+from leadwise.plotting.style import number, percent, signed_percent
+from leadwise.plotting.tables import plot_matrix
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """One mean minus another, for each number of an array.
+
+    Parameters
+    ----------
+    name : what is compared, such as "share"
+    value, low, high : ndarray; [low, high] is the interval of each number by itself
+    p : ndarray, two-sided, of each number by itself
+    level : confidence of the intervals
+    counts : records on either side; of pairs, both are the number of pairs
+    leads : what an axis of leads counts
+    """
+
+    name: str
+    value: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    p: np.ndarray
+    level: float
+    counts: tuple[int, int]
+    leads: tuple[str, ...] = LEADS
+
+    @property
+    def p_holm(self) -> np.ndarray:
+        """The p values after Holm's correction for all numbers of the array."""
+        return holm(self.p)
+
+    def plot(self, *, title: str | None = None) -> CourseFigure:
+        """Draw the differences of a lead x wave matrix, or of leads or waves; the others are left empty.
+
+        Empty is what does not differ after Holm's correction, at 1 - ``level``.
+        """
+        axes = axes_of(self.name, self.leads) or ((self.name,),)
+        rows, columns = (axes[0], axes[1]) if len(axes) == 2 else (axes[0], ("difference",))
+        shown = np.where(self.p_holm < 1 - self.level, self.value, np.nan).reshape(len(rows), len(columns))
+        label = (
+            f"difference of {self.name.replace('_', ' ')}, n = {self.counts[0]} and {self.counts[1]}; – : no "
+            f"difference at {1 - self.level:.2g} after Holm's correction for {self.p.size} comparisons"
+        )
+        write = signed_percent if self.name in AXES else number
+        return plot_matrix(shown, rows, columns, title=title, label=label, write=write)
+
+
+def difference(one: Cohort, other: Cohort, name: str, level: float = 0.95) -> Difference:
+    """Return the mean of one cohort minus that of another, by Welch's t (Biometrika 34 (1947) 28-35).
+
+    The records of both count as independent: a record in both groups, or a patient with several records, breaks that
+    (``records.one_of_each("patient")``).
+
+    Parameters
+    ----------
+    one, other : two groups, ``cohort.groups["sex"]["female"]``
+    name : of what they hold, such as "share"
+
+    Raises
+    ------
+    KeyError : one of them holds no such name
+    ValueError : fewer than two records on one side, or other leads
+
+    Examples
+    --------
+    >>> a, b = (Cohort.of([{"x": float(v)} for v in values]) for values in ((1, 2, 3), (4, 6, 5)))
+    >>> float(difference(a, b, "x").value), round(float(difference(a, b, "x").p), 3)
+    (-3.0, 0.021)
+    """
+    a, b = one._of(name), other._of(name)
+    _same_leads(name, one.leads, other.leads)
+    if min(a.count, b.count) < 2:
+        raise ValueError(f"{name} has {a.count} and {b.count} records; a difference needs two on either side.")
+    va, vb = (m.squares / (m.count - 1) / m.count for m in (a, b))
+    freedom = (va + vb) ** 2 / np.maximum(va**2 / (a.count - 1) + vb**2 / (b.count - 1), np.finfo(float).tiny)
+    return _tested(name, a.mean - b.mean, np.sqrt(va + vb), np.maximum(freedom, 1), level, (a.count, b.count),
+                   one.leads)  # fmt: skip
+
+
+def paired_difference(one, other, name: str, level: float = 0.95) -> Difference:
+    """Return the mean difference of the same records in two runs, by Student's t of the pairs.
+
+    Of two methods, two networks, or patients and their twins, pairs tell much smaller differences apart than two means
+    with their intervals.
+
+    Parameters
+    ----------
+    one, other : rows of two runs, from :func:`~leadwise.cohort.read_rows`; records are paired by name, and those that
+        either run has left out are not counted
+    name : "share", "wave_share", "lead_share", "probability" ...
+
+    Raises
+    ------
+    ValueError : a name comes twice, the rows have no such columns or other leads, or fewer than two records are in both
+    """
+    leads, others = _leads_of(one), _leads_of(other)
+    _same_leads(name, leads, others)
+    sides = [_by_name(rows, name, leads) for rows in (one, other)]
+    both = [key for key in sides[0] if key in sides[1]]
+    if len(both) < 2:
+        raise ValueError(f"{len(both)} records are in both runs; a difference needs two.")
+    found = Moments.of(np.array([sides[0][key] - sides[1][key] for key in both]))
+    shape = tuple(map(len, axes_of(name, leads)))
+    value, spread = found.mean.reshape(shape), found.spread.reshape(shape)
+    error = spread / np.sqrt(found.count)
+    return _tested(name, value, error, np.full(shape, found.count - 1.0), level, (found.count, found.count),
+                   leads)  # fmt: skip
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return p values after Holm's correction (Scand J Stat 6 (1979) 65-70), of the same shape; NaN stays NaN.
+
+    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
+    [0.03, 0.06, 0.06]
+    """
+    flat = np.asarray(p, float).ravel()
+    order = np.argsort(flat)
+    order = order[np.isfinite(flat[order])]
+    corrected = np.full(flat.shape, np.nan)
+    scaled = flat[order] * np.arange(len(order), 0, -1)
+    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1) if len(order) else scaled
+    return corrected.reshape(np.shape(p))
+
+
+def forest(
+    cohort: Cohort, column: str, name: str, part: str | Sequence[str] = (), *, level: float = 0.95, title=None
+) -> CourseFigure:
+    """Draw one number of every group, with its interval, and of all records.
+
+    Parameters
+    ----------
+    column : by which the cohort was grouped, such as "sex"
+    name : what is drawn, such as "wave_share"
+    part : which number of it, "QRS", or ("V1", "QRS") of a lead x wave matrix; nothing where it is a single number
+
+    Raises
+    ------
+    ValueError : no such column or part
+    """
+    if column not in cohort.groups:
+        raise ValueError(f"the cohort is not grouped by {column!r}, but by {', '.join(cohort.groups) or 'nothing'}.")
+    at = _place(name, (part,) if isinstance(part, str) else tuple(part), cohort.leads)
+    shown = [("all", cohort), *cohort.groups[column].items()]
+    rows = [
+        (label, float(one.mean(name)[at]), float(low[at]), float(high[at]), one.count(name))
+        for label, one in shown
+        if name in one.moments
+        for low, high in [one.interval(name, level)]
+    ]
+    what = " ".join([name.replace("_", " "), *((part,) if isinstance(part, str) else part)])
+    return plot_forest(rows, title=title or f"{what} by {column}", label=f"{what}, mean and {percent(level)} interval")
+
+
+def _place(name: str, part: tuple[str, ...], leads: Sequence[str]) -> tuple[int, ...]:
+    axes = axes_of(name, leads)
+    if len(part) != len(axes) or any(label not in axis for label, axis in zip(part, axes, strict=True)):
+        expected = " and one of ".join(", ".join(axis) for axis in axes)
+        raise ValueError(f"{name} has no part {part}; expected {f'one of {expected}' if axes else 'none'}.")
+    return tuple(axis.index(label) for label, axis in zip(part, axes, strict=True))
+
+
+def _leads_of(rows) -> tuple[str, ...]:
+    """Return the leads that the columns of a table of rows name."""
+    mark = "lead_share_"
+    return tuple(column.removeprefix(mark) for column in rows.column_names if column.startswith(mark))
+
+
+def _same_leads(name: str, one: Sequence[str], other: Sequence[str]) -> None:
+    """Refuse to subtract what is counted lead by lead over other leads."""
+    if "lead" in AXES.get(name, ()) and tuple(one) != tuple(other):
+        raise ValueError(
+            f"{name} is of {', '.join(one)} here and of {', '.join(other)} there; expected the same leads."
+        )
+
+
+def _tested(name, value, error, freedom, level, counts, leads) -> Difference:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(error > 0, value / error, np.where(value == 0, 0.0, np.inf))
+    half = stdtrit(freedom, (1 + level) / 2) * error
+    return Difference(name, value, value - half, value + half, 2 * stdtr(freedom, -np.abs(t)), level, counts, leads)
+
+
+def _by_name(rows, name: str, leads: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return record -> its numbers, of the records that count."""
+    axes = axes_of(name, leads)
+    labels = ["_".join([name, *(axis[i] for axis, i in zip(axes, at, strict=True))])
+              for at in np.ndindex(tuple(map(len, axes)))]  # fmt: skip
+    lacking = [label for label in labels if label not in rows.column_names]
+    if lacking:
+        raise ValueError(f"the rows have no column {lacking[0]!r}; they have {', '.join(rows.column_names[:10])} ...")
+    names, values = rows["name"].to_pylist(), np.stack([rows[label].to_numpy().astype(float) for label in labels], 1)
+    counted = {key: row for key, row in zip(names, values, strict=True) if np.isfinite(row).all()}
+    if len(set(names)) < len(names):
+        raise ValueError("a record's name comes twice in the rows; records are paired by name.")
+    return counted
