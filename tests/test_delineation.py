@@ -137,11 +137,11 @@ def test_neurokit_agrees_on_upright_peaks(simulated):
 
 def test_what_neurokit_misses_in_one_lead(simulated):
     """The reasons in the module's docstring, measured: no Q or S in LBBB, early P in AV block, P in fibrillation."""
-    for lead in ("I", "V1", "V6"):  # no Q, no S, or a single downstroke: nothing where QRS is
+    for lead in ("I", "aVL", "V6"):  # no Q, no S
         for ecg in simulated["LBBB", False]:
             truth = [wave for wave in ecg.waves if wave.kind == "QRS"]
             met = [found for _, found in pairs(truth, delineate_lead(ecg, lead).of("QRS", lead)) if found]
-            assert len(met) < 0.5 * len(truth)
+            assert not met
     _, borders_in_two = score(simulated["LBBB", False], "QRS", delineate_lead, "II")
     assert borders_in_two.max() > 60  # ms: those of P and T
     late = [leadwise.simulate_ecg("AVB", seed, severity=1.0, noise=False) for seed in SEEDS]
