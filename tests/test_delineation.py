@@ -336,6 +336,11 @@ def test_real_records_are_plausible(reference):
         assert len(found.of("QRS")) == pytest.approx(1000 * ecg.duration / intervals["RR"], abs=1.5)
 
 
+def test_p_begins_after_the_previous_beat_also_where_no_t_is_found(reference):
+    """HR06001: P leaves the line of V1 and V2 some 190 ms before QRS in every beat; ECGdeli's median PR is 183 ms."""
+    assert delineate(load(reference, "HR06001")).intervals()["PR"] == pytest.approx(187, abs=12)
+
+
 @pytest.mark.parametrize(
     ("name", "interval", "low", "high"),
     [

@@ -167,6 +167,11 @@ class _Heart:
         span = self.spans[beat + 1]
         return span[0] if span else int(self.beats[beat + 1])
 
+    def rest_after(self, beat: int, t_peaks: np.ndarray) -> int:
+        """Return where the last wave of a beat has at least begun to fall: at T's peak, QRS's end, or its peak."""
+        span = self.spans[beat]
+        return int(t_peaks[beat]) if np.isfinite(t_peaks[beat]) else span[1] if span else int(self.beats[beat])
+
 
 def delineate(ecg: ECG, *, per_lead: bool = False) -> Delineation:
     """Find onset, peak and offset of P, QRS and T of every beat.
@@ -542,8 +547,8 @@ def _waves_of(beat: int, heart: _Heart, p_peaks, p_reasons, t_peaks, blocked: li
     onset, offset = span
     found: list[Wave | Failure] = [Wave("QRS", 0, onset, onset + int(np.argmax(heart.vector[onset:offset])), offset)]
     if np.isfinite(p_peaks[beat]):
-        start = t_peaks[beat - 1] if beat and np.isfinite(t_peaks[beat - 1]) else 0
-        found.append(Wave("P", 0, *_extent("P", heart.slow, int(p_peaks[beat]), int(start), onset)))
+        start = heart.rest_after(beat - 1, t_peaks) if beat else 0
+        found.append(Wave("P", 0, *_extent("P", heart.slow, int(p_peaks[beat]), start, onset)))
     else:
         found.append(Failure(0, "P", sample, p_reasons[beat]))
     if np.isfinite(t_peaks[beat]):
@@ -552,7 +557,7 @@ def _waves_of(beat: int, heart: _Heart, p_peaks, p_reasons, t_peaks, blocked: li
         found.append(Wave("T", 0, *_extent("T", heart.slow, int(t_peaks[beat]), offset, stop)))
     else:
         found.append(Failure(0, "T", sample, "No T wave stands out, or the record ends before it does."))
-    start = int(t_peaks[beat]) if np.isfinite(t_peaks[beat]) else offset
+    start = heart.rest_after(beat, t_peaks)
     for number, (peak, stop) in enumerate(pairwise([*blocked, heart.next_qrs(beat)]), start=1):
         found.append(Wave("P", number, *_extent("P", heart.slow, peak, start, stop)))
         start = peak
