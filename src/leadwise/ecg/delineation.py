@@ -38,7 +38,7 @@ RATES = 50.0, 100_000.0  # Hz; at less, a QRS is three samples; no recorder take
 QRS_OVER_REST = 4.0  # a QRS is at least so many times longer than the median heart vector; white noise reaches 2 to 3
 BEAT_LIKENESS = 0.9  # least correlation, over all leads and 80 ms, of a beat that was passed over with most others
 LEAST_RR_MS = 150  # two beats are at least so far apart: 400 a minute
-LEAST_QRS_MS = 20  # less is no QRS but a plateau: a clipped one, in whose middle nothing moves
+LEAST_FLANK_MS = 16  # less, before or after the peak, is a plateau: a clipped QRS, in whose middle nothing moves
 QUIET_MS = 24  # a QRS ends where the heart vector stays slow for so long
 SLOW = (0.08, 0.12, 0.18, 0.25, 0.35)  # "slow", as a fraction of the QRS's fastest; the first that is ever reached
 # The first and last forces of QRS are slow. It goes on, beyond SLOW, while the heart vector is faster than a smaller
@@ -345,7 +345,7 @@ def _qrs_span(speed: np.ndarray, beats: np.ndarray, beat: int) -> tuple[int, int
     fastest = speed[max(peak - _ms(100), 0) : peak + _ms(100)].max()
     left = _reach(speed[max(before, peak - _ms(220)) : peak + 1][::-1], fastest)
     right = _reach(speed[peak : min(after, peak + _ms(260))], fastest)
-    if not left or not right or left + right < _ms(LEAST_QRS_MS):
+    if not left or not right or min(left, right) < _ms(LEAST_FLANK_MS):
         return None
     return peak - left + 1, peak + right
 
