@@ -1,6 +1,7 @@
 """Delineation against the simulator's known waves, the labels of real records, neurokit2 as a peer, and bad input."""
 
 import json
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,6 +18,8 @@ ROOT = Path(__file__).parents[1]
 
 SEEDS = range(900, 904)  # not used while the thresholds were chosen
 CONDITIONS = ("NORM", "AVB", "LBBB", "RBBB", "ISCH", "LVH")
+
+delineated = cache(delineate)  # each simulated patient once
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def pairs(truth, found):
     return matched
 
 
-def score(ecgs, kind, method=delineate, lead=None):
+def score(ecgs, kind, method=delineated, lead=None):
     """Return sensitivity, and the median absolute error of onset, peak and offset in ms."""
     matched = [
         pair for ecg in ecgs for pair in pairs([w for w in ecg.waves if w.kind == kind], method(ecg).of(kind, lead))
@@ -64,12 +67,22 @@ def test_against_known_waves(simulated, noise):
     assert max(t_peak, t_offset) <= 10
 
 
-@pytest.mark.parametrize("rate", [180, 220, 260, 300])
-def test_no_beat_of_a_fast_heart_is_passed_over(rate):
-    """neurokit2 sees none within 0.3 s of another: every other, of a heart faster than 200 a minute."""
-    ecg = leadwise.simulate_ecg("NORM", seed=3, noise=False, patient={"rate": 131})
+@pytest.mark.parametrize("seed", [3, 8])
+@pytest.mark.parametrize("rate", [180, 200, 220, 260, 300])
+def test_no_beat_of_a_fast_heart_is_passed_over(rate, seed):
+    """neurokit2 sees none within 0.3 s of another: a half to two thirds of a heart of 200, 3 of 44 beats at 300."""
+    ecg = leadwise.simulate_ecg("NORM", seed=seed, noise=False, patient={"rate": 131})
     faster = ECG(np.tile(ecg.signal, 2), fs=500 * rate / 131)
-    assert 60_000 / delineate(faster).intervals()["RR"] == pytest.approx(rate, rel=0.02)
+    found = delineate(faster)
+    assert 60_000 / found.intervals()["RR"] == pytest.approx(rate, rel=0.02)
+    beats = {wave.beat for wave in found.of("QRS")} | {lost.beat for lost in found.failed if lost.kind == "QRS"}
+    assert len(beats) == pytest.approx(2 * sum(wave.kind == "QRS" for wave in ecg.waves), abs=2)
+
+
+def test_a_heart_too_fast_to_count_is_refused():
+    """At 340 a minute neurokit2 finds one beat at either end, of which the record cuts one."""
+    ecg = leadwise.simulate_ecg("NORM", seed=3, noise=False, patient={"rate": 131})
+    assert "bumps of their size" in whole_failure(np.tile(ecg.signal, 2), fs=500 * 340 / 131)
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
@@ -87,7 +100,7 @@ def test_nothing_is_found_that_is_not_there(simulated):
         for ecg in ecgs:
             for kind in ("P", "QRS"):
                 truth = [wave for wave in ecg.waves if wave.kind == kind]
-                alone = [true for true, _ in pairs(delineate(ecg).of(kind), truth) if _ is None]
+                alone = [true for true, _ in pairs(delineated(ecg).of(kind), truth) if _ is None]
                 # A wave that the record's edge cuts is not in the simulator's list.
                 assert all(wave.onset < 60 or wave.offset > ecg.samples - 60 for wave in alone)
 
@@ -118,7 +131,7 @@ def test_lead_by_lead(simulated):
 def test_neurokit_agrees_on_upright_peaks(simulated):
     """The peer, lead II alone: the same beats, and T within 20 ms, in normal ECGs."""
     for ecg in simulated["NORM", False]:
-        together, alone = delineate(ecg), delineate_lead(ecg, "II")
+        together, alone = delineated(ecg), delineate_lead(ecg, "II")
         for kind in ("QRS", "T"):
             both = [(a, b) for a, b in pairs(alone.of(kind, "II"), together.of(kind)) if b is not None]
             assert len(both) >= len(together.of(kind)) - 2
@@ -127,8 +140,13 @@ def test_neurokit_agrees_on_upright_peaks(simulated):
 
 def test_what_neurokit_misses_in_one_lead(simulated):
     """The reasons in the module's docstring, measured: no Q or S in LBBB, early P in AV block, P in fibrillation."""
-    wide, _ = score(simulated["LBBB", False], "QRS", delineate_lead, "II")
-    assert wide < 0.5
+    for lead in ("I", "aVL", "V6"):  # no Q, no S
+        for ecg in simulated["LBBB", False]:
+            truth = [wave for wave in ecg.waves if wave.kind == "QRS"]
+            met = [found for _, found in pairs(truth, delineate_lead(ecg, lead).of("QRS", lead)) if found]
+            assert not met
+    _, borders_in_two = score(simulated["LBBB", False], "QRS", delineate_lead, "II")
+    assert borders_in_two.max() > 60  # ms: those of P and T
     late = [leadwise.simulate_ecg("AVB", seed, severity=1.0, noise=False) for seed in SEEDS]
     assert score(late, "P", delineate_lead, "II")[0] < 0.5
     assert score(late, "P")[0] >= 0.85
@@ -163,22 +181,37 @@ def test_other_rates_give_the_same_times(simulated, fs):
 # Closed forms: waves whose ends are known to the millisecond
 
 
+FRONTAL, CHEST = np.array([0.7, 1.0]), np.array([-0.5, 0.4, 0.8, 1.1, 1.0, 0.8])
+CLOCK = np.arange(5000) * 2.0 % 1000 - 400  # ms from QRS onset
+
+
+def hump(start: float, end: float) -> np.ndarray:
+    """Return sin^2 from start to end, ms from QRS onset, in each of ten beats (5000,)."""
+    return np.where((start < CLOCK) & (end > CLOCK), np.sin(np.pi * (CLOCK - start) / (end - start)) ** 2, 0)
+
+
+def line(*corners: tuple[float, float]) -> np.ndarray:
+    """Return straight lines between corners (ms from QRS onset, mV) in each of ten beats (5000,)."""
+    return np.interp(CLOCK, *zip(*corners, strict=True), left=0, right=0)
+
+
+def leads_of(row: np.ndarray, limbs: float = 1.0, chest: float = 1.0) -> np.ndarray:
+    """Return twelve leads (12, 5000) that show one row in proportion."""
+    one, two = limbs * FRONTAL
+    gain = np.array([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2, *(chest * CHEST)])
+    return gain[:, None] * row
+
+
+P, T, ZIGZAG = 0.15 * hump(-160, -60), 0.3 * hump(180, 380), [(0, 0), (25, 1.2), (50, -0.3)]
+
+
 def ten_beats(slur: float, height: float = 0.12, noise: float = 0.0) -> ECG:
     """Return ten beats a second apart, all leads in proportion: P from 240 ms, QRS from 400 ms, T from 580 to 780 ms.
 
     QRS is a zigzag of 65 ms and ends in a straight line from ``height`` mV to zero that takes ``slur`` ms.
     """
-    clock = np.arange(5000) * 2.0 % 1000 - 400
-    p, t = (
-        np.where((clock > a) & (clock < b), np.sin(np.pi * (clock - a) / (b - a)) ** 2, 0)
-        for a, b in ((-160, -60), (180, 380))
-    )
-    end = [height if slur else 0, 0]
-    qrs = np.interp(clock, [0, 25, 50, 65, 65 + max(slur, 1e-9)], [0, 1.2, -0.3, *end], left=0, right=0)
-    frontal, chest = np.array([0.7, 1.0]), np.array([-0.5, 0.4, 0.8, 1.1, 1.0, 0.8])
-    one, two = frontal
-    gain = np.array([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2, *chest])
-    return ECG(gain[:, None] * (0.15 * p + qrs + 0.3 * t) + np.random.default_rng(0).normal(0, noise, (12, 5000)))
+    qrs = line(*ZIGZAG, (65, height if slur else 0), (65 + max(slur, 1e-9), 0))
+    return ECG(leads_of(P + qrs + T) + np.random.default_rng(0).normal(0, noise, (12, 5000)))
 
 
 def borders(found, kind):
@@ -223,6 +256,80 @@ def test_qrs_does_not_run_on_into_a_wave_that_touches_it():
     assert 465 - 10 <= offset <= 465 + 30
 
 
+QRS = line(*ZIGZAG, (65, 0))
+
+
+def test_a_qrs_goes_on_after_a_moment_of_rest():
+    """A notch: for 20 ms nothing moves, in the middle of a QRS of 110 ms."""
+    notched = line((0, 0), (25, 1.2), (50, 0.6), (70, 0.6), (110, 0))
+    onset, offset = borders(delineate(ECG(leads_of(P + notched + T))), "QRS")
+    assert (onset, offset) == (pytest.approx(400, abs=18), pytest.approx(510, abs=10))
+
+
+def test_a_clipped_qrs_has_no_borders():
+    """An amplifier that stops at a third of R: for 40 ms nothing moves, and where the middle of it is nobody knows."""
+    clipped = np.clip(line((0, 0), (30, 1.2), (60, 0)), 0, 0.4)
+    found = delineate(ECG(leads_of(P + clipped + T)))
+    assert not found.of("QRS")
+    assert len([lost for lost in found.failed if lost.kind == "QRS" and "clipped?" in lost.reason]) >= 9
+
+
+def test_a_gaussian_t_wave_ends_where_8_percent_are_left():
+    """At 2.25 standard deviations; the tangent to its steepest flank meets the line at 2, which is too early."""
+    gaussian = 0.3 * np.exp(-0.5 * ((CLOCK - 280) / 40) ** 2)
+    _, offset = borders(delineate(ECG(leads_of(P + QRS + gaussian))), "T")
+    assert offset == pytest.approx(680 + 2.25 * 40, abs=5)
+
+
+@pytest.mark.parametrize(("p", "waves"), [(0.0, 0), (0.03, 9)])
+def test_p_is_found_down_to_a_fortieth_of_qrs_and_where_there_is_none_none_is(p, waves):
+    found = delineate(ECG(leads_of(p / 0.15 * P + QRS + T)))
+    assert waves <= len(found.of("P")) <= 10 * (waves > 0)
+    assert len(found.of("QRS")) == 10
+
+
+def test_what_precedes_one_qrs_in_the_limb_leads_only_is_no_p_wave():
+    """A jerk of an arm in place of the fifth P: twice as large in I and II, not there in the chest leads."""
+    fifth = np.arange(5000) // 500 == 4
+    found = delineate(ECG(leads_of(np.where(fifth, 0, P) + QRS + T) + leads_of(np.where(fifth, 2 * P, 0), chest=0)))
+    assert [(lost.beat, lost.kind) for lost in found.failed] == [(4, "P")]
+
+
+def test_the_fall_of_st_after_qrs_is_no_t_wave():
+    """ST stays at 0.3 mV for 30 ms and is over 70 ms after QRS, with a steeper fall than T's."""
+    qrs = line(*ZIGZAG, (65, 0.3), (95, 0.3), (135, 0))
+    found = delineate(ECG(leads_of(P + qrs + T)))
+    assert np.median([2 * wave.peak % 1000 for wave in found.of("T")]) == pytest.approx(680, abs=10)
+
+
+def test_a_p_wave_larger_than_t_is_no_t_wave():
+    """QT of a heart of 60 a minute lasts half a second at most, and the next P begins after 840 ms."""
+    found = delineate(ECG(leads_of(2 * P + QRS + T / 3)))
+    assert np.median([2 * wave.peak % 1000 for wave in found.of("T")]) == pytest.approx(680, abs=10)
+    assert len(found.of("P")) >= 9
+
+
+@pytest.mark.parametrize(("t", "waves"), [(0.0, 0), (0.03, 8)])
+def test_a_small_t_is_found_in_little_noise_and_where_there_is_none_none_is(t, waves):
+    """0.01 mV of noise leave 0.008 of the heart vector at rest below 20 Hz; T of 0.03 mV is 0.07 mV of it."""
+    noise = np.random.default_rng(0).normal(0, 0.01, (12, 5000))
+    found = delineate(ECG(leads_of(P + QRS + t / 0.3 * T) + noise))
+    assert waves <= len(found.of("T")) <= 10 * (waves > 0)
+    assert len(found.of("P")) >= 9
+
+
+def test_a_qrs_with_two_equal_tops_is_one_beat():
+    """A block of 160 ms whose two halves look alike: no heart beats again after 80 ms."""
+    twice = line((0, 0), (40, 1.0), (80, 0), (120, 0.9), (160, 0))
+    assert len(delineate(ECG(leads_of(P + twice + T))).of("QRS")) == 10
+
+
+def test_a_tall_narrow_t_is_no_beat():
+    """As in hyperkalaemia: as tall as R, 100 ms wide, and of another shape."""
+    found = delineate(ECG(leads_of(P + QRS + 1.2 * hump(230, 330))))
+    assert [2 * beat.peak % 1000 for beat in found.of("QRS")] == pytest.approx([424] * 10, abs=6)
+
+
 # P waves that no QRS follows
 
 
@@ -246,7 +353,7 @@ def test_blocked_p_waves_of_wenckebach_are_found():
 
 def test_no_blocked_p_wave_where_every_beat_is_conducted(simulated):
     for ecgs in simulated.values():
-        assert not any(delineate(ecg).blocked() for ecg in ecgs)
+        assert not any(delineated(ecg).blocked() for ecg in ecgs)
     for condition in ("AF", "PVC"):
         assert not any(delineate(leadwise.simulate_ecg(condition, seed)).blocked() for seed in SEEDS)
 
@@ -255,6 +362,8 @@ def test_atria_of_a_steady_pace_are_no_fibrillation():
     """PR that grows from beat to beat is not constant; P-P is. Bumps of fibrillation have neither."""
     late = leadwise.simulate_ecg("AVB2", 703)
     assert len(delineate(late).of("P")) >= 10
+    twice = leadwise.simulate_ecg("AVB2", 3_200_006)  # too many pauses for a pace: alike, they are P waves all the same
+    assert len(delineate(twice).of("P")) >= 8
     for seed in (700, 702, 704):
         assert not delineate(leadwise.simulate_ecg("AF", seed)).of("P")
 
@@ -299,6 +408,7 @@ def test_ours_is_nearer_to_the_truth_than_its_peers():
 # Real records: what their labels say, and what physiology allows
 
 
+@cache
 def load(reference, name):
     if name.isdigit():
         return ECG(np.load(reference / "ecg" / f"ptbxl_{name}_preprocessed.npy").T, preprocessed=True)
@@ -309,8 +419,8 @@ def test_real_records_are_plausible(reference):
     """Normal limits (Surawicz and Knilans, Chou's Electrocardiography in Clinical Practice), widened for disease."""
     limits = {"RR": (400, 1300), "PR": (110, 260), "QRS": (60, 160), "QT": (240, 520)}
     for header in sorted((reference / "ecg" / "cinc2021").glob("*.hea")):
-        ecg = leadwise.load_ecg(header)
-        found = delineate(ecg)
+        ecg = load(reference, header.stem)
+        found = delineated(ecg)
         intervals = found.intervals()
         if header.stem == "HR06001":  # T is as flat as its baseline ("ST-T changes"): said so, beat by beat
             assert np.isnan(intervals.pop("QT"))
@@ -319,6 +429,11 @@ def test_real_records_are_plausible(reference):
             low, high = limits[name]
             assert low <= value <= high, (header.stem, name, value)
         assert len(found.of("QRS")) == pytest.approx(1000 * ecg.duration / intervals["RR"], abs=1.5)
+
+
+def test_p_begins_after_the_previous_beat_also_where_no_t_is_found(reference):
+    """HR06001: P leaves the line of V1 and V2 some 190 ms before QRS in every beat; ECGdeli's median PR is 183 ms."""
+    assert delineated(load(reference, "HR06001")).intervals()["PR"] == pytest.approx(187, abs=12)
 
 
 @pytest.mark.parametrize(
@@ -337,13 +452,13 @@ def test_real_records_are_plausible(reference):
     ],
 )
 def test_intervals_fit_the_labels(reference, name, interval, low, high):
-    assert low < delineate(load(reference, name)).intervals()[interval] < high
+    assert low < delineated(load(reference, name)).intervals()[interval] < high
 
 
 def test_qrs_of_healthy_people_lasts_as_long_as_in_the_population(reference):
     """Median 84 to 98 ms, 98 % below 118 ms (Rijnbeek et al., J Electrocardiol 47, 2014, adults of both sexes)."""
     healthy = ("E07506", "E07511", "E07513", "HR06000", "HR06003", "HR06004", "HR06005")
-    measured = [delineate(load(reference, name)).intervals()["QRS"] for name in healthy]
+    measured = [delineated(load(reference, name)).intervals()["QRS"] for name in healthy]
     assert 84 <= np.median(measured) <= 98
     assert max(measured) <= 118
 
@@ -352,7 +467,7 @@ def test_long_qt_is_measured(reference):
     """E07504 is labelled "prolonged QT interval": above 450 ms after Bazett, and longer than in every normal record."""
 
     def corrected(name):
-        intervals = delineate(load(reference, name)).intervals()
+        intervals = delineated(load(reference, name)).intervals()
         return intervals["QT"] / np.sqrt(intervals["RR"] / 1000)
 
     assert corrected("E07504") > 450

@@ -200,17 +200,20 @@ def test_published_excerpts_pass(reference, name):
 
 
 @pytest.mark.parametrize(
-    ("reversal", "words", "least"),
+    ("reversal", "words", "least", "patients"),
     [
-        ("LA-RA", "left and right arm", 4),
-        ("RA-LL", "right arm and left leg", 5),
-        ("LA-LL", "left arm and left leg", 2),
+        ("LA-RA", "left and right arm", 4, 6),
+        ("RA-LL", "right arm and left leg", 5, 6),
+        ("LA-LL", "left arm and left leg", 3, 12),
     ],
 )
-def test_exchanged_cables(reversal, words, least):
-    """Arms exchanged turn lead I over in most hearts; left arm and left leg turn the P axis up, a mere suspicion."""
+def test_exchanged_cables(reversal, words, least, patients):
+    """Arms exchanged turn lead I over in most hearts; left arm and left leg turn the P axis up, a mere suspicion.
+
+    The latter finds 22 % of such exchanges in real hearts (Ohlsson, Heden, Edenbrandt, LU TP 99-24): 3 of 12.
+    """
     found = []
-    for seed in range(6):
+    for seed in range(patients):
         report = check_ecg(leadwise.simulate_ecg("NORM", seed=seed, noise=Noise(reversal=reversal)))
         found += [finding.measured for finding in report.findings if finding.check == "cables"]
         assert "limb leads" not in {finding.check for finding in report.findings}  # the law holds for any cables

@@ -1,6 +1,7 @@
 """The simulator against laws of physics, published matrices and criteria, peer libraries and published models."""
 
 import pickle
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -24,7 +25,9 @@ PATIENTS = range(2_000_000, 2_000_030)
 L = {name: row for row, name in enumerate(LEADS)}
 
 
+@cache
 def patients(condition, **options):
+    """Return thirty patients, simulated once for all tests that ask the same of them."""
     return [simulate_ecg(condition, seed, noise=False, **options) for seed in PATIENTS]
 
 
