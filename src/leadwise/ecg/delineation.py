@@ -2,12 +2,14 @@
 
 neurokit2 delineates one lead at a time (:func:`delineate_lead`). Its R and T peaks are good where the wave is upright,
 but on simulated ECGs, whose waves are known, its borders are not (``tests/test_delineation.py`` holds the numbers), for
-three reasons. :func:`delineate` therefore does otherwise:
+four reasons. :func:`delineate` therefore does otherwise:
 
 - Its QRS begins at the downstroke of Q and ends at the upstroke of S (Martínez et al., IEEE Trans Biomed Eng 51, 2004,
   have more cases). Where a lead has no Q or no S, as in bundle branch block, the border jumps to P or T. Here QRS lasts
   as long as the heart vector moves fast: the spatial velocity rises for a QRS of any shape and direction (van Bemmel
   et al., Methods Inf Med 29, 1990).
+- It sees no beat within 0.3 s of another. Here whatever is half as large as its beats and has their shape in all leads
+  is a beat, too.
 - It looks for upright T and P. Here the length of the heart vector is searched, in which all waves point upwards.
 - It looks for P about 0.2 s before R, never earlier than 40 % of the beat, and always names one. First-degree AV block
   breaks the one, atrial fibrillation the other. Here P is the most prominent bump between T and QRS, and it counts only
