@@ -29,12 +29,12 @@ import torch
 from IPython.display import display
 
 import leadwise
-from leadwise.attribution import METHODS, MethodWarning
+from leadwise.attribution import MethodWarning
 from leadwise.checks import notebook_09 as check
 from leadwise.cohort import Cohort, explain_cohort, load_checkpoint
 from leadwise.comparison import title_of
 from leadwise.ecg.leads import LEADS
-from leadwise.evaluation import area_share, localise, paired_differences, relevance_mass, student
+from leadwise.evaluation import area_share, paired_differences, relevance_mass, student
 from leadwise.paths import checkout
 from leadwise.plotting import percent, plot_ecg, plot_matrix, signed_percent
 from leadwise.semantics import (
@@ -293,9 +293,9 @@ for title, criterion in {"QRS alone": CRITERIA["LBBB"], "with ST and T": CRITERI
 # ### Ask the network, not the map
 #
 # A map is a claim. An [intervention](../GLOSSARY.md#intervention) tests it: exchange one part of the beat, in all leads, with the
-# twin's, and see how far the log-odds of the pathology change. Parts work together, so single exchanges need not add up to
-# the whole; Shapley's value, the mean over all orders in which the parts can be exchanged, does. Such an experiment
-# needs a twin, which only simulated patients have; and where the pieces meet, it may leave a small step.
+# twin's, and see how far the log-odds change. Parts work together, so single exchanges need not add up to
+# the whole; Shapley's value, the mean over all orders of exchange, does. Such an experiment needs a twin, which only
+# simulated patients have; and where the pieces meet, it may leave a small step.
 #
 # > **Think first.** Choose a pathology. Which part of the beat does its map above name, and will replacing that part turn the
 # > network's answer?
@@ -312,9 +312,9 @@ for name, effect in effects.items():
         print(f"{name:6s}{title:16s}" + "".join(f"{percent(share):>8s}" for share in [*shares, shares.sum()]))
 
 # %% [markdown]
-# The map of this notebook answers another question than the exchange does: what speaks *for* the pathology, counted from a flat
-# line. The exchange asks what makes the patient *differ from the twin*, with sign. To be tested, a map has to be asked the
-# same: integrated gradients start at any reference, so here at the twin; of the log-odds; summed over the parts with sign.
+# The map of this notebook answers another question: what speaks *for* the pathology, counted from zero. The
+# exchange asks what makes the patient *differ from the twin*, with sign. Integrated gradients can be asked the same: from the
+# twin, of the log-odds, summed with sign.
 
 # %% the same question
 matched = {
@@ -347,8 +347,8 @@ fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", nco
 plt.show()
 
 # %% [markdown]
-# The largest of a few means over a few patients is soon another one. A part is named below only where it leads each
-# other part over the same patients, paired, after Holm's correction for all pairs; the interval is that of its lead over the next.
+# The largest of a few means is soon another one. A part is named only where it leads every other, patient by patient, after
+# Holm's correction for all pairs; the interval is that of its lead over the next.
 
 # %% in words
 
@@ -366,20 +366,19 @@ for name in PATHOLOGIES:
     measured, _ = leader(effects[name].shapley)
     for title, (_, table) in asked.items():
         part, lead = leader(table[name] / np.abs(table[name]).sum(1, keepdims=True))
-        verdict = "the same part" if part == measured else "another part"
-        verdict = "undecided" if None in (part, measured) else verdict * (title != "intervention")
-        print(f"{name:5s}{title:36s}{part or 'no part':9s}leads by {lead!s:24s} {verdict}")
+        same = "undecided" if None in (part, measured) else "the same part" if part == measured else "another part"
+        verdict = "" if title == "intervention" else same
+        print(f"{name:5s}{title:36s}{part or 'no part':9s}leads by {lead!s:24s} {verdict}".rstrip())
 
 # %% [markdown]
 # **Ask the same question of map and network.** A map that names another part than the exchange may be right about its own
-# question. In an AV block a QRS complex speaks for the pathology against a flat line, in the healthy twin as
-# well; against the twin, whose QRS is the same, it cannot. Only where the matched map fails is the *method* at fault. Then
-# compare with the criteria:
+# question. In an AV block a QRS complex may well decide against a flat line; against the twin, which has the same QRS, it
+# cannot. Only where the matched map fails as well is the *method* at fault. Then ask the criteria for that part:
 #
-# - **The criteria name that part first.** In this the network reads what a cardiologist reads.
-# - **They name it second, or not at all.** The network is right, for another reason than the one that defines the finding. In a left
-#   bundle branch block ST and T turn against QRS. The textbook has that, on its second line [1]: who reads T finds the block, as
-#   long as nothing else turns T. Ischaemia does, and hypertrophy. High accuracy on a test set without such patients cannot show it.
+# - **Named first.** In this the network reads what a cardiologist reads.
+# - **Named second, or not at all.** The network is right, for another reason than the one that defines the finding. In a left
+#   bundle branch block ST and T turn against QRS, on the textbook's second line [1]: who reads T finds the block, as
+#   long as nothing else turns T. Ischaemia does, and hypertrophy. A test set without such patients cannot show it.
 # - **No part for sure.** More patients, or no statement.
 #
 # What would make one trust such a network? That map and intervention agree; over many patients, with an interval; that they
@@ -620,8 +619,8 @@ else:
     print("No table yet. Make it with:  python benchmarks/ground_truth.py")
 
 # %% [markdown]
-# Two scores, two orders. `misplaced` asks what the exchange asks: how much of the map, ill against twin, lies in other parts than the
-# effect, or has the other sign. `lift` asks how much of the patient's own map lies where patient and twin differ.
+# Two scores, two orders. `misplaced`: how much of the map, ill against twin, lies in other parts than the effect, or has the
+# other sign. `lift`: how much of the patient's own map lies where the two differ.
 
 # %% two orders
 rows = list(csv.DictReader(table.open())) if table.exists() else []
@@ -638,26 +637,30 @@ for cause in PATHOLOGIES:
         print(f"{cause:5s}{title_of(method):22s}by intervention {first:2d}, by localisation {second:2d} of {len(some)}")
 
 # %% one case by hand
-case, own = x["AVB"][:1], METHODS["gradient"].ranks
-effect = effects["AVB"].shapley[0]
-print(f"{'first AVB patient':24s}" + "".join(f"{part:>8s}" for part in PARTS))
-print(f"{'effect, log-odds':24s}" + "".join(f"{value:8.2f}" for value in effect))
-for method, ranks in (("integrated_gradients", "signed"), ("gradient", own)):
-    sums = divided["AVB"].sums(contrast(MODELS["AVB"], x["AVB"], twins["AVB"], method, progress=False))[0]
+asked_of = leadwise.load_ecg_model("AVB", "embedded", verbose=False), x["AVB"], twins["AVB"]  # as in the table
+effect = interventions(*asked_of, divided["AVB"], progress=False).shapley.sum(0)
+print(f"{'AVB':34s}" + "".join(f"{part:>8s}" for part in PARTS))
+print(f"{'effect, log-odds':34s}" + "".join(f"{value:8.1f}" for value in effect))
+for method, how in {"integrated_gradients": {"steps": 200}, "grad_cam_pp": {}}.items():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MethodWarning)  # Grad-CAM has no leads, see notebook 08
+        own = explain(*asked_of[:2], method, target=1, **how).clamp(min=0)
+        sums = divided["AVB"].sums(contrast(*asked_of, method, progress=False, **how)).sum(0)
+    shares = divided["AVB"].sums(own).sum(0) / float(own.sum())
     gaps = np.abs(sums / np.abs(sums).sum() - effect / np.abs(effect).sum())
-    alone = explain(MODELS["AVB"], case, method, target=1)
-    inside = localise(alone, masks["AVB"][:1], ranks)
-    print(f"{title_of(method):24s}" + "".join(f"{value:8.2f}" for value in sums))
+    print(f"{title_of(method)}\n{'   own map, positive':34s}" + "".join(f"{percent(share):>8s}" for share in shares))
+    inside, area = relevance_mass(own, masks["AVB"]).mean(), area_share(masks["AVB"]).mean()
+    print(f"      inside the mask {percent(inside)}, on {percent(area)} of the samples")
+    print(f"{'   ill against twin':34s}" + "".join(f"{value:8.1f}" for value in sums))
     print(
-        f"   half the gaps        {' + '.join(f'{gap / 2:.2f}' for gap in gaps)} = {misplaced(sums, effect):.2f} misplaced"
+        f"      half the gaps {' + '.join(f'{gap / 2:.2f}' for gap in gaps)} = {misplaced(sums, effect):.2f} misplaced"
     )
-    print(f"   inside the mask      {percent(inside['mass'][0])} of its own map, on {percent(inside['area'][0])}")
 
 # %% [markdown]
-# The difference is in the questions. Localisation looks at the patient alone. From a flat line integrated gradients pay QRS, which
-# lies outside the mask, and lose; from the twin they pay only what differs. The gradient is large where a slight change would
-# matter, and between P and QRS it would: that is inside the mask. But its sums are no log-odds, and ill minus twin they do
-# not follow the effect. A control, $x^2$, can lead a localisation table; it asks no network.
+# Localisation scores the own map. From a flat line integrated gradients pay QRS and T too, outside the mask; against the twin
+# they pay nothing for what both have. Grad-CAM++ marks the stretch in the patient, and is ahead there. But in the twin it marks
+# another one, so that their difference has parts that do nothing. Each score is right about its question. And a high lift
+# needs no network: look for $x^2$ in LBBB.
 
 # %% [markdown]
 # ## Exercises
