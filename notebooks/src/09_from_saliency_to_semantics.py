@@ -372,8 +372,8 @@ for name in PATHOLOGIES:
 
 # %% [markdown]
 # **Ask the same question of map and network.** A map that names another part than the exchange may be right about its own
-# question. In an AV block a QRS complex may well decide against a flat line; against the twin, which has the same QRS, it
-# cannot. Only where the matched map fails as well is the *method* at fault. Then ask the criteria for that part:
+# question: in an AV block QRS may decide against a flat line, but not against the twin, which has the same. Only
+# where the matched map fails as well is the *method* at fault. Then ask the criteria for that part:
 #
 # - **Named first.** In this the network reads what a cardiologist reads.
 # - **Named second, or not at all.** The network is right, for another reason than the one that defines the finding. In a left
@@ -658,9 +658,8 @@ for method, how in {"integrated_gradients": {"steps": 200}, "grad_cam_pp": {}}.i
 
 # %% [markdown]
 # Localisation scores the own map. From a flat line integrated gradients pay QRS and T too, outside the mask; against the twin
-# they pay nothing for what both have. Grad-CAM++ marks the stretch in the patient, and is ahead there. But in the twin it marks
-# another one, so that their difference has parts that do nothing. Each score is right about its question. And a high lift
-# needs no network: look for $x^2$ in LBBB.
+# nothing for what both have. Grad-CAM++ marks the stretch in the patient, and leads there; in the twin it marks another, so
+# that the difference has parts that do nothing. And a high lift needs no network: look for $x^2$ in LBBB.
 
 # %% [markdown]
 # ## Exercises
