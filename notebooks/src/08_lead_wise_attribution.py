@@ -141,15 +141,34 @@ plot_grid(
 
 # %% [markdown]
 # Look down one column. Some pairs of methods agree on the QRS complex and disagree on its sign; some put their weight
-# between the beats; the last row, a **random map**, is what no information looks like. All maps have been checked against
-# the authors' own software on real recordings; they differ because they ask different questions, not by mistake.
+# between the beats; the last row, a **random map**, is what no information looks like. Most of these methods have been compared
+# with the authors' own software, on two real recordings; for those that it lacks (`benchmarks/reference_maps.json` lists what it
+# has) there is no such reference. Agreement of two programs says that both compute the same, not that it is what was asked: the
+# maps differ because their questions do.
 #
 # Where a thin single line outshines the rest of an αβ row, it is an artefact of its own: a bias opposes the positive part, a
 # denominator comes near zero, and one sample gets most of the relevance.
 #
-# The **sum** is a first test, for the methods that share out the logit (a Grad-CAM is scaled to its maximum; its sum means
-# nothing). LRP without bias terms would hand back exactly the logit. With biases a part of the
-# relevance stays in them, and a large $\epsilon$ absorbs some more.
+# The **sum** is a first test for integrated gradients and DeepLIFT, which promise a difference of two logits (a Grad-CAM is
+# scaled to its maximum; its sum means nothing). LRP promises less: biases keep a part of the relevance, or add to it, and
+# $\epsilon$ absorbs some more. How much, depends on the network.
+
+# %% what arrives
+print("sum of a correct LRP-ε map, as a share of the logit")
+for pathology in ("AVB", "ISCH", "LBBB", "RBBB"):
+    network = leadwise.load_ecg_model(pathology, verbose=False)
+    signal = leadwise.load_record(next(iter(leadwise.records(pathology)))).preprocess().window().tensor()
+    explained = float(network(signal)[1].detach())
+    arrived = {
+        epsilon: float(leadwise.attribute(network, signal, "lrp_epsilon", target=1, epsilon=epsilon).sum()) / explained
+        for epsilon in (1e-6, 0.1)
+    }
+    print(f"{pathology:5s}" + "".join(f"   ε = {epsilon:g}: {share:.2f}" for epsilon, share in arrived.items()))
+
+# %% [markdown]
+# A sum below the logit is therefore no sign of a mistake, and a sum near it no proof. The test is the ledger of
+# [notebook 03](03_layer_wise_relevance.ipynb), section 4: what arrives, what the biases keep and what $\epsilon$ absorbs
+# add up to the logit.
 
 # %% [markdown]
 # ## 4 Four ways to misread a map
@@ -322,6 +341,7 @@ mask = torch.tensor(simulated.causal_mask)
 print(f"the cause covers {float(mask.float().mean()):.0%} of all samples; of the positive relevance it holds")
 for method in (
     "random",
+    "square",
     "gradient_x_input",
     "gradient_x_sign",
     "integrated_gradients",
@@ -332,8 +352,9 @@ for method in (
     print(f"  {float(positive[mask].sum() / positive.sum()):4.0%}  {title_of(method)}")
 
 # %% [markdown]
-# The random map lands at the share of the area, as it must. What lies above it has found something; what lies below it points
-# elsewhere. One recording is an anecdote; notebooks 05 and 09 measure many patients.
+# The random map lands at the share of the area, as it must; what lies below it points elsewhere. What lies above it has found
+# something about the recording, and not yet about the network: $x^2$ asks no network at all. One recording is an anecdote;
+# notebooks 05 and 09 measure many patients, and 09 asks the network itself.
 
 # %% [markdown]
 # ## Exercises
@@ -448,7 +469,7 @@ check.progress()
 # - A map explains one logit of one network, or the difference of two; name it, and the method with its parameters.
 # - Sensitivity (gradient), contribution (LRP, integrated gradients) and necessity (occlusion) are different questions.
 # - Per-record normalisation compares leads. Per-lead normalisation does not.
-# - Sums are tests: integrated gradients must sum to a difference of logits, LRP nearly to the logit.
+# - Sums are tests where a method promises one: integrated gradients a difference of logits. LRP's closes only with biases and ε.
 # - Grad-CAM has no lead information; guided backpropagation on a network without ReLU is the gradient.
 #
 # ## Go further

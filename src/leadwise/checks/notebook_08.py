@@ -202,14 +202,20 @@ QUESTIONS = [
     Question(
         "The gradient is large on a flat stretch between two beats. What does this say?",
         [
-            Option("A wave there would change the logit.", True, "Sensitivity asks what would be if."),
+            Option(
+                "Slight changes there would change the logit.",
+                True,
+                "Sensitivity asks what would be if, for small changes; what a whole wave would do, it leaves open.",
+            ),
             Option(
                 "The flat stretch made the logit large.",
                 False,
                 "That is a question about contributions. Gradient × input gives 0 where the voltage is 0.",
             ),
             Option(
-                "The map is noise.", False, "It may be right: a network can well react to a wave where none should be."
+                "The map is noise.",
+                False,
+                "It may be right: a network can well react to slight changes between the beats.",
             ),
         ],
     ),
