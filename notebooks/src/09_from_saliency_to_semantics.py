@@ -350,9 +350,9 @@ plt.show()
 # The largest of a few means is soon another one. A part is named only where it leads every other, patient by patient, after
 # Holm's correction for all pairs; the interval is that of its lead over the next.
 
+
 # %% in words
-
-
+# A lead is sure where each of the part's pairs is.
 def leader(values):
     """The part that leads all others for sure, else None, and its lead over the next; of values (N, parts)."""
     first, second = np.argsort(-values.mean(0))[:2]
