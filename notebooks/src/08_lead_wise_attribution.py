@@ -141,10 +141,9 @@ plot_grid(
 
 # %% [markdown]
 # Look down one column. Some pairs of methods agree on the QRS complex and disagree on its sign; some put their weight
-# between the beats; the last row, a **random map**, is what no information looks like. Most of these methods have been compared
-# with the authors' own software, on two real recordings; for those that it lacks (`benchmarks/reference_maps.json` lists what it
-# has) there is no such reference. Agreement of two programs says that both compute the same, not that it is what was asked: the
-# maps differ because their questions do.
+# between the beats; the last row, a **random map**, is what no information looks like. Most of these maps have been compared
+# with the authors' own software, on two real recordings (`benchmarks/reference_maps.json`); SmoothGrad, DeepLIFT and occlusion
+# have no such reference. Where two programs agree, both compute the same; whether it is what you wanted to ask, they cannot say.
 #
 # Where a thin single line outshines the rest of an αβ row, it is an artefact of its own: a bias opposes the positive part, a
 # denominator comes near zero, and one sample gets most of the relevance.
