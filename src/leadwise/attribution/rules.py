@@ -118,9 +118,6 @@ def share(rule: Rule, operation: Operation, x: Tensor, z: Tensor, relevance: Ten
     relevance : Tensor shaped like z
     account : whether to work out what the bias keeps
     """
-    if rule.parts == (PLAIN,) and not account:
-        pulled = operation.pull(rule.map(relevance, [z], x)[0], x, operation.weight)
-        return Shared(torch.mul(pulled, x if rule.factor is None else rule.factor(x)), None)
     made = Changed(operation, x)
     formed = [made.part(part) for part in rule.parts]
     outputs = [z if part == PLAIN else form.run() for part, form in zip(rule.parts, formed, strict=True)]
