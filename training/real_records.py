@@ -20,14 +20,14 @@ from sklearn.metrics import roc_auc_score
 
 from leadwise import load_ecg, training
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
-from leadwise.ecg.leads import derive_limb_leads
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, convert_keras, load_ecg_model
+from leadwise.simulation.heart_vector import twelve_leads
 
 REFERENCE = Path(os.environ.get("LEADWISE_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
 
 # SNOMED CT codes of the headers.
-SINUS, RATES = "426783006", {"427084000", "426177001"}
+SINUS, RATES = "426783006", {"427084000", "426177001", "427393009"}  # tachycardia, bradycardia, arrhythmia of sinus
 CODES = {"AVB": {"270492004"}, "LBBB": {"164909002", "733534002"}, "RBBB": {"59118001", "713427006"}}
 RECOVERED = {"AVB": "ptbxl_03509", "LBBB": "ptbxl_14493"}
 GENERATED, SEED = 200, 1
@@ -49,10 +49,11 @@ def real_records() -> dict[str, tuple[np.ndarray, set[str]]]:
 
 
 @cache
-def generated(count: int = GENERATED, seed: int = SEED) -> np.ndarray | None:
-    """Return healthy generated recordings (count, 12, 2000), mV, after the filters; None without deepfake-ecg.
+def generated_signals(count: int = GENERATED, seed: int = SEED) -> np.ndarray | None:
+    """Return healthy generated recordings (count, 12, 3000), mV, 500 Hz, unfiltered; None without deepfake-ecg.
 
-    The generator makes 10 s of eight leads in units of 1/6 mV; its first and last seconds are distorted, and are cut.
+    The generator makes 10 s of eight leads in units of 1/6 mV; its first and last two seconds are distorted, and are
+    cut.
     """
     try:
         from deepfakeecg import Generator
@@ -60,16 +61,23 @@ def generated(count: int = GENERATED, seed: int = SEED) -> np.ndarray | None:
     except ImportError:
         return None
     generator = Generator()
-    state = torch.load(Path(package).parent / "checkpoints" / "g_stat.pt", map_location="cpu", weights_only=False)
+    state = torch.load(Path(package).parent / "checkpoints" / "g_stat.pt", map_location="cpu", weights_only=True)
     generator.load_state_dict(state["stat_dict"])
     generator.eval()
     draws = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         noise = (torch.rand(1, 8, 5000, generator=draws) * 2 - 1 for _ in range(count))
         eight = np.stack([(6 * generator(one))[0, :, 1000:4000].numpy() for one in noise])
-    limbs = np.stack(list(derive_limb_leads(eight[:, 0], eight[:, 1]).values()), axis=1)
-    whole = np.concatenate([limbs, eight[:, 2:]], axis=1).astype(np.float32)
-    return preprocess(whole, PUBLISHED_FS)[:, :, : training.WINDOW].astype(np.float32)
+    return twelve_leads(eight).astype(np.float32)
+
+
+@cache
+def generated() -> np.ndarray | None:
+    """Return the generated recordings as the networks take them, (N, 12, 2000), mV, after the published filters."""
+    signals = generated_signals()
+    if signals is None:
+        return None
+    return preprocess(signals, PUBLISHED_FS)[:, :, : training.WINDOW].astype(np.float32)
 
 
 @cache
