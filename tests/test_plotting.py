@@ -29,7 +29,7 @@ from leadwise.plotting import (
     save_figure,
 )
 from leadwise.plotting.heart import plot_heartbeat
-from leadwise.plotting.sheet import FULL_COLOUR, CourseFigure, png, with_palette
+from leadwise.plotting.sheet import FULL_COLOUR, CourseFigure, fold, png, with_palette
 from leadwise.plotting.tables import lead_shares
 from leadwise.simulation.simulate import heart_beat
 
@@ -610,3 +610,11 @@ def test_an_arrow_says_which_way_round_a_loop_goes():
     assert y1 > y0  # to the back, which is up
     assert x1 > x0  # and to the left, which is to the right
     assert front._posA_posB[1][1] < front._posA_posB[0][1]  # to the feet
+
+
+@pytest.mark.parametrize("width", range(21, 60, 3))
+def test_a_percent_sign_stays_with_its_number(width):
+    text = "share of the relevance; time: P 11 %, PR 7 %, QRS 16 %, rest 38 %"
+    lines = fold(text, width)
+    assert " ".join(lines) == text
+    assert not any(line.startswith("%") for line in lines)

@@ -204,13 +204,16 @@ def text_width(string: str, size: float = TEXT, weight: str = "normal") -> float
 
 
 def fold(string: str, width: float, size: float = TEXT, weight: str = "normal") -> list[str]:
-    """Break ``string`` into lines that fit ``width`` mm in ``size`` points: at spaces, else after _, else anywhere."""
+    """Break ``string`` into lines that fit ``width`` mm in ``size`` points: at spaces, else after _, else anywhere.
+
+    A percent sign stays with its number.
+    """
 
     def fits(line):
         return text_width(line, size, weight) <= width
 
     lines = [""]
-    for word in printable(string).split():
+    for word in re.split(r"\s+(?!%)", printable(string).strip()):
         if fits(f"{lines[-1]} {word}".strip()):
             lines[-1] = f"{lines[-1]} {word}".strip()
             continue
