@@ -20,13 +20,13 @@ from leadwise.cohort import (
     difference,
     explain_cohort,
     forest,
-    holm,
     load_checkpoint,
     paired_difference,
     read_rows,
     summarise,
 )
 from leadwise.ecg.record import ECG
+from leadwise.evaluation import holm
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.network import network_of
 from leadwise.plotting import number

@@ -1,7 +1,7 @@
 """Whole cohorts: where does a network read, in thousands of recordings, and in whom does it differ?"""
 
 from leadwise.cohort.checkpoint import load_checkpoint
-from leadwise.cohort.comparisons import Difference, difference, forest, holm, paired_difference
+from leadwise.cohort.comparisons import Difference, difference, forest, paired_difference
 from leadwise.cohort.datasets import challenge, mimic_iv_ecg, ptb_xl
 from leadwise.cohort.engine import EngineError
 from leadwise.cohort.moments import CheckpointError, Cohort, Moments
@@ -23,7 +23,6 @@ __all__ = [
     "difference",
     "explain_cohort",
     "forest",
-    "holm",
     "load_checkpoint",
     "mimic_iv_ecg",
     "pack",

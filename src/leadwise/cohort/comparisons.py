@@ -41,6 +41,8 @@ class Difference:
     @property
     def p_holm(self) -> np.ndarray:
         """The p values after Holm's correction for all numbers of the array."""
+        from leadwise.evaluation.statistics import holm  # only here: the room costs each worker 80 MB
+
         return holm(self.p)
 
     def plot(self, *, title: str | None = None) -> CourseFigure:
@@ -119,21 +121,6 @@ def paired_difference(one, other, name: str, level: float = 0.95) -> Difference:
     error = spread / np.sqrt(found.count)
     return _tested(name, value, error, np.full(shape, found.count - 1.0), level, (found.count, found.count),
                    leads)  # fmt: skip
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Return p values after Holm's correction (Scand J Stat 6 (1979) 65-70), of the same shape; NaN stays NaN.
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    flat = np.asarray(p, float).ravel()
-    order = np.argsort(flat)
-    order = order[np.isfinite(flat[order])]
-    corrected = np.full(flat.shape, np.nan)
-    scaled = flat[order] * np.arange(len(order), 0, -1)
-    corrected[order] = np.minimum(np.maximum.accumulate(scaled), 1) if len(order) else scaled
-    return corrected.reshape(np.shape(p))
 
 
 def forest(

@@ -212,17 +212,17 @@ def holm(p) -> np.ndarray:
 
     Parameters
     ----------
-    p : (K,), each from 0 to 1
+    p : (K,), or an array of any shape, each from 0 to 1
 
     Examples
     --------
     >>> holm([0.01, 0.04, 0.03]).round(3).tolist()
     [0.03, 0.06, 0.06]
     """
-    p = np.asarray(p, float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    adjusted = np.full(p.shape, np.nan)
-    steps = p[order] * np.arange(len(order), 0, -1)
+    flat = np.asarray(p, float).ravel()
+    known = np.flatnonzero(~np.isnan(flat))
+    order = known[np.argsort(flat[known], kind="stable")]
+    adjusted = np.full(flat.shape, np.nan)
+    steps = flat[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1)
-    return adjusted
+    return adjusted.reshape(np.shape(p))
