@@ -22,13 +22,12 @@ from leadwise import load_ecg, training
 from leadwise.ecg.filters import PUBLISHED_FS, preprocess
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, convert_keras, load_ecg_model
+from leadwise.recordings.catalogue import CODES, SINUS_CODE
 from leadwise.simulation.heart_vector import twelve_leads
 
 REFERENCE = Path(os.environ.get("LEADWISE_REFERENCE", Path(__file__).parents[2] / "shared" / "reference"))
 
-# SNOMED CT codes of the headers.
-SINUS, RATES = "426783006", {"427084000", "426177001", "427393009"}  # tachycardia, bradycardia, arrhythmia of sinus
-CODES = {"AVB": {"270492004"}, "LBBB": {"164909002", "733534002"}, "RBBB": {"59118001", "713427006"}}
+RATES = {"427084000", "426177001", "427393009"}  # SNOMED: sinus tachycardia, bradycardia, arrhythmia
 RECOVERED = {"AVB": "ptbxl_03509", "LBBB": "ptbxl_14493"}
 GENERATED, SEED = 200, 1
 
@@ -44,7 +43,7 @@ def real_records() -> dict[str, tuple[np.ndarray, set[str]]]:
     for name, stem in RECOVERED.items():
         path = REFERENCE / "ecg" / f"{stem}_preprocessed.npy"
         if path.exists():
-            found[stem] = np.load(path).T.astype(np.float32), CODES[name]
+            found[stem] = np.load(path).T.astype(np.float32), set(CODES[name])
     return found
 
 
@@ -89,7 +88,7 @@ def published(name: str) -> ECGNet | None:
 
 def sinus(codes: set[str]) -> bool:
     """Return whether a recording's header names a sinus rhythm and, at most, its rate."""
-    return SINUS in codes and codes <= {SINUS, *RATES}
+    return SINUS_CODE in codes and codes <= {SINUS_CODE, *RATES}
 
 
 def on_real(name: str, model: ECGNet) -> dict:
@@ -97,7 +96,7 @@ def on_real(name: str, model: ECGNet) -> dict:
     found: dict = {}
     if records := real_records():
         said = {stem: float(training.probabilities(model, x[None])[0]) for stem, (x, _) in records.items()}
-        ill = [stem for stem, (_, codes) in records.items() if codes & CODES.get(name, set())]
+        ill = [stem for stem, (_, codes) in records.items() if codes & set(CODES[name])]
         healthy = [stem for stem, (_, codes) in records.items() if sinus(codes)]
         found |= {
             "records": len(ill),
