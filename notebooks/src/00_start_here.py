@@ -29,6 +29,7 @@ import leadwise
 from leadwise.checks import notebook_00 as check
 from leadwise.explorers import ECGExplorer
 from leadwise.plotting import plot_ecg
+from leadwise.semantics import WAVES, wave_labels, waves_of
 
 for package in ("leadwise", "torch", "numpy", "captum", "zennit", "signxai2", "wfdb", "matplotlib", "ipywidgets"):
     print(f"{package:12s}{version(package).split('+')[0]}")
@@ -59,7 +60,8 @@ for info in recordings.values():
 # %% [markdown]
 # ## 3 From recording to heatmap, in five lines
 #
-# Load a recording, filter it as the networks expect, cut out 4 s, explain, draw.
+# Load a recording, filter it as the networks expect, cut out 4 s, explain, draw. `target=1` asks about the network's second
+# output, which stands for the block; the first, 0, stands for its absence.
 
 # %% first heatmap
 name = next(iter(leadwise.records("RBBB")))
@@ -72,6 +74,25 @@ plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.
 # Each thin line is one lead of the ECG: the voltage between electrodes on the skin, over time. Orange marks the samples that
 # speak **for** a right bundle branch block in the eyes of this network, blue those that speak **against** it. Whether the network is
 # right to look there is what the course is about.
+#
+# ### Ask the network, not the map
+#
+# A map is a claim about the network, and a claim can be tested. A simulated patient has a healthy *twin*: the same heart and noise
+# without the block. Put one part of the twin's beats into the patient's, and ask the network again.
+#
+# > **Think first.** Which part of the beat does the map above name? What will the probability do when that part alone is healthy?
+
+# %% ask the network
+patient = leadwise.simulate_ecg("RBBB", seed=1)
+seen, twin = patient.preprocess().window(), patient.counterfactual.preprocess().window()
+parts = wave_labels(waves_of(patient), seen.samples)
+print(f"the patient               p = {float(model.probability(seen.tensor())):.2f}")
+for wave in ("P", "QRS", "T"):
+    mixed = torch.where(torch.from_numpy(parts == WAVES.index(wave)), twin.tensor(), seen.tensor())
+    print(f"{wave:3s} as in the twin        p = {float(model.probability(mixed)):.2f}")
+
+# %% [markdown]
+# Where the answer turns, the network was looking. Notebook 09 does this for many patients and all methods.
 
 # %% [markdown]
 # ## 4 An explorer

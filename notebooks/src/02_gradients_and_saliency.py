@@ -170,7 +170,7 @@ for name in names:
 
 # %% [markdown]
 # Colours are full from the 99th percentile of $|R|$ on: a few peaks would leave the rest of a gradient map pale. What is below
-# a tenth of that is left out. Under each title: how much of the positive relevance lies on the cat. A map that knows nothing
+# a tenth of that is left out. Printed, and under each title: how much of the positive relevance lies on the cat. A map that knows nothing
 # would have as much there as the cat has of the picture.
 
 
@@ -187,15 +187,18 @@ def title(name):
 
 
 notes = {title(name): f"{percent(share(relevance, masks['cat']))} on the cat" for name, relevance in maps.items()}
+print("\n".join(f"{name:26s}{note}" for name, note in notes.items()))
+SHOWN = ("gradient", "smoothgrad", "integrated_gradients", "deeplift", "guided_backprop", "deconvnet", "grad_cam",
+         "occlusion", "rise")  # fmt: skip
 plot_image_grid(
     x,
-    {title(name): relevance for name, relevance in maps.items()},
-    columns=8,
+    {title(name): maps[name] for name in SHOWN},
+    columns=5,
     clip=99,
     threshold=0.1,
     mask=masks["cat"],
-    notes=notes,
-    title=f"Every method, explained: cat, which covers {percent(masks['cat'].mean())}",
+    notes={title(name): notes[title(name)] for name in SHOWN},
+    title=f"Nine of {len(maps)} methods, explained: cat, which covers {percent(masks['cat'].mean())}",
 )
 
 # %% [markdown]
@@ -693,7 +696,8 @@ heading = "Four windows, and three methods that hide random parts"
 plot_image_grid(x, by_window, columns=8, mask=masks["cat"], notes=notes, title=heading)
 
 # %% [markdown]
-# A small window takes away too little: the rest of the cat still makes a cat. A large one covers the cat from far away and smears the
+# A fall larger than the logit says that the logit went below zero. A small window takes away too little: the rest of the cat
+# still makes a cat. A large one covers the cat from far away and smears the
 # map. And a grey patch is itself a picture that the network never saw in training: the baseline again.
 #
 # *Redundant* evidence, of which each half would do, is missed by all that take one thing away at a time. Hide either half and nothing

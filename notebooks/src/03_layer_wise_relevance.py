@@ -407,11 +407,11 @@ RULES = {
     "z": ("lrp_z", {}),
     "ε = 0.1": ("lrp_epsilon", {"epsilon": 0.1}),
     "ε = 1": ("lrp_epsilon", {"epsilon": 1.0}),
+    "α2β1, whole b": ("lrp_alpha_beta", {"alpha": 2.0}),
+    "w²": ("lrp_wsquare", {}),
     "γ = 0.25": ("lrp_gamma", {}),
     "α1β0, whole b": ("lrp_alpha_beta", {"alpha": 1.0}),
-    "α2β1, whole b": ("lrp_alpha_beta", {"alpha": 2.0}),
     "z⁺, z-box": ("lrp_zbox", {}),
-    "w²": ("lrp_wsquare", {}),
     "flat": ("lrp_flat", {}),
 }
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
@@ -420,8 +420,8 @@ for axis, model, title in zip(axes, (net, twin), ("with biases", "biases set to 
     for i, (name, (method, parameters)) in enumerate(RULES.items()):
         R = relevance_by_layer(model, x, method, target=target, **parameters)
         sums[title, name] = [float(R[module].sum() / R["classifier.6"].sum()) for module in STOPS.values()]
-        style = {"linestyle": ("-", "--", ":")[i % 3], "marker": "o", "markersize": 3, "color": plt.cm.tab10(i)}
-        axis.plot(sums[title, name], label=name, **style)
+        if i < 5:  # the other four run along with one of these; the table below has them
+            axis.plot(sums[title, name], "o-", markersize=3, label=name)
     axis.set(title=title, xlabel="summed below this layer")
     axis.set_yscale("symlog", linthresh=1)
     axis.yaxis.set_major_formatter("{x:g}")

@@ -337,10 +337,10 @@ side_by_side(seen, maps, f"A photograph: the logit of {name}", columns=4, notes=
 # > number, and whether any other would be wrong.
 
 # %% row of thresholds
-thresholds = (-2.2, -1.0, 0.0, 1.0, 2.7)
+thresholds = (-2.2, 0.0, 2.7)
 maps = {f"μ = {number(mu)}": gradient_x_sign(network, x, c, mu) for mu in thresholds}
 notes = {f"μ = {number(mu)}": f"{percent(float((x >= mu).float().mean()))} of x is above μ" for mu in thresholds}
-side_by_side(scene.image, maps, "Gradient × SIGN-μ", scene.objects[0].mask, columns=6, notes=notes)
+side_by_side(scene.image, maps, "Gradient × SIGN-μ", scene.objects[0].mask, columns=4, notes=notes)
 
 
 # %% sweep

@@ -466,13 +466,13 @@ def cascade(network, seed=0):
 
 
 stages = cascade(alexnet)
-some_stages = ["trained", "classifier.6", "classifier.1", "features.8", "features.3", "features.0"]
+SHOWN = {"trained": "trained", "features.8": "top half forgotten", "features.0": "all forgotten"}
 SANITY = ("gradient", "integrated_gradients", "lrp_epsilon", "guided_backprop", "lrp_zplus")
 tiles, notes = {}, {}
 for method in ("gradient", "lrp_epsilon", "guided_backprop", "lrp_zplus"):
-    for stage in some_stages:
+    for stage, said in SHOWN.items():
         R = explain(stages[stage], pictures[[shown]], method, classes[[shown]])
-        name = f"{title(method)}, {stage}"
+        name = f"{title(method)}: {said}"
         cells = nn.functional.avg_pool2d(R.sum(1), 7)[0]
         limit = cells.abs().flatten().quantile(0.99)
         tiles[name] = cells.clamp(-limit, limit)
@@ -482,15 +482,15 @@ for method in ("gradient", "lrp_epsilon", "guided_backprop", "lrp_zplus"):
             notes[name] = f"correlation {evaluation.similarity(trained, R)[0]:.2f}".replace("-", "−")
 plot_tiles(
     tiles,
-    columns=len(some_stages),
+    columns=6,
     side=30,
     notes=notes,
-    title="The same picture while AlexNet forgets, down to the layer that is named",
+    title="The same picture while AlexNet forgets",
     label="relevance, mean of 7 × 7 pixels, peaks cut",
 )
 
 # %% [markdown]
-# The last column explains a network of noise. The gradient turns into noise with it. LRP-ε still shows *where* the
+# "All forgotten" is a network of noise. The gradient turns into noise with it. LRP-ε still shows *where* the
 # picture is dark or bright, because it multiplies by the input, but its signs are shuffled: nothing of the verdict is
 # left. Guided backpropagation and LRP-z⁺ go on drawing the same picture while layer after layer forgets. Both let
 # only one sign pass, so nothing cancels, and what comes out is close to a filter run over the input [8, 9]. (A map
@@ -839,15 +839,13 @@ p = lbbb.probability(path)
 of_p = explain(as_probability, path, "gradient", 1)
 of_difference = explain(lbbb, path, "gradient", 1) - explain(lbbb, path, "gradient", 0)
 
-fig, axes = plt.subplots(1, 3, figsize=(10, 2.6), layout="constrained")
-axes[0].plot(steps.flatten(), p)
-axes[0].set(ylabel="p(LBBB)", ylim=(0, 1.03))
-axes[1].plot(steps.flatten(), of_difference.flatten(1).norm(dim=1))
-axes[1].set(ylabel="size of the map of $f_1 - f_0$", ylim=(0, None))
-axes[2].plot(steps.flatten(), of_p.flatten(1).norm(dim=1))
-axes[2].set(ylabel="size of the map of p", ylim=(0, None))
-for axis in axes:
-    axis.set_xlabel("share of the block")
+fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+axis.plot(steps.flatten(), p, color="grey", linestyle="--", label="p(LBBB)")
+for maps, label in ((of_difference, "size of the map of $f_1 - f_0$"), (of_p, "size of the map of p")):
+    size = maps.flatten(1).norm(dim=1)
+    axis.plot(steps.flatten(), size / size.max(), label=f"{label}, of its maximum")
+axis.set(xlabel="share of the block", ylim=(0, 1.03), title="The surer the network, the smaller the map of p")
+axis.legend(frameon=False)
 plt.show()
 quotient = float(of_p[-1].norm() / of_difference[-1].norm())
 print(f"full block: p (1 - p) = {float(p[-1] * (1 - p[-1])):.4f}; size of the maps, quotient {quotient:.4f}")

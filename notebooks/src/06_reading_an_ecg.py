@@ -192,11 +192,19 @@ ischaemic = leadwise.simulate_ecg("ISCH", seed=3, severity=1.0, noise=False)
 filtered = ischaemic.preprocess()
 lead = LEADS[int(np.abs(ischaemic.signal - ischaemic.counterfactual.signal).max(1).argmax())]
 fig, axis = plt.subplots(figsize=(8, 3.2), layout="constrained")
-part = slice(1000, 2000)
-axis.plot(ischaemic.time[part], ischaemic.lead(lead)[part], color="0.6", label="as recorded")
-axis.plot(filtered.time[part], filtered.lead(lead)[part], color="black", label="after the published chain")
-axis.set(xlabel="time (s)", ylabel=f"lead {lead} (mV)")
-axis.legend(frameon=False, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+second = {w.kind: w for w in ischaemic.waves if w.beat == 2}
+middle = (second["QRS"].offset + second["T"].onset) // 2
+part = slice(second["P"].onset - 60, second["T"].offset + 80)
+for recording, colour, label in (
+    (ischaemic, "#d55e00", "as recorded"),
+    (filtered, "black", "after the published chain"),
+):
+    st = recording.lead(lead)[middle]
+    axis.plot(recording.time[part], recording.lead(lead)[part], color=colour, label=f"{label}: ST {st:+.2f} mV")
+axis.axhline(0, color="grey", linewidth=0.6)
+axis.axvline(ischaemic.time[middle], color="grey", linestyle=":", linewidth=1)
+axis.set(xlabel="time (s)", ylabel=f"lead {lead} (mV)", title="The filter hides a part of the ST depression")
+axis.legend(frameon=False, loc="upper right")
 plt.show()
 
 # %% [markdown]
@@ -288,11 +296,11 @@ true_pr = np.median([starts["QRS"][beat] - onset for beat, onset in starts["P"].
 print(f"PR measured {measured['PR']:.0f} ± {ERRORS['PR']:.0f} ms, true {true_pr:.0f} ms")
 plot_ecg(
     blocked,
-    leads=["II", "V1"],
+    leads=["II"],
     columns=1,
     start=1.0,
-    stop=3.5,
-    speed=50,
+    stop=2.4,
+    speed=100,
     waves=blocked.waves,
     title="A simulated first-degree AV block with its true waves",
 )

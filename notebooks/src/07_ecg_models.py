@@ -208,15 +208,14 @@ print(x_train.shape, f"{y_train.mean():.0%} with ischaemia")
 student = initialise(ECGNet("ISCH", "trained in this notebook"), seed=1).to(leadwise.device())
 history = fit(student, x_train, y_train, (x_valid, y_valid), epochs=6, seed=1)
 
-fig, (left, right) = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
 epochs = [epoch.number for epoch in history]
-left.plot(epochs, [epoch.loss for epoch in history], "o-", label="training (augmented)")
-left.plot(epochs, [epoch.validation_loss for epoch in history], "s-", label="validation")
-left.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
-left.legend(frameon=False)
-right.plot(epochs, [epoch.validation_auc for epoch in history], "s-", color="C1")
-right.set(xlabel="epoch", ylabel="area under the ROC curve", ylim=(0.9, 1.005))
+axis.plot(epochs, [epoch.loss for epoch in history], "o-", label="patients it learns from (augmented)")
+axis.plot(epochs, [epoch.validation_loss for epoch in history], "s-", label="patients it never sees")
+axis.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
+axis.legend(frameon=False)
 plt.show()
+print("area under the ROC curve by epoch:", ", ".join(f"{epoch.validation_auc:.3f}" for epoch in history))
 
 # %% test
 before = probabilities(student, x_test)
@@ -236,24 +235,28 @@ for condition in ("ISCH", "NORM"):
 # > **Think first.** Ten patients have $p \approx 0.8$. How many of them should have the finding? On which side of the grey
 # > diagonal does a network lie that is too sure of itself?
 #
-# The inner points below rest on few patients each.
+# Look at the number beside each point before you judge its place.
 
 # %% calibrate
-fig, axis = plt.subplots(figsize=(4.4, 3.6), layout="constrained")
+fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
+axis.text(0.6, 0.52, "said as often as true", color="grey", fontsize=8)
 
 
 def show(probability, label):
     """Plot how often the finding is there against how probable it was said to be."""
     rows = reliability(probability, y_test, bins=5)
     error = calibration_error(probability, y_test)
-    axis.plot([row[0] for row in rows], [row[1] for row in rows], "o-", label=f"{label}: error {error:.3f}")
+    said, true, count = np.array(rows).T
+    axis.plot(said, true, "o", label=f"{label}: error {error:.3f}")
+    return said, true, count
 
 
-show(before, "as trained")
+for said, true, count in zip(*show(before, "as trained"), strict=True):
+    axis.annotate(f"{count:.0f} patients", (said, true), (10, -10), textcoords="offset points", fontsize=8)
 temperature = calibrate(student, x_valid, y_valid)
 show(probabilities(student, x_test), f"temperature {temperature:.2f}")
-axis.set(xlabel="predicted probability", ylabel="share with ischaemia", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+axis.set(xlabel="predicted probability", ylabel="share with ischaemia", xlim=(-0.05, 1.2), ylim=(-0.08, 1.08))
 axis.legend(frameon=False, loc="lower right", fontsize=8)
 plt.show()
 
@@ -291,23 +294,6 @@ for name, row in report.items():
 for name, row in report.items():
     swap = row["test"]["swap"]
     print(f"{name:6s}decision turns for {swap['cause']:4.0%} (the cause swapped), {swap['elsewhere']:4.0%} (elsewhere)")
-
-# %% curves
-fig, axes = plt.subplots(1, 4, figsize=(10, 2.6), sharey=True, layout="constrained")
-for axis, (name, row) in zip(axes, report.items(), strict=True):
-    epochs = [epoch["number"] for epoch in row["history"]]
-    axis.semilogy(epochs, [max(epoch["loss"], 1e-4) for epoch in row["history"]], "o-", markersize=3, label="training")
-    axis.semilogy(
-        epochs,
-        [max(epoch["validation_loss"], 1e-4) for epoch in row["history"]],
-        "s-",
-        markersize=3,
-        label="validation",
-    )
-    axis.set(title=name, xlabel="epoch")
-axes[0].set_ylabel("cross-entropy (at least 1e-4)")
-axes[0].legend(frameon=False)
-plt.show()
 
 # %% [markdown]
 # These numbers hold for simulated patients, drawn from the distribution that the network was trained on. On real

@@ -257,13 +257,15 @@ for name in PATHOLOGIES:
     truth[name] = np.mean([lead_wave_matrix(ecg.causal_mask.astype(float), w).share() for (ecg, w), _ in pairs], 0)
     answer[name] = np.mean([lead_wave_matrix(map_, w).share() for (_, w), map_ in pairs], 0)
 fig, axes = plt.subplots(2, 4, figsize=(9.5, 6), sharex=True, sharey=True, layout="constrained")
-for column, name in zip(axes.T, PATHOLOGIES, strict=True):
-    for axis, table, what in zip(column, (truth[name], answer[name]), ("cause", "relevance"), strict=True):
-        axis.imshow(table, cmap="Oranges", vmin=0, aspect="auto")
+for row, tables, what in zip(axes, (truth, answer), ("cause", "relevance"), strict=True):
+    largest = 100 * np.max(list(tables.values()))
+    for axis, name in zip(row, PATHOLOGIES, strict=True):
+        image = axis.imshow(100 * tables[name], cmap="Oranges", vmin=0, vmax=largest, aspect="auto")
         axis.set_title(f"{name}: {what}", fontsize=10)
         axis.set_xticks(range(6), WAVES, fontsize=8)
         axis.set_yticks(range(12), LEADS, fontsize=8)
-fig.suptitle(f"Means of {COUNT} simulated patients; {title_of(METHOD)}; each panel has its own scale")
+    fig.colorbar(image, ax=row, label=f"% of all {what}")
+fig.suptitle(f"Means of {COUNT} simulated patients; {title_of(METHOD)}")
 plt.show()
 
 # %% right for which reasons
@@ -332,14 +334,16 @@ for name in PATHOLOGIES:
         print(f"{name:5s}{title:36s}" + "".join(f"{percent(share):>7s}" for share in shares))
 
 # %% claimed and measured
-fig, axes = plt.subplots(1, 4, figsize=(9.5, 2.8), sharex=True, sharey=True, layout="constrained")
+fig, axes = plt.subplots(1, 4, figsize=(9.5, 3.4), sharex=True, sharey=True, layout="constrained")
 places = np.arange(len(PARTS))
 for axis, name in zip(axes, PATHOLOGIES, strict=True):
     for row, (title, (colour, table)) in enumerate(asked.items()):
         shares = table[name].sum(0) / table[name].sum()
-        axis.barh(places + 0.27 * (row - 1), shares, 0.25, color=colour, label=title)
+        bars = axis.barh(places + 0.27 * (row - 1), shares, 0.25, color=colour, label=title)
+        axis.bar_label(bars, [percent(share) for share in shares], fontsize=7, padding=2)
     axis.axvline(0, color="black", linewidth=0.6)
     axis.set_title(f"{name} (criteria: {' and '.join(CRITERIA[name].waves)})", fontsize=9)
+    axis.set(xticks=[], xlim=(-0.3, 1.25))
     axis.set_yticks(places, PARTS)
 axes[0].invert_yaxis()
 fig.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
@@ -666,7 +670,8 @@ for method, how in {"integrated_gradients": {"steps": 200}, "grad_cam_pp": {}}.i
 #
 # **1 Write code.** Which leads speak for ischaemia? Make a function `group_of(relevance)` that takes a map (12, T) and returns
 # `"anterior"` (V3, V4), `"lateral"` (I, aVL, V5, V6) or `"inferior"` (II, III, aVF): the group of leads with the largest lift of
-# positive relevance. `LEAD_GROUPS` and `group_relevance` of `leadwise.semantics` help. The names are those of walls, by tradition;
+# positive relevance. In `leadwise.semantics`, `LEAD_GROUPS` maps
+# names to leads, and `group_relevance(relevance, groups)` sums a map over such groups; its `.lift()` has one number a group. The names are those of walls, by tradition;
 # here they mean leads. The simulator knows which leads its patients' ST depression shows in (`ecg.territory`): compare.
 
 # %% exercise 1 tags=["solution"] answers=["group_of"]

@@ -20,7 +20,6 @@ from pathlib import Path
 from textwrap import fill
 
 import edfio
-import matplotlib.pyplot as plt
 import numpy as np
 
 import leadwise
@@ -270,19 +269,14 @@ starts = np.arange(0, prepared.duration - 4 + 0.01, 0.5)  # s
 curves = {
     name: [float(model.probability(prepared.window(s).tensor())) for s in starts] for name, model in MODELS.items()
 }
-fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
-for style, (name, values) in zip(("o-", "s--", "^-", "d:"), curves.items(), strict=True):
-    axis.plot(starts, values, style, markersize=4, label=name)
-axis.set(xlabel="start of the window (s)", ylabel="p(pathology)", ylim=(-0.03, 1.03))
-axis.legend(title="network", frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
-plt.show()
+print(f"p(pathology) over {len(starts)} windows of 4 s")
 for name, values in curves.items():
     spread = max(values) - min(values)
     said = f"spread {spread:.2f}" if spread >= 0.05 else "hardly any spread"
     print(f"{name:5s} from {min(values):.2f} to {max(values):.2f}: {said}")
 
 # %% [markdown]
-# Where the lines print hardly any spread, the window did not matter on this recording, and that is a result. Where they print one, it
+# Where a line says hardly any spread, the window did not matter on this recording, and that is a result. Where it says one, it
 # has three possible sources: the *heart*, whose beats may differ (in a Wenckebach period PR grows until a beat is dropped, and an
 # extrasystole stands in one window only); the *recording*, whose noise may; and the *network*, to which it may matter where the window
 # cuts a beat and how many beats it holds. Look at the ECG before you blame the last. One number from one window hides all three.

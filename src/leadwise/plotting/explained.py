@@ -101,7 +101,7 @@ def plot_explained(
     draw_picture(sheet, pixels, None, edges, (0, 0, SIDE, SIDE))
     draw_picture(sheet, ground_of(pixels, style), scale, edges, (left, 0, SIDE, SIDE))
     draw_frame(sheet, (left, 0, SIDE, SIDE))
-    draw_legend(sheet, scale, legend, left, -2, SIDE, side="left")
+    draw_legend(sheet, scale, legend, left, -2, SIDE, side="left", signed=scale.signed)
     sheet.text(0, -2, "\n".join(words), SMALL, va="top", color=GREY)
     _panel(sheet, right, classes, explained, shares, facts)
     _write_formula(sheet, right, -7.5, formula)

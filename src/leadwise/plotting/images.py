@@ -70,7 +70,7 @@ def plot_image(
     sheet.text(0, height + 1.5 + 4.6 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
     draw_picture(sheet, pixels, scale, outlines, ((paper - width) / 2, 0, width, height))
     if scale:
-        draw_legend(sheet, scale, lines, 0, -2, paper, side="left", end=number(scale.maximum))
+        draw_legend(sheet, scale, lines, 0, -2, paper, side="left", end=number(scale.maximum), signed=scale.signed)
     sheet.figure.alt = describe(title, "Picture", pixels, scale.describe(label) if scale else "", outlines)
     return sheet.figure
 

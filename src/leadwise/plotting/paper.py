@@ -281,7 +281,7 @@ class _Foot:
         if self.colours is not None:
             top = -(4.5 + (self.left_height + 2) * self.stacked) * k
             x, side = (0, "left") if self.stacked else (self.width, "right")
-            draw_legend(sheet, self.colours, self.sentence, x, top, 70 * k, side)
+            draw_legend(sheet, self.colours, self.sentence, x, top, 70 * k, side, signed=self.colours.signed)
 
 
 def _facts(page, scale):

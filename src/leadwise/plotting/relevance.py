@@ -96,6 +96,11 @@ class Scale:
         values = self.relevance / np.where(divisor > 0, divisor, 1)
         return np.where(self.keeps(values), values, 0)
 
+    @property
+    def signed(self) -> bool:
+        """Whether any of the relevance is negative, or all of it zero."""
+        return bool(self.relevance.min() < 0 or self.maximum == 0)
+
     def keeps(self, values) -> np.ndarray:
         """Tell which normalised values the threshold and the sign let through."""
         side = {"signed": np.abs(values), "positive": values, "negative": -values}[self.sign]
@@ -172,7 +177,7 @@ def _columns(sheet, x, density):
     return max(int((x[-1] - x[0]) * density / sheet.zoom), 1)
 
 
-def draw_legend(sheet: Sheet, scale: Scale, lines, x, top, width, side="right", end: str | None = None):
+def draw_legend(sheet: Sheet, scale: Scale, lines, x, top, width, side="right", end: str | None = None, signed=True):
     """Draw the legend of a relevance map: sentence, bar, ends and threshold.
 
     Parameters
@@ -182,22 +187,30 @@ def draw_legend(sheet: Sheet, scale: Scale, lines, x, top, width, side="right", 
     width : of the bar, mm
     side : "left" or "right": which corner (x, top) is
     end : what stands below the ends of the bar; None for the maximum
+    signed : whether the bar has a half for negative numbers
     """
     k = sheet.zoom
     sheet.text(x, top, "\n".join(lines), ha=side, va="top")
     right = x if side == "right" else x + width
     left, high = right - width, top - (3.4 * len(lines) + 1.2) * k
     low = high - 2.8 * k
-    value = np.linspace(-1, 1, 401)
+    first = 0 if signed else 0.5  # where the bar begins
+    left, width = left + first * width, (1 - first) * width
+    value = np.linspace(2 * first - 1, 1, 401)
     sheet.image(relevance_rgba(np.where(scale.keeps(value), value, 0))[None], left, right, low, high, zorder=7)
-    cuts = [s * scale.threshold for s, other in ((1, "negative"), (-1, "positive")) if scale.sign != other]
+    cuts = [
+        s * scale.threshold
+        for s, other in ((1, "negative"), (-1, "positive"))
+        if scale.sign != other and (s > 0 or signed)
+    ]
     box = [[(left, low), (right, low), (right, high), (left, high), (left, low)]]
-    marks = [left + (m + 1) / 2 * width for m in (0, *cuts)]
+    zero, unit = (left + width / 2, width / 2) if signed else (left, width)
+    marks = [zero + m * unit for m in (0, *cuts)]
     sheet.lines(box + [[(m, low - 0.7 * k), (m, high)] for m in marks], 0.15, GREY, 7.5, gid="colour-bar")
     if end is None:
         end = number(scale.maximum) if scale.normalise == "record" else "max"
-    ends = ("", "0", "") if scale.maximum == 0 else (f"−{end}", "0", f"+{end}")
-    for where, string, align in zip((left, left + width / 2, right), ends, ("left", "center", "right"), strict=True):
+    ends = ("", "0", "") if scale.maximum == 0 else (f"−{end}" if signed else "", "0", f"+{end}" if signed else end)
+    for where, string, align in zip((left, zero, right), ends, ("left", "center", "right"), strict=True):
         sheet.text(where, low - 1.1 * k, string, SMALL, ha=align, va="top")
 
 
