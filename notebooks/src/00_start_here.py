@@ -149,8 +149,9 @@ check.progress()
 # | [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb) | turn a map into statements that a cardiologist can check |
 # | [10 Your own ECG](10_your_own_ecg.ipynb) | bring a recording and explain it |
 #
-# Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may
-# begin with 06 and come back. The [glossary](../GLOSSARY.md) explains words of both worlds.
+# Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may take
+# the **clinician's path** instead: 06, 07, then of the pictures what hearts need (parts of 01, 02 and 03), then 08, 09 and 10.
+# The head of each notebook on it says which sections, and what comes next. The [glossary](../GLOSSARY.md) explains words of both worlds.
 
 # %% [markdown]
 # ## If something fails

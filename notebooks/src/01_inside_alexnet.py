@@ -14,6 +14,8 @@
 # - synthesise what a class or a channel responds to, and say what such a picture shows and what it does not.
 #
 # **Before:** notebook 00; Python with PyTorch tensors. No knowledge of neural networks beyond "layers with weights".
+#
+# **Clinician's path:** from 07; sections 2 to 4. Next: 02, sections 2 to 4 and 7.
 
 # %% imports
 import copy

@@ -13,6 +13,8 @@
 # - say what a method costs, and when it misleads.
 #
 # **Before:** notebook 01.
+#
+# **Clinician's path:** from 01; sections 2 to 4 and 7. Next: 03, section 1.
 
 # %% imports
 import json

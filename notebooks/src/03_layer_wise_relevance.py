@@ -14,6 +14,8 @@
 # - choose which logit to explain, or which difference of logits.
 #
 # **Before:** notebooks 01 and 02.
+#
+# **Clinician's path:** from 02; section 1. Next: 08.
 
 # %% imports
 import copy

@@ -13,6 +13,8 @@
 # - find P, QRS and T, and measure PR, QRS and QT.
 #
 # **Before:** notebook 00. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
+#
+# **Clinician's path:** from 00; sections 1 to 4 show what happens to a recording before a network sees it. Next: 07.
 
 # %% imports
 from textwrap import fill, shorten

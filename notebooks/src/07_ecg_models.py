@@ -14,6 +14,8 @@
 # - test on real recordings what was learned on simulated ones.
 #
 # **Before:** notebook 06. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
+#
+# **Clinician's path:** from 06; leave out section 3. Next: 01, sections 2 to 4.
 
 # %% imports
 from textwrap import shorten
@@ -25,6 +27,7 @@ import torch
 import leadwise
 from leadwise.checks import notebook_07 as check
 from leadwise.ecg.filters import preprocess
+from leadwise.inspection import feature_maps
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import plot_ecg, plot_matrix
@@ -35,24 +38,20 @@ from leadwise.training import calibrate, calibration_error, fit, initialise, log
 # %% [markdown]
 # ## 1 The network
 #
-# Five blocks of convolution, ELU and max-pooling halve the time axis five times. Global average pooling forgets *when*
-# something happened. Three dense layers and an output layer turn 64 numbers into two [logits](../GLOSSARY.md#logit) [1].
+# Five blocks of [convolution](../GLOSSARY.md#convolution), [ELU](../GLOSSARY.md#elu) and max-[pooling](../GLOSSARY.md#pooling)
+# halve the time axis five times. Global average pooling forgets *when* something happened. Three dense layers and an output layer turn 64 numbers into two [logits](../GLOSSARY.md#logit) [1].
 
 # %% architecture
 network = ECGNet()
-shapes = {}
+silence = torch.zeros(12, 2000)
 for layer, module in network.named_children():
-    module.register_forward_hook(lambda m, args, out, layer=layer: shapes.update({layer: tuple(out.shape[1:])}))
-network.eval()(torch.zeros(1, 12, 2000))
-
-for layer, shape in shapes.items():
-    parameters = sum(weight.numel() for weight in getattr(network, layer).parameters())
-    print(f"{layer:8s} -> {shape!s:12s} {parameters:6,} parameters")
+    shape = tuple(feature_maps(network, silence, layer).shape)
+    print(f"{layer:8s} -> {shape!s:12s} {sum(weight.numel() for weight in module.parameters()):6,} parameters")
 print(f"{'total':24s}{sum(weight.numel() for weight in network.parameters()):7,}")
 
 # %% [markdown]
 # **What does one unit see?** Its [receptive field](../GLOSSARY.md#receptive-field) has $r$ samples. A convolution of size 3
-# adds $2 s$ to it, a pooling of size 2 adds $s$, and each pooling doubles the stride $s$:
+# adds $2 s$ to it, a pooling of size 2 adds $s$, and each pooling doubles the [stride](../GLOSSARY.md#stride) $s$:
 #
 # $$r \leftarrow r + 2 s, \qquad r \leftarrow r + s, \qquad s \leftarrow 2 s$$
 
@@ -73,10 +72,10 @@ for block in range(1, 6):
 # %% one patient with four intervals
 avb = leadwise.load_ecg_model("AVB", verbose=False)
 averages = []
-avb.flatten.register_forward_hook(lambda module, args, out: averages.append(out.detach()))
 for pr in (150, 200, 250, 300):
     patient = leadwise.simulate_ecg("NORM", seed=5, noise=False, patient={"pr": pr}).preprocess().window()
     p = float(avb.probability(patient.tensor()))
+    averages.append(feature_maps(avb, patient.tensor(), "flatten"))
     moved = float((averages[-1] - averages[0]).norm() / averages[0].norm())
     print(f"PR {pr} ms: p(AVB) = {p:.2f}; the 64 averages moved by {moved:.0%}")
 
@@ -184,7 +183,7 @@ print(f"largest difference: {np.abs(torch_way.numpy().T - keras_way).max():.1e}"
 # ## 4 Training one
 #
 # A simulated patient comes with a label that is right by construction. Here a small study: patients with ischaemia (ST
-# depression and T inversion, from barely visible to marked) and healthy ones, one network, a few passes. The recordings are
+# depression and T inversion, from barely visible to marked) and healthy ones, one network, a few [epochs](../GLOSSARY.md#epoch). The recordings are
 # filtered exactly as real ones are. ST depression tells *that* there is ischaemia, not where; ST *elevation*, the more urgent
 # criterion, is not simulated, and none of these networks looks for it.
 

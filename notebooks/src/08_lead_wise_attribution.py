@@ -12,6 +12,8 @@
 # - recognise a known flaw of integrated gradients in a published implementation.
 #
 # **Before:** notebooks 06 and 07. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
+#
+# **Clinician's path:** from 03. Next: 09 and 10, whole.
 
 # %% imports
 import warnings
