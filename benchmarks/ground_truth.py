@@ -25,9 +25,10 @@ costs hundreds of passes; "tuned" is the best of at most ``BUDGET`` settings, ch
 Each task's numbers are kept in a folder beside the table, patient by patient, and a run that was stopped goes on from
 there. Intervals are Student's, over patients; of several networks, ``networks`` in the JSON gives them over networks.
 
-Related work: globalxaiecg (Gumpfer et al. 2026; input and random baselines on the same four networks), InterpretTime
-(Turbé et al. 2023, doi:10.1038/s42256-023-00620-w), Wagner et al. 2024 (explaining deep learning for ECG analysis),
-TIMING (2025).
+Related work: Gumpfer et al. 2026 (Beyond local inspection; coverage of guideline segments, with input and random
+baselines, on the published four networks; github.com/nilsgumpfer/globalxaiecg, which names no DOI), InterpretTime
+(Turbé et al. 2023, doi:10.1038/s42256-023-00620-w), Wagner et al. 2024 (Explaining deep learning for ECG analysis,
+doi:10.48550/arXiv.2305.17043), TIMING (Jang, Kim, Yang, ICML 2025, PMLR 267:26877-26895, arXiv:2506.05035).
 """
 
 import argparse

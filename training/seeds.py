@@ -2,7 +2,7 @@
 
 What a benchmark finds on one network may be that network's. For ``benchmarks/ground_truth.py --seeds FOLDER`` this
 trains others of the same architecture: other patients, other first weights, another order of the batches, everything
-else as ``ecg_models.py`` does, on a smaller budget (below), so that each seed takes eight minutes on one core. What
+else as ``ecg_models.py`` does, on a smaller budget (below), so that each seed takes six minutes on one core. What
 they reach is written to ``seeds.json`` beside this file; the weights (4 MB) are not part of the repository.
 
 A network that is in the folder already is not trained again.
@@ -22,7 +22,7 @@ from leadwise import training
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, load_safetensors, save_safetensors
 
-EPOCHS = {"AVB": 7, "ISCH": 4, "LBBB": 3, "RBBB": 3}
+EPOCHS = {"AVB": 7, "ISCH": 3, "LBBB": 2, "RBBB": 2}
 SCALE = 0.5
 """Share of the patients of ``ecg_models.py``."""
 WINDOWS = 5 / 6
