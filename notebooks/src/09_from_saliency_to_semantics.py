@@ -611,7 +611,8 @@ plot_matrix(
 # Choose the method by the question, state it with the sentence, and show a second one with another answer to these points.
 #
 # The course's benchmark asks every method, and controls that know no network, where the answer changes, by exchanging parts
-# with the healthy twin as above. It is made with `python benchmarks/ground_truth.py` in the checkout, and shown where its table is present.
+# with the healthy twin as above, and of scenes by taking objects away. It is made with `python benchmarks/ground_truth.py` in the
+# checkout, and shown where its table is present.
 
 # %% benchmark
 table = root / "benchmarks" / "ground_truth.csv"
