@@ -8,14 +8,16 @@
 
 Target. Of each patient there is a twin without the condition. Groups of waves are exchanged with the twin's, in all
 leads together, and the change of the network's log-odds is shared out by Shapley's value: that is what each part does
-to the answer (``leadwise.semantics.interventions``). A method explains the same difference (``contrast``: a method
-that takes a reference gets the twin, of others it is the ill minus the twin's map), and is scored by ``misplaced``:
-the share of it that lies in other parts than the effect does, or has the other sign. 0 is right, 1 entirely wrong.
+to the answer (``leadwise.semantics.interventions``). Of each scene with two objects there is the same scene without
+them; its parts are the explained object, the other one (which speaks against it), and the rest, such as shadows.
+A method explains the same difference (``contrast``: a method that takes a reference gets the twin, of others it is the
+ill minus the twin's map), and is scored by ``misplaced``: the share of it that lies in other parts than the effect
+does, or has the other sign. 0 is right, 1 entirely wrong.
 
-Beside it stand the usual measures, of the map of the patient alone: localisation on what differs from the twin,
-deletion, ROAD, sanity checks; magnitudes count where ``METHODS`` says that a method's sign is no evidence. The last
-table of the JSON asks which of these measures agrees with the interventions. Controls, which ask no network, are rows
-like all others.
+Beside it stand the usual measures, of the map of the patient or scene alone: localisation on what differs from the
+twin, or on the explained object, whether more lies there than on the other object, deletion, ROAD, sanity checks;
+magnitudes count where ``METHODS`` says that a method's sign is no evidence. The last table of the JSON asks which of
+these measures agrees with the interventions. Controls, which ask no network, are rows like all others.
 
 Settings. "default" is the registry's default; "quick" is the default with fewer samples, for methods of which one map
 costs hundreds of passes; "tuned" is the best of at most ``BUDGET`` settings, chosen for each cause on other patients.
@@ -23,9 +25,10 @@ costs hundreds of passes; "tuned" is the best of at most ``BUDGET`` settings, ch
 Each task's numbers are kept in a folder beside the table, patient by patient, and a run that was stopped goes on from
 there. Intervals are Student's, over patients; of several networks, ``networks`` in the JSON gives them over networks.
 
-Related work: globalxaiecg (Gumpfer et al. 2026; input and random baselines on the same four networks), InterpretTime
-(Turbé et al. 2023, doi:10.1038/s42256-023-00620-w), Wagner et al. 2024 (explaining deep learning for ECG analysis),
-TIMING (2025).
+Related work: Gumpfer et al. 2026 (Beyond local inspection; coverage of guideline segments, with input and random
+baselines, on the published four networks; github.com/nilsgumpfer/globalxaiecg, which names no DOI), InterpretTime
+(Turbé et al. 2023, doi:10.1038/s42256-023-00620-w), Wagner et al. 2024 (Explaining deep learning for ECG analysis,
+doi:10.48550/arXiv.2305.17043), TIMING (Jang, Kim, Yang, ICML 2025, PMLR 267:26877-26895, arXiv:2506.05035).
 """
 
 import argparse
@@ -66,7 +69,7 @@ from leadwise.networks.alexnet import preprocess as preprocess_image
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, load_safetensors
 from leadwise.paths import data_dir, whole_file
-from leadwise.semantics import contrast, interventions, misplaced, parts_of
+from leadwise.semantics import Parts, contrast, interventions, misplaced, parts_of, parts_of_masks
 from leadwise.simulation.simulate import simulate_batch
 from scene_localisation import QUICK as QUICK_IMAGES
 
@@ -76,12 +79,12 @@ TUNE, DELETED, RANDOMISED, BUDGET, WINDOW = 6, 8, 2, 4, 2000
 SCHEMA = {
     "data": "ECG or scenes",
     "model": "embedded, published, or the name of a network trained from another seed",
-    "cause": "condition of the patients, or object",
+    "cause": "condition of the patients, or object: one of two, each in turn",
     "method": "key of METHODS",
     "family": "of METHODS; control asks no network",
     "setting": "default (the registry's), quick (fewer samples) or tuned (best of a few, on other patients)",
     "parameters": "those that are not default",
-    "n": "patients or scenes that the network recognises",
+    "n": "patients, or scenes of which it names both objects first, that the network recognises",
     "misplaced": "share of the map in other parts than the effect, or of the other sign: 0 right, 1 wrong; mean",
     "misplaced_low": "Student's 95 % interval over patients, lower end",
     "misplaced_high": "upper end",
@@ -91,9 +94,10 @@ SCHEMA = {
     "lift": "(mass - area) / (1 - area)",
     "lift_low": "Student's 95 % interval over patients, lower end",
     "lift_high": "upper end",
+    "right": "share of scenes with more relevance on the explained object than on the other; by chance a half",
     "lift_input": "the same on where the network's input differs from the twin's by more than 0.02 mV",
     "lift_graded": "the same where each sample counts as far as it differs (wholly from 0.1 mV)",
-    "deletion": "area under the probability while the twin (of scenes: a blur) comes in, below a random order's",
+    "deletion": "area under the probability while the twin comes in, below a random order's",
     "road": "the same, filled from what is left",
     "sanity": "1 - |rank correlation| with maps of randomised networks, signs included",
     "sanity_absolute": "the same of magnitudes",
@@ -102,7 +106,7 @@ SCHEMA = {
 }  # fmt: skip
 """Column of the table -> what it holds; empty where a measure has no meaning or was not taken."""
 
-MORE_IS_BETTER = ("lift", "lift_input", "lift_graded", "deletion", "road", "sanity", "complexity_rise")
+MORE_IS_BETTER = ("lift", "right", "lift_input", "lift_graded", "deletion", "road", "sanity", "complexity_rise")
 
 QUICK = {
     "integrated_gradients": {"steps": 24},
@@ -138,15 +142,16 @@ SWEEPS = {
 
 @dataclass(frozen=True, eq=False)
 class Cases:
-    """Inputs whose truth is known; ``twin``, ``parts`` and ``effects`` of patients, None of scenes."""
+    """Inputs whose truth is known; ``other`` masks the other object of scenes, None of patients."""
 
     model: torch.nn.Module
     x: torch.Tensor
+    twin: torch.Tensor
     mask: np.ndarray
     target: torch.Tensor
-    twin: torch.Tensor | None = None
-    parts: object = None
-    effects: np.ndarray | None = None
+    parts: Parts
+    effects: np.ndarray
+    other: np.ndarray | None = None
 
 
 def network(cause: str, name: str, folder: str | None) -> torch.nn.Module:
@@ -181,16 +186,28 @@ def patients(name: str, folder: str | None, cause: str, split: str, count: int) 
     )
     parts = parts_of([[wave for wave in one if wave.lead is None] for one in waves], WINDOW)
     effects = interventions(model, x, twin, parts, progress=False).shapley
-    return Cases(model, x, mask, torch.ones(count, dtype=torch.long), twin, parts, effects)
+    return Cases(model, x, twin, mask, torch.ones(count, dtype=torch.long), parts, effects)
 
 
 @lru_cache(maxsize=1)
 def scenes(count: int) -> Cases:
-    """Return scenes with one object each."""
-    made = [make_scene(FIRST["test"] + i, objects=1) for i in range(count)]
-    x = torch.stack([preprocess_image(scene.image) for scene in made])
-    mask = np.stack([scene.objects[0].mask for scene in made])
-    return Cases(load_alexnet("embedded", verbose=False), x, mask, torch.tensor([s.objects[0].index for s in made]))
+    """Return the first scenes with two objects that the network both names first; every second explains the front."""
+    model, rows, seed = load_alexnet("embedded", verbose=False), [], FIRST["test"]
+    while len(rows) < count:
+        scene = make_scene(seed, objects=2)
+        twin = make_scene(seed, objects=2, without=scene.labels)
+        x, background = preprocess_image(scene.image), preprocess_image(twin.image)
+        with torch.inference_mode():
+            named = model(x[None])[0].topk(2).indices.tolist()
+        if set(named) == {thing.index for thing in scene.objects}:
+            explained, other = scene.objects[:: 1 - 2 * (len(rows) % 2)]
+            rows.append((x, background, explained.mask, other.mask, explained.index))
+        seed += 1
+    x, twin = (torch.stack(column) for column in list(zip(*rows, strict=True))[:2])
+    mask, other, target = (np.stack(column) for column in list(zip(*rows, strict=True))[2:])
+    target, parts = torch.from_numpy(target), parts_of_masks({"explained object": mask, "other object": other})
+    effects = interventions(model, x, twin, parts, target, progress=False).shapley
+    return Cases(model, x, twin, mask, target, parts, effects, other)
 
 
 # One method ---------------------------------------------------------------------------------------------------------
@@ -207,15 +224,16 @@ def settings_of(method: str, images: bool) -> tuple[str, dict, list[dict]]:
 
 def placed(known: Cases, method: str, parameters: dict) -> tuple[np.ndarray, float]:
     """Return how much of each patient's map is misplaced, and of all together."""
-    sums = known.parts.sums(contrast(known.model, known.x, known.twin, method, progress=False, **parameters))
+    asked = known.model, known.x, known.twin, method, known.target
+    sums = known.parts.sums(contrast(*asked, progress=False, **parameters))
     return misplaced(sums, known.effects), float(misplaced(sums.sum(0), known.effects.sum(0)))
 
 
 def maps_of(known: Cases, method: str, parameters: dict) -> tuple[torch.Tensor, float]:
-    """Return the maps of the log-odds (of scenes, of the logit) and the ms that one took."""
-    explain, start = ("logit" if known.twin is None else "log-odds"), time.process_time()
+    """Return the maps of the log-odds and the ms that one took."""
+    start = time.process_time()
     parts = zip(known.x.split(8), known.target.split(8), strict=True)
-    maps = [attribute(known.model, x, method, t, explain=explain, progress=False, **parameters) for x, t in parts]
+    maps = [attribute(known.model, x, method, t, explain="log-odds", progress=False, **parameters) for x, t in parts]
     return torch.cat(maps), 1000 * (time.process_time() - start) / len(known.x)
 
 
@@ -223,7 +241,9 @@ def localisation(known: Cases, maps: torch.Tensor, ranks: str) -> dict[str, np.n
     """Return mass, area and lift on every mask, a number for each case."""
     found = localise(maps, known.mask, ranks)
     out = {"mass": found["mass"], "area": found["area"], "lift": found["normalised_lift"]}
-    if known.twin is not None:
+    if known.other is not None:
+        out["right"] = found["mass"] > localise(maps, known.other, ranks)["mass"]
+    else:
         out["lift_input"] = localise(maps, difference_mask(known.x, known.twin), ranks)["normalised_lift"]
         weight, sign = graded_mask(known.x, known.twin), "positive" if ranks == "signed" else ranks
         out["lift_graded"] = normalised_lift(graded_mass(maps, weight, sign), weight.mean((1, 2)))
@@ -235,11 +255,10 @@ def faithfulness(known: Cases, maps: torch.Tensor, ranks: str) -> dict[str, np.n
     few = slice(None, DELETED)
     x, target, score = known.x[few], known.target[few], {"score": "probability", "steps": 10, "progress": False}
     ranked = maps[few].abs() if ranks == "absolute" else maps[few]
-    how = {"replacement": "blur"} if known.twin is None else {}
-    how = how or {"replacement": "counterfactual", "reference": known.twin[few]}
+    how = {"replacement": "counterfactual", "reference": known.twin[few]}
     out = {}
     for name, measure in (("deletion", lambda *a, **k: deletion(*a, **how, **k)), ("road", road)):
-        if name == "road" and known.twin is None:
+        if name == "road" and known.other is not None:
             continue  # a linear system of 50,000 pixels at every point
         chance = measure(known.model, x, None, target, order="random", **score).auc
         out[name] = chance - measure(known.model, x, ranked, target, **score).auc
@@ -263,14 +282,13 @@ def measure(known: Cases, method: str, parameters: dict, full: bool) -> dict:
     row = METHODS[method]
     maps, ms = maps_of(known, method, parameters)
     found = localisation(known, maps, row.ranks)
-    if known.twin is not None:
-        found["misplaced"], pooled = placed(known, method, parameters)
+    found["misplaced"], pooled = placed(known, method, parameters)
     if full:
         found |= faithfulness(known, maps, row.ranks)
         if row.family != "perturbation":
             found |= sanity(known, method, parameters)
     numbers = {name: [float(value) for value in values] for name, values in found.items()}
-    return numbers | {"ms": ms} | ({"pooled": pooled} if known.twin is not None else {})
+    return numbers | {"ms": ms, "pooled": pooled}
 
 
 def run(task: tuple) -> list[dict]:
@@ -317,29 +335,34 @@ def line_of(row: dict) -> dict:
 
 
 def groups(rows: list[dict]):
-    """Yield the name of each network and cause, its rows with the plain setting, and the score that ranks them."""
+    """Yield the name of each network and cause, and its rows with the plain setting."""
     for group in dict.fromkeys((row["data"], row["model"], row["cause"]) for row in rows):
-        plain = [r for r in rows if (r["data"], r["model"], r["cause"]) == group and r["setting"] != "tuned"]
-        yield " ".join(group), plain, ("lift", 1) if group[0] == "scenes" else ("misplaced", -1)
+        yield (
+            " ".join(group),
+            [r for r in rows if (r["data"], r["model"], r["cause"]) == group and r["setting"] != "tuned"],
+        )
 
 
 def summary(rows: list[dict]) -> dict:
     """Return, for each network and cause, the best method and control, and how sure that is."""
     out = {}
-    for name, plain, (score, sign) in groups(rows):
-        means = {row["method"]: float(np.nanmean(row[score])) for row in plain if np.isfinite(row[score]).any()}
-        best = max(means, key=lambda method: sign * means[method])
-        controls = {row["method"] for row in plain if row["family"] == "control"} & set(means)
-        control = max(controls, key=lambda method: sign * means[method], default="")
-        against = paired_differences({row["method"]: np.array(row[score]) for row in plain}, against=best)
-        halves = np.array([[np.nanmean(row[score][half::2]) for half in (0, 1)] for row in plain])
+    for name, plain in groups(rows):
+        values = {row["method"]: np.array(row["misplaced"]) for row in plain}
+        means = {method: float(np.nanmean(one)) for method, one in values.items() if np.isfinite(one).any()}
+        best = min(means, key=means.get)
+        controls = [row["method"] for row in plain if row["family"] == "control" and row["method"] in means]
+        control = min(controls, key=means.get, default="")
+        behind = [method for method in means if method not in controls and means[method] > means.get(control, np.inf)]
+        against = paired_differences(values, against=best)
+        halves = np.array([[np.nanmean(one[half::2]) for half in (0, 1)] for one in values.values()])
         out[name] = {
-            "score": score,
+            "score": "misplaced",
             "best method": best,
             "its score": means[best],
             "not told apart from it (paired, Holm)": sum(not one.sure for one in against.values()),
             "best control": control,
             "its own score": means.get(control, float("nan")),
+            "methods behind that control": behind,
             "rank correlation of two halves": float(spearmanr(*halves.T, nan_policy="omit").statistic),
         }
     return out
@@ -418,8 +441,7 @@ def write(path: Path, rows: list[dict], minutes: float, workers: int) -> None:
             table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line_of(row).items()})
     facts = {"minutes": round(minutes, 1), "processes": workers, "torch": torch.__version__}
     facts |= {"machine": platform.machine(), "first seeds": FIRST, "columns": SCHEMA}
-    agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some, (score, _) in groups(rows)
-              if score == "misplaced"}  # fmt: skip
+    agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some in groups(rows)}
     facts |= {"summary": summary(rows), "rank agreement with the interventions": agreed}
     facts |= {"networks": over_networks(rows)}
     path.with_suffix(".json").write_text(json.dumps(facts, indent=1, default=float) + "\n")

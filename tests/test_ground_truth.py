@@ -31,7 +31,8 @@ def test_every_column_is_documented_and_filled(rows, tmp_path):
     with (tmp_path / "table.csv").open(newline="") as file:
         table = list(csv.DictReader(file))
     assert list(table[0]) == list(benchmark.SCHEMA)
-    assert all(value for line in table for column, value in line.items() if column != "parameters")
+    empty = {column for line in table for column, value in line.items() if not value}
+    assert empty == {"parameters", "right"}  # only scenes have a second object
     facts = json.loads((tmp_path / "table.json").read_text())
     assert facts["summary"]["ECG embedded LBBB"]["best method"] == "deeplift"
     assert facts["columns"] == benchmark.SCHEMA
@@ -53,6 +54,27 @@ def test_a_control_can_win_at_localisation_and_lose_at_the_interventions(rows):
 
 def test_white_noise_has_no_lift(rows):
     assert np.mean(next(row for row in rows if row["method"] == "random")["lift"]) == pytest.approx(0, abs=0.02)
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory):
+    """Return the rows of two methods and two controls on six scenes of two objects."""
+    folder = str(tmp_path_factory.mktemp("scenes"))
+    names = ("deeplift", "integrated_gradients", "square", "random")
+    return {name: benchmark.run((name, "scenes", "embedded", None, "object", 6, folder, True))[0] for name in names}
+
+
+def test_in_scenes_the_explained_object_speaks_for_the_class_and_the_other_one_against_it(scenes):
+    effects = benchmark.scenes(6).effects
+    assert (effects[:, 0] > 0).all()
+    assert (effects[:, 1] < 0).all()
+    assert (np.abs(effects[:, 2]) < 0.3 * effects[:, 0]).all()
+
+
+def test_scenes_separate_methods_from_controls(scenes):
+    found = {name: np.mean(row["misplaced"]) for name, row in scenes.items()}
+    assert max(found["deeplift"], found["integrated_gradients"]) < 0.15 < 0.4 < min(found["square"], found["random"])
+    assert np.mean(scenes["deeplift"]["right"]) > 0.9
 
 
 def test_every_method_has_the_same_budget_of_settings():

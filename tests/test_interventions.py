@@ -17,6 +17,7 @@ from leadwise.semantics import (
     interventions,
     misplaced,
     parts_of,
+    parts_of_masks,
     settled,
     waves_of,
 )
@@ -242,3 +243,25 @@ def test_misplaced_counts_the_wrong_part_and_the_wrong_sign():
 def test_what_is_refused(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_parts_of_pictures_are_objects_and_their_effects_add_up():
+    """Logits (0, a + 3 b + 2 a b) of the means over two halves: alone 1 and 3, together 6, hence 2 and 4."""
+    left = np.tile(np.arange(8) < 4, (2, 8, 1))
+    parts = parts_of_masks({"left": left, "right": ~left})
+
+    class Halves(nn.Module):
+        def forward(self, x):
+            a, b = x[..., :4].mean((1, 2, 3)), x[..., 4:].mean((1, 2, 3))
+            return torch.stack([torch.zeros_like(a), a + 3 * b + 2 * a * b], 1)
+
+    x = torch.ones(2, 3, 8, 8)
+    effects = interventions(Halves(), x, torch.zeros_like(x), parts, **QUIET)
+    assert parts.names == effects.names == ("left", "right", "rest")
+    np.testing.assert_allclose(effects.shapley, [[2, 4, 0]] * 2, atol=1e-6)
+    np.testing.assert_allclose(effects.into, [[1, 3, 0]] * 2, atol=1e-6)
+    np.testing.assert_allclose(parts.sums(x), [[96, 96, 0]] * 2)
+    with pytest.raises(ValueError, match="overlap"):
+        parts_of_masks({"left": left, "all": np.ones_like(left)})
+    with pytest.raises(ValueError, match="one shape"):
+        parts_of_masks({"left": left[0]})

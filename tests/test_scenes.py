@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFilter
 
 from leadwise.images import scenes, textures
 from leadwise.images.scenes import ARTWORK, CLASSES, SIZE, Scene, add_mark, make_scene, mark_image
@@ -154,6 +154,32 @@ def test_the_mark_is_written_as_easily_into_any_picture():
 def test_what_cannot_be_drawn_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         make_scene(0, **arguments)
+
+
+@pytest.mark.parametrize("seed", range(1, 7))
+def test_a_twin_without_an_object_changes_where_the_object_and_its_shadow_were_and_nowhere_else(seed):
+    scene = make_scene(seed, objects=2)
+    for thing in scene.objects:
+        twin = make_scene(seed, objects=2, without=(thing.label,))
+        assert twin.labels == tuple(label for label in scene.labels if label != thing.label)
+        changed = (scene.image != twin.image).any(2)
+        assert changed[thing.mask].mean() > 0.97
+        (other,) = twin.objects
+        near = Image.fromarray(thing.mask).filter(ImageFilter.MaxFilter(65))  # shadows fall within 20 pixels
+        assert not (changed & ~np.asarray(near)).any()
+        hidden = other.mask & ~scene.mask(other.label)  # what the object had covered of the other one
+        assert not (hidden & ~thing.mask).any()
+
+
+def test_a_scene_without_any_object_is_the_background_of_both():
+    empty = make_scene(5, ("cat", "car"), without=("cat", "car"))
+    assert empty.objects == ()
+    for label in ("cat", "car"):
+        one = make_scene(5, ("cat", "car"), without=("cat" if label == "car" else "car",))
+        changed = (one.image != empty.image).any(2)
+        assert changed[one.mask(label)].mean() > 0.97
+    with pytest.raises(ValueError, match="expected classes that the scene shows: cat, car"):
+        make_scene(5, ("cat", "car"), without=("dog",))
 
 
 def test_the_mask_of_a_class_that_is_not_there_is_an_error():

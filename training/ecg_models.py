@@ -100,14 +100,14 @@ class Pool:
     used: np.ndarray
 
 
-def simulate_pool(split: str, scale: float = 1.0) -> Pool:
-    """Simulate one split. ``scale`` multiplies the number of patients."""
+def simulate_pool(split: str, scale: float = 1.0, later: int = 0) -> Pool:
+    """Simulate one split. ``scale`` multiplies the number of patients; ``later`` is added to the first seed."""
     sizes = [max(8, round(scale * (c.train if split == "train" else c.held_out))) for c in COHORTS]
     total, samples = sum(sizes), 5000 if split == "train" else training.WINDOW
     x, mask = np.empty((2 * total, 12, samples), np.float16), np.empty((total, 12, samples), bool)
     row = 0
     for cohort, size in zip(COHORTS, sizes, strict=True):
-        for ecgs in simulate_cohort(cohort, size, SPLITS[split]):
+        for ecgs in simulate_cohort(cohort, size, SPLITS[split] + later):
             end = row + len(ecgs.seeds)
             x[row:end] = preprocess(ecgs.signal, PUBLISHED_FS)[:, :, :samples]
             x[total + row : total + end] = preprocess(ecgs.counterfactual, PUBLISHED_FS)[:, :, :samples]
@@ -154,18 +154,21 @@ def balanced(pool: Pool, name: str) -> np.ndarray:
     return np.sort(np.concatenate([positive, *pick]))
 
 
-def train(name: str, pool: Pool, validation: Pool, scale: float = 1.0) -> tuple[ECGNet, list[training.Epoch], float]:
+def train(
+    name: str, pool: Pool, validation: Pool, scale: float = 1.0, *, seed: int = 0, epochs: dict[str, int] = EPOCHS
+) -> tuple[ECGNet, list[training.Epoch], float]:
     """Train and calibrate one model; return it with its history and its temperature."""
     column = list(ECG_MODELS).index(name)
     rows = balanced(validation, name)
     held_out = validation.x[rows], validation.labels[rows, column]
-    model = training.initialise(ECGNet(name, "embedded"))
+    model = training.initialise(ECGNet(name, "embedded"), seed)
     history = training.fit(
         model,
         pool.x,
         pool.labels[:, column],
         held_out,
-        epochs=EPOCHS[name],
+        epochs=epochs[name],
+        seed=seed,
         samples=max(training.BATCH, round(WINDOWS * scale)),
         weights=sampling_weights(pool, name),
         report=lambda epoch: print(f"  {name} {epoch}", flush=True),

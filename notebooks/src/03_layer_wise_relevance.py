@@ -303,8 +303,32 @@ RuleLab(rule="epsilon")
 # $$R_j = \sum_k \frac{a_j (w_{jk} + \gamma w_{jk}^+)}{\sum_{j'} a_{j'} (w_{j'k} + \gamma w_{j'k}^+)}\, R_k$$
 #
 # At $\gamma = 0$ it is the z-rule. As $\gamma \to \infty$ only positive contributions are left: the **z⁺-rule**, which is
-# also α1β0 below. This form needs inputs $a_j \ge 0$; where inputs have both signs, as in the first layer, and for units with
-# $z_k < 0$, zennit favours the contributions that have the sign of $z_k$.
+# also α1β0 below. This form needs inputs $a_j \ge 0$ and a unit with $z_k > 0$. Inputs of both signs come from the pixels, and from
+# activations such as ELU. The generalised rule, which zennit credits to Andéol et al. [13], favours the *contributions* that have
+# the sign of $z_k$ instead of the weights. Two units with two inputs each show what that mends: shares of $R_k = 1$.
+
+
+# %% gamma and signs
+def weights_favoured(come, weight, gamma):
+    """Share out 1 by the rule above, for one unit with inputs come (J,) and weights (J,)."""
+    share = come * (weight + gamma * weight.clamp(min=0))
+    return share / share.sum()
+
+
+unit, both_signs = nn.Linear(2, 1, bias=False), {"a negative input": ([1, -1], [1, 0.6]), "z < 0": ([1, 1], [0.6, -1])}
+for title, case in both_signs.items():
+    come, weight = torch.tensor(case, dtype=torch.float32)
+    unit.weight.data = weight[None]
+    print(f"{title}: contributions {[round(value, 2) for value in (come * weight).tolist()]}")
+    for gamma in (0.0, 0.5, 1.0):
+        general = leadwise.attribute(unit, come[None], "lrp_gamma", target=0, gamma=gamma)[0] / (come @ weight)
+        rules = {"weights": weights_favoured(come, weight, gamma), "contributions": general}
+        print(f"   γ = {gamma:g}" + "".join(f"   {what} {R[0]:6.2f} {R[1]:6.2f}" for what, R in rules.items()))
+
+# %% [markdown]
+# With a negative input both weights are positive, both are favoured, and γ changes nothing. At $z_k < 0$ a favoured weight speaks
+# *against* the unit: the denominator shrinks, passes zero, and the shares blow up and change their signs. Favoured contributions
+# outvote the contradiction in both cases. `lrp_gamma` is the generalised rule; with inputs and $z_k$ above zero, the two are one.
 
 # %% gamma
 maps = {f"γ = {g:g}": explain("lrp_gamma", gamma=g) for g in (0.05, 0.25, 10)} | {"z⁺": explain("lrp_zplus")}
@@ -741,10 +765,39 @@ for label, through in (("straight", torch.eye(2)), ("detour", torch.tensor([[1.0
     print()
 
 # %% [markdown]
-# Two cautions from the literature belong here. Ancona et al. [3] showed that LRP-ε (ε → 0) is gradient × input with the slope of
-# each activation replaced by $g(z)/z$; for ReLU the two agree, for other activations, ELU of the ECG networks among them, they do
-# not. And a rule that favours positive weights, γ or z⁺, gains calm at the price of the sum: what it hands on is no longer what
-# the weights say.
+# The activation is a part of the building, too. Ancona et al. [3] showed that LRP-ε with ε → 0 is gradient × input with the slope
+# $g'(z)$ of each activation replaced by $g(z) / z$. Freeze that quotient, and autograd computes the map without any rule:
+
+
+# %% g(z) / z
+def through_quotients(first, g, last, x):
+    """Return gradient x input of logit 0, with each activation's slope replaced by g(z) / z."""
+    x = x.clone().requires_grad_()
+    z = first(x)
+    (slope,) = torch.autograd.grad(last(z * (g(z) / z).detach())[:, 0].sum(), x)
+    return (x * slope).detach()
+
+
+torch.manual_seed(1)
+first, last, points = nn.Linear(6, 12), nn.Linear(12, 2), torch.randn(20, 6)
+for g in (nn.ReLU(), nn.ELU()):
+    network = nn.Sequential(first, g, last)
+    R = leadwise.attribute(network, points, "lrp_epsilon", target=0, epsilon=1e-7)
+    others = {
+        "g(z) / z": through_quotients(first, g, last, points),
+        "gradient × input": leadwise.attribute(network, points, "gradient_x_input", target=0),
+    }
+    print(f"{type(g).__name__}, LRP-ε against", end="")
+    for what, other in others.items():
+        print(f"   {what}: differ by {percent(float((R - other).abs().max() / R.abs().max()))} of the maximum", end="")
+    print()
+
+# %% [markdown]
+# For ReLU both slopes are the same, 0 or 1: section 1's old friend. For ELU, the activation of the ECG networks, $g(z)/z$ lies between
+# the slopes that the curve has from zero to $z$: it is their mean, as in DeepLIFT's rescale rule where the reference has $z = 0$. So
+# LRP-ε of notebook 08 is *not* gradient × input in another dress.
+#
+# And a caution: a rule that favours, γ or z⁺, gains calm at the price of the weights. What it hands on is no longer what they say.
 
 # %% [markdown]
 # ## Exercises
@@ -920,3 +973,5 @@ check.progress()
 #     [arXiv:1912.09818](https://arxiv.org/abs/1912.09818)
 # 12. Gu, Yang, Tresp 2018, Understanding individual decisions of CNNs via contrastive backpropagation,
 #     [doi:10.1007/978-3-030-20893-6_8](https://doi.org/10.1007/978-3-030-20893-6_8)
+# 13. Andéol et al. 2021, Learning domain invariant representations by joint Wasserstein distance minimization,
+#     [arXiv:2106.04923](https://arxiv.org/abs/2106.04923)

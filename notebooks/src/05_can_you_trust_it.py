@@ -408,8 +408,9 @@ for method, row in zip(maps, gain, strict=True):
 #
 # A deletion score without its replacement is a number without a unit. Where it exists, the counterfactual is the best answer:
 # both *ends* of its curve are recordings that can exist. What lies between need not be. Segments are replaced lead by lead, so
-# lead II is no longer the sum of I and III, and where patient and twin differ, a cut leaves a step. Cut instead in all leads
-# together, at points where the two hardly differ:
+# lead II is no longer the sum of I and III. Where patient and twin are far apart, as in a bundle branch block, a cut leaves a step
+# as well; in this AV block no step is larger than those of the QRS complex itself. Cut instead in all leads together, at points
+# where the two hardly differ:
 
 
 # %% recordings that cannot exist

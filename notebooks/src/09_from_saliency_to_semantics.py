@@ -523,6 +523,10 @@ print(f"more memory for the larger run: {stored['more memory, MB']} MB")
 # %% [markdown]
 # ## 7 Where methods disagree
 #
+# What a sample says depends on the method. Of most, the positive relevance speaks for the pathology. The sign of a gradient is no
+# such claim: a sample that should *fall* matters as much as one that should rise. There the magnitude counts, as
+# `METHODS["gradient"].ranks` says; judged by its positive part, the gradient would be judged by half of it.
+#
 # > **Think first.** Same network, same patients. On which level will methods agree better: sample by sample, or summed to
 # > leads by waves?
 
@@ -541,16 +545,18 @@ COMPARED = {
 QUICKER = {"integrated_gradients": {"steps": 20}}
 
 
-def maps_of(name):
-    """Maps of one model's patients by all compared methods: method -> (N, 12, T)."""
+def evidence_of(name):
+    """What all compared methods show of one model's patients: method -> (N, 12, T), positive parts or magnitudes."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MethodWarning)  # Grad-CAM has no leads, see notebook 08
-        return {
+        found = {
             method: explain(MODELS[name], x[name], method, target=1, **QUICKER.get(method, {})) for method in COMPARED
         }
+    unsigned = [method for method in COMPARED if leadwise.METHODS[method].ranks == "absolute"]
+    return {method: R.abs() if method in unsigned else R.clamp(min=0) for method, R in found.items()}
 
 
-several = {name: maps_of(name) for name in ("AVB", "ISCH")}
+several = {name: evidence_of(name) for name in ("AVB", "ISCH")}
 tables = {
     name: {
         method: [lead_wave_matrix(map_, w) for map_, (_, w) in zip(found, patients[name], strict=True)]
@@ -571,12 +577,12 @@ plot_matrix(
     [title_of(method) for method in COMPARED],
     list(columns),
     title="Two models, each with its patients",
-    label="share of the positive relevance inside the known cause, and in the cells that the criteria name",
+    label="share of the relevance, positive or in magnitude, inside the known cause, and in the cells of the criteria",
     write=percent,
 )
 
 # %% who agrees with whom
-samples = np.stack([found.numpy().clip(min=0).ravel() for found in several["AVB"].values()])
+samples = np.stack([found.numpy().ravel() for found in several["AVB"].values()])
 cells = np.stack([np.ravel([m.share() / m.area.clip(min=1e-9) for m in found]) for found in tables["AVB"].values()])
 pairs = np.triu(np.ones((len(COMPARED), len(COMPARED)), bool), 1)
 pairs[0] = False  # the random map agrees with nobody
@@ -609,7 +615,8 @@ plot_matrix(
 # Choose the method by the question, state it with the sentence, and show a second one with another answer to these points.
 #
 # The course's benchmark asks every method, and controls that know no network, where the answer changes, by exchanging parts
-# with the healthy twin as above. It is made with `python benchmarks/ground_truth.py` in the checkout, and shown where its table is present.
+# with the healthy twin as above, and of scenes by taking objects away. It is made with `python benchmarks/ground_truth.py` in the
+# checkout, and shown where its table is present.
 
 # %% benchmark
 table = root / "benchmarks" / "ground_truth.csv"
@@ -825,6 +832,11 @@ check.progress()
 # - Concepts instead of samples, and subgroups of patients found in maps: Wagner et al. 2024, Explaining deep learning for ECG
 #   analysis, [doi:10.48550/arXiv.2305.17043](https://doi.org/10.48550/arXiv.2305.17043)
 # - Which replacement is fair, and networks that rely on a machine's mark: [05 Can you trust it?](05_can_you_trust_it.ipynb)
+# - The published networks against guidelines, by thousands of beats, beside the input itself and noise as baselines: Gumpfer et
+#   al. 2026, Beyond local inspection, [code and tables](https://github.com/nilsgumpfer/globalxaiecg)
+# - Other truths for maps of time series: known features of a synthetic set, Turbé et al. 2023,
+#   [doi:10.1038/s42256-023-00620-w](https://doi.org/10.1038/s42256-023-00620-w); predictions while points are taken out by the
+#   sign of their relevance, Jang et al. 2025 (TIMING), [arXiv:2506.05035](https://arxiv.org/abs/2506.05035)
 #
 # ## References
 #

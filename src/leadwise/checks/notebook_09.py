@@ -188,14 +188,14 @@ QUESTIONS = [
         [
             Option("The network reads QRS.", False, "Then replacing it would have had an effect."),
             Option(
-                "The answer depends on P and PR; this map is no statement about the cause.",
+                "The answer depends on P and PR; the map answers another question, or answers it wrongly.",
                 True,
                 "An intervention asks the network, the map only claims.",
             ),
             Option(
                 "The network is useless.",
                 False,
-                "It uses the very part that makes the diagnosis. It is the method that puts the relevance elsewhere.",
+                "It uses the very part that makes the diagnosis. Ask the map what the exchange asks before blaming either.",
             ),
         ],
     ),

@@ -93,7 +93,12 @@ class Scene:
 
 
 def make_scene(
-    seed: int, classes: tuple[str, ...] | str | None = None, *, objects: int = 1, mark: bool = False
+    seed: int,
+    classes: tuple[str, ...] | str | None = None,
+    *,
+    objects: int = 1,
+    mark: bool = False,
+    without: tuple[str, ...] = (),
 ) -> Scene:
     """Draw a scene. The same arguments give the same scene.
 
@@ -106,27 +111,42 @@ def make_scene(
     classes : what to show, one class or two different ones; by default ``objects`` of them at random
     objects : 1 or 2, where ``classes`` is not given
     mark : whether the shortcut is in the corner
+    without : classes of the scene's objects that are taken away, with their shadows: the twin of the same scene, where
+        nothing else has changed and the background stands in their place
 
     Raises
     ------
-    ValueError : an unknown class, the same class twice, or more than two objects
+    ValueError : an unknown class, the same class twice, more than two objects, or ``without`` a class not shown
+
+    Examples
+    --------
+    >>> make_scene(3, ("cat", "car"), without=("car",)).labels
+    ('cat',)
     """
     background, things, corner = (np.random.default_rng([seed, stream]) for stream in range(3))
     labels = _labels(classes, objects, things)
+    absent = set(without) - set(labels)
+    if absent:
+        raise ValueError(f"without is {tuple(without)}; expected classes that the scene shows: {', '.join(labels)}.")
     image = texture(background, SIZE)
     _scatter(image, background, count=int(background.integers(0, 7)))
     image = _defocus(image, background)
     layers, files, masks = _place(labels, things)
-    for layer in layers:
-        _shadow(image, layer, things)
-        image.paste(layer, mask=layer.getchannel("A"))
+    shown = [label not in without for label in labels]
+    for layer, seen in zip(layers, shown, strict=True):
+        canvas = image if seen else image.copy()  # drawn all the same, so that what is drawn later stays the same
+        _shadow(canvas, layer, things)
+        canvas.paste(layer, mask=layer.getchannel("A"))
     cover = _cover(masks, things)
+    if not all(shown):
+        masks = [_opaque(layer) for layer in layers]  # at most one is left, and nothing stands before it
     if cover is not None:
         image.paste(_colour(things), mask=cover)
         masks = [mask & (np.asarray(cover) < 128) for mask in masks]
     pixels = _light(image, background)
     where = add_mark(pixels, corner) if mark else np.zeros((SIZE, SIZE), bool)
-    found = tuple(SceneObject(*row) for row in zip(labels, masks, files, strict=True))
+    rows = zip(labels, masks, files, shown, strict=True)
+    found = tuple(SceneObject(*row) for *row, seen in rows if seen)
     return Scene(pixels, found, where, seed)
 
 
@@ -175,13 +195,17 @@ def _place(labels: tuple[str, ...], rng: np.random.Generator) -> tuple[list[Imag
     """
     while True:
         layers, files = zip(*(_object_layer(label, rng, SIDES[len(labels)]) for label in labels), strict=True)
-        masks = [np.asarray(layer.getchannel("A")) > 127 for layer in layers]
+        masks = [_opaque(layer) for layer in layers]
         if len(masks) == 2:
             whole = masks[0].sum()
             masks[0] &= ~masks[1]
             if masks[0].sum() < (1 - OVERLAP) * whole:
                 continue
         return list(layers), list(files), masks
+
+
+def _opaque(layer: Image.Image) -> np.ndarray:
+    return np.asarray(layer.getchannel("A")) > 127
 
 
 def _object_layer(label: str, rng: np.random.Generator, sides: tuple[int, int]) -> tuple[Image.Image, str]:

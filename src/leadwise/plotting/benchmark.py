@@ -10,17 +10,17 @@ from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import percent
 from leadwise.plotting.tables import plot_matrix
 
-NEEDED = ("data", "model", "cause", "method", "family", "setting", "misplaced", "lift")
+NEEDED = ("data", "model", "cause", "method", "family", "setting", "misplaced")
 
 
 def plot_ground_truth(table, *, title: str | None = None) -> CourseFigure:
-    """Draw how well each method's map agrees with what interventions show, and how much of it lies on drawn objects.
+    """Draw how well each method's map agrees with what interventions show, on patients and on scenes.
 
-    A row for each method, a column for each cause. For patients the number is 1 - misplaced: the share of the map that
-    lies, with the right sign, in the parts that change the network's answer. For scenes it is the normalised lift.
-    Numbers are those of the plain setting (default, or quick where the default takes hundreds of passes); of several
-    networks the mean. Methods are sorted by their worst cause among the patients, the best on top; controls, which ask
-    no network, are marked.
+    A row for each method, a column for each cause. The number is 1 - misplaced: the share of the map that lies, with
+    the right sign, in the parts that change the network's answer: waves of patients, objects of scenes. Numbers are
+    those of the plain setting (default, or quick where the default takes hundreds of passes); of several networks the
+    mean. Methods are sorted by their worst cause among the patients, the best on top; controls, which ask no network,
+    are marked.
 
     Parameters
     ----------
@@ -45,9 +45,8 @@ def plot_ground_truth(table, *, title: str | None = None) -> CourseFigure:
     names = [_title(methods[i]) + " (control)" * (family[methods[i]] == "control") for i in order]
     networks = len({row["model"] for row in rows if row["data"] != "scenes"})
     label = (
-        f"patients: share of the map where, and with the sign with which, the answer changes; {max(networks, 1)} "
-        f"network{'s' * (networks > 1)} a cause. scenes: (mass − area) / (1 − area) on the object, 0 is white noise. "
-        "Sorted by the worst cause."
+        f"share of the map where, and with the sign with which, the answer changes; {max(networks, 1)} "
+        f"network{'s' * (networks > 1)} a cause; scenes: one of AlexNet. Sorted by the worst cause."
     )
     heading = title or "Which maps show what changes the answer?"
     figure = plot_matrix(numbers[order], names, columns, title=heading, label=label, write=percent)
@@ -70,7 +69,7 @@ def _read(table) -> list[dict]:
             f"the table has {len(records)} rows and lacks {', '.join(missing)}; expected what "
             "benchmarks/ground_truth.py writes."
         )
-    return [dict(one) | {name: float(one[name] or "nan") for name in ("misplaced", "lift")} for one in records]
+    return [dict(one) | {"misplaced": float(one["misplaced"] or "nan")} for one in records]
 
 
 def _column(row: dict) -> str:
@@ -79,11 +78,7 @@ def _column(row: dict) -> str:
 
 def _mean(rows: list[dict], method: str, column: str) -> float:
     """Return a cell: the mean over the networks that have a number."""
-    found = [
-        row["lift"] if column == "scenes" else 1 - row["misplaced"]
-        for row in rows
-        if row["method"] == method and _column(row) == column
-    ]
+    found = [1 - row["misplaced"] for row in rows if row["method"] == method and _column(row) == column]
     known = [value for value in found if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
 

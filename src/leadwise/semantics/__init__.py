@@ -11,6 +11,7 @@ from leadwise.semantics.interventions import (
     interventions,
     misplaced,
     parts_of,
+    parts_of_masks,
     settled,
 )
 from leadwise.semantics.measured import Interval, beside_criterion, measure, st_levels
@@ -52,6 +53,7 @@ __all__ = [
     "measure",
     "misplaced",
     "parts_of",
+    "parts_of_masks",
     "settled",
     "st_levels",
     "wave_labels",

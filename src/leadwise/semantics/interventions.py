@@ -7,6 +7,8 @@ a map says. Single exchanges do not add up where parts work together; Shapley's 
 up. A map that claims to explain the difference has to have the same sums over the parts.
 
 Parts are exchanged in all leads at once unless they are parts of leads, so Einthoven's law holds at every sample.
+
+A scene whose objects are known has a twin too, the same scene without them: there the parts are objects.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -45,12 +47,12 @@ PAIRS = 50
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """A division of the difference between N patients and their twins: every bit of it belongs to one part.
+    """A division of the difference between N patients, or pictures, and their twins: every bit belongs to one part.
 
     Parameters
     ----------
     names : of the K parts: places first, bands within each place
-    places : Tensor (N, 12, T) of whole numbers, the place of each sample
+    places : Tensor (N, 12, T), or (N, 3, H, W) of pictures, of whole numbers: the place of each sample
     bands : (lower, upper) in Hz; () for no division by frequency
     fs : Hz
     """
@@ -61,10 +63,10 @@ class Parts:
     fs: float = PUBLISHED_FS
 
     def pieces(self, difference: Tensor, sample: int) -> Tensor:
-        """Return the parts (K, 12, T) of one patient's difference (12, T); they add up to it."""
+        """Return the parts (K, ...) of the difference (...) of one patient or picture; they add up to it."""
         places = self.places[sample].to(difference.device)
         count = len(self.names) // max(len(self.bands), 1)
-        inside = torch.stack([places == k for k in range(count)])  # (places, 12, T)
+        inside = torch.stack([places == k for k in range(count)])  # (places, ...)
         split = [band_of(difference, self.fs, *band) for band in self.bands] or [difference]
         return (inside[:, None] * torch.stack(split)).flatten(0, 1)
 
@@ -73,7 +75,7 @@ class Parts:
 
         Parameters
         ----------
-        relevance : tensor or array (N, 12, T)
+        relevance : tensor or array (N, 12, T), or (N, 3, H, W)
 
         Raises
         ------
@@ -85,7 +87,8 @@ class Parts:
         if values.shape != tuple(self.places.shape):
             raise ValueError(f"relevance has shape {values.shape}; expected {tuple(self.places.shape)}, as the parts.")
         places = self.places.numpy()
-        return np.stack([(values * (places == k)).sum((1, 2)) for k in range(len(self.names))], 1)
+        axes = tuple(range(1, values.ndim))
+        return np.stack([(values * (places == k)).sum(axes) for k in range(len(self.names))], 1)
 
     @property
     def area(self) -> np.ndarray:
@@ -143,6 +146,37 @@ def parts_of(
     named = [tuple(one) if one else ("",) for one in (leads, groups, bands)]
     names = tuple(" · ".join(filter(None, one)) or "all" for one in product(*named))
     return Parts(names, torch.from_numpy(places), edges, fs)
+
+
+def parts_of_masks(masks: Mapping[str, np.ndarray], channels: int = 3) -> Parts:
+    """Divide N pictures by masks of what they show; what lies in no mask is the part "rest".
+
+    Parameters
+    ----------
+    masks : name -> bool (N, H, W)
+    channels : of the pictures; all are exchanged together
+
+    Raises
+    ------
+    ValueError : no mask, masks of different shapes, or a pixel that lies in two of them
+
+    Examples
+    --------
+    >>> left = np.arange(4) < 2
+    >>> parts_of_masks({"left": np.tile(left, (1, 4, 1))}).names
+    ('left', 'rest')
+    """
+    found = [np.asarray(mask, bool) for mask in masks.values()]
+    shapes = {mask.shape for mask in found}
+    if len(shapes) != 1 or found[0].ndim != 3:
+        raise ValueError(f"masks have shapes {sorted(shapes)}; expected one shape (N, H, W).")
+    if (np.sum(found, 0) > 1).any():
+        raise ValueError("masks overlap; expected that each pixel lies in at most one.")
+    places = np.full(found[0].shape, len(found))
+    for number, mask in enumerate(found):
+        places[mask] = number
+    size = (len(places), channels, *places.shape[1:])
+    return Parts((*masks, "rest"), torch.from_numpy(places)[:, None].expand(size))
 
 
 def _numbers(what: str, groups: Mapping[str, Sequence[str]] | None, known: tuple[str, ...]) -> np.ndarray:
@@ -237,9 +271,9 @@ def interventions(
 
     Parameters
     ----------
-    model : network (N, 12, T) -> logits
-    x, twin : Tensor (N, 12, T), patients and the same without the condition
-    parts : from :func:`parts_of`
+    model : network (N, 12, T), or (N, 3, H, W), -> logits
+    x, twin : Tensor (N, 12, T), patients and the same without the condition; or pictures and the same without objects
+    parts : from :func:`parts_of`, of pictures from :func:`parts_of_masks`
     target : class whose score is followed
     explain : "log-odds" or "logit"
     pairs : pairs of an order of the parts and its reverse, by which Shapley's values are sampled (Castro et al. 2009,
@@ -252,9 +286,9 @@ def interventions(
     ------
     ValueError : shapes that do not fit, values that are not finite, fewer than two pairs
     """
-    if x.ndim != 3 or x.shape != twin.shape or x.shape != parts.places.shape:
+    if x.ndim not in (3, 4) or x.shape != twin.shape or x.shape != parts.places.shape:
         shapes = [tuple(one.shape) for one in (x, twin, parts.places)]
-        raise ValueError(f"x, twin and parts have shapes {shapes}; expected the same (N, 12, T).")
+        raise ValueError(f"x, twin and parts have shapes {shapes}; expected the same (N, 12, T) or (N, 3, H, W).")
     if pairs is not None and pairs < 2:
         raise ValueError(f"pairs is {pairs}; expected 2 or more, for one says nothing about its error.")
     finite(x, "x"), finite(twin, "twin")
