@@ -10,7 +10,6 @@ from torch.nn import functional
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
 from leadwise.inspection import feature_maps, receptive_field
 from leadwise.networks.alexnet import load_alexnet
 
@@ -175,88 +174,5 @@ def second_opinion(pictures, recognised):
     return "What a second network does not recognise was the first one's habit, not the class."
 
 
-QUESTIONS = [
-    Question(
-        "A unit of features.11 has a receptive field of 163 pixels. What follows?",
-        [
-            Option(
-                "All pixels of the field matter equally.",
-                False,
-                "Far more paths lead to the unit from the middle: the gradient concentrates there.",
-            ),
-            Option(
-                "A pixel outside the field cannot change the unit.",
-                True,
-                "No path of connections leads from there to the unit: its gradient is exactly zero.",
-            ),
-            Option(
-                "The unit has learned a pattern of 163 pixels.",
-                False,
-                "The field says where a unit can look, not what it uses of it.",
-            ),
-        ],
-    ),
-    Question(
-        "The largest softmax share for a photograph is 95 %. Which statements hold?",
-        [
-            Option(
-                "The other classes share 5 %.",
-                True,
-                "The shares of all classes add up to 1, by construction.",
-            ),
-            Option(
-                "With 95 % probability the photograph shows this class.",
-                False,
-                "Only if it shows one of the known classes at all, and if the network's shares have been calibrated.",
-            ),
-            Option(
-                "The photograph may show none of the classes.",
-                True,
-                "The softmax has no way to say so: pictures of nothing get large shares, too.",
-            ),
-        ],
-    ),
-    Question(
-        "Activation maximisation without regularisers gives noise with a huge logit. What does it show?",
-        [
-            Option(
-                "The ascent has failed.",
-                False,
-                "It has done what it was asked: the logit rose, above that of a real scene.",
-            ),
-            Option(
-                "The class looks like noise to the network and scenes do not matter to it.",
-                False,
-                "The network still names scenes. There are many inputs with a high logit; the ascent found one.",
-            ),
-            Option(
-                "The logit answers to fine detail that no natural picture has.",
-                True,
-                "Nothing in the objective asks for a natural picture; the gradient may use every pixel on its own.",
-            ),
-        ],
-    ),
-    Question(
-        "You have synthesised a dotted red area for “mushroom”. What may you write?",
-        [
-            Option(
-                "This pattern raises the logit “mushroom” in this network, under these regularisers.",
-                True,
-                "Network, unit and prior are named, and no more is claimed.",
-            ),
-            Option(
-                "The network knows what a mushroom is.",
-                False,
-                "Colour and dots may do, anywhere and in any number: the picture is no portrait of the class.",
-            ),
-            Option(
-                "The network decides on mushrooms by the dots.",
-                False,
-                "What a unit likes best need not be what it used in a given picture: notebook 02 begins there.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "01", QUESTIONS)
+quiz = partial(quizzes.quiz, "01")
 progress = partial(core.progress, "01")

@@ -11,7 +11,6 @@ import leadwise
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise, same_weights
-from leadwise.checks.quiz import Option, Question
 from leadwise.evaluation import relevance_mass
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet, preprocess
@@ -198,85 +197,5 @@ def share_on_first(network, scenes, noise: float) -> float:
     return float(relevance_mass(maps, np.stack([thing.mask for thing in things])).mean())
 
 
-QUESTIONS = [
-    Question(
-        "The gradient of the logit with respect to a pixel is zero. What follows?",
-        [
-            Option(
-                "The network does not use the pixel.",
-                False,
-                "Where the logit is saturated all of it may be due to the pixel: section 6 has an example.",
-            ),
-            Option(
-                "The weights at this pixel are zero.",
-                False,
-                "A silent ReLU further up is enough.",
-            ),
-            Option(
-                "To first order, a small change of the pixel does not change the logit.",
-                True,
-                "That is what a derivative says, and all it says.",
-            ),
-        ],
-    ),
-    Question(
-        "Integrated gradients from a black and from a white baseline are both complete, and differ. Which is wrong?",
-        [
-            Option(
-                "The black one: it gives nothing to dark pixels.",
-                False,
-                "It answers what made the logit higher than that of black; where picture and black agree, nothing did.",
-            ),
-            Option(
-                "Neither: they compare the picture with different things.",
-                True,
-                "The baseline is part of the question, so it belongs into the report.",
-            ),
-            Option(
-                "One of them has too few steps.",
-                False,
-                "Then its sum would be off; both are complete.",
-            ),
-        ],
-    ),
-    Question(
-        "A map hardly changes when it is asked for another class. Which statements hold?",
-        [
-            Option(
-                "The method is robust, so the map can be trusted.",
-                False,
-                "Robust against the question itself: it does not answer it.",
-            ),
-            Option(
-                "It may still lie on an object.",
-                True,
-                "With one object in the picture nobody would notice.",
-            ),
-            Option(
-                "It is no evidence for one class against the other.",
-                True,
-                "What is the same for both can't speak for one of them.",
-            ),
-        ],
-    ),
-    Question(
-        "Your model answers over the internet; there are no gradients and no layers to look at. What works?",
-        [
-            Option(
-                "Grad-CAM",
-                False,
-                "It needs feature maps, and gradients with respect to them.",
-            ),
-            Option("Occlusion", True, "It only asks for answers to changed pictures."),
-            Option(
-                "Integrated gradients",
-                False,
-                "Each step of the path needs a gradient.",
-            ),
-            Option("RISE", True, "It asks hundreds of times, with random parts hidden, and needs nothing else."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "02", QUESTIONS)
+quiz = partial(quizzes.quiz, "02")
 progress = partial(core.progress, "02")

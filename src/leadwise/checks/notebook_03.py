@@ -8,7 +8,6 @@ import leadwise
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
 
 PICTURE = (3, 224, 224)
 
@@ -160,65 +159,5 @@ def runner_up(against, wanted, twin, x):
     return "Without biases the difference of two logits reaches the pixels, and its map is the difference of two maps."
 
 
-QUESTIONS = [
-    Question(
-        "A map by LRP sums to half of the logit. Where can the other half be? Biases are not zero.",
-        [
-            Option("With the biases.", True, "A bias keeps its share b / z of what a unit has."),
-            Option("Absorbed by ε.", True, "Each unit hands on z / (z + ε sign z) of its relevance."),
-            Option(
-                "In cancelled pixels: positive and negative relevance there add up to zero.",
-                False,
-                "Such pixels add nothing to the sum, but nothing is lost either.",
-            ),
-            Option(
-                "In the softmax.",
-                False,
-                "The start was the logit itself, before any softmax.",
-            ),
-        ],
-    ),
-    Question(
-        "On a network of ReLUs, convolutions and max-pooling, what is the z-rule's map?",
-        [
-            Option("The gradient.", False, "Relevance is a share of the value, so the input is a factor."),
-            Option("Gradient × input.", True, "An active unit has a = z, and R / a travels down as a gradient does."),
-            Option("Integrated gradients.", False, "No path and no baseline: one backward pass at the picture itself."),
-        ],
-    ),
-    Question(
-        "z⁺ in every layer gives clean maps. Why do composites use other rules near the logit?",
-        [
-            Option(
-                "z⁺ does not conserve there.",
-                False,
-                "Its shares add up to one in every layer, but for biases.",
-            ),
-            Option(
-                "Without the negative weights there is little left that tells one class from another.",
-                True,
-                "The classes share the features; positive and negative weights on them make the difference.",
-            ),
-            Option("z⁺ is too slow in dense layers.", False, "All rules cost about the same: one backward pass."),
-        ],
-    ),
-    Question(
-        "Two programs offer “α2β1”, and their maps of one network and picture differ. What may be the reason?",
-        [
-            Option(
-                "One gives the bias to an account by its sign, the other gives all of it to both.",
-                True,
-                "zennit and iNNvestigate differ just so; name the convention with the rule.",
-            ),
-            Option("They divide by other values of α.", False, "The name says α = 2 and β = 1 in both."),
-            Option(
-                "They use another rule for the pixels.",
-                True,
-                "Flat, w² or z-box in the first layer is often part of a preset.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "03", QUESTIONS)
+quiz = partial(quizzes.quiz, "03")
 progress = partial(core.progress, "03")

@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
 from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import Option, Question
 from leadwise.checks.quiz import quiz as quiz_of
 from leadwise.networks.alexnet import MEAN, STD
 
@@ -201,80 +200,5 @@ def rebuilt_map(rebuilt, *, theirs, ours):
     raise Hint(f"The correlation with the package's map is {agreement:.3f}, not yet 0.999. Try another composite.")
 
 
-QUESTIONS = [
-    Question(
-        "A picture is fed to a network with black encoded as 0. What does gradient × input say about a black object?",
-        [
-            Option(
-                "That the network ignores it.", False, "It can't say so: the product is 0 whatever the network does."
-            ),
-            Option(
-                "Nothing: its relevance is 0, whatever the network does there.",
-                True,
-                "0 times any gradient is 0. The map is silent about these pixels by arithmetic.",
-            ),
-            Option(
-                "That it speaks against the class.",
-                False,
-                "Evidence against would be negative relevance, and this is 0.",
-            ),
-        ],
-    ),
-    Question(
-        "What changes in a map of gradient × SIGN when μ moves from 0 to 0.5?",
-        [
-            Option("The magnitudes of all values.", False, "|R| is the size of the gradient; μ is not in it."),
-            Option("The logit that is explained.", False, "The network sees the same input; μ only enters the map."),
-            Option(
-                "The sign of those R whose input lies between 0 and 0.5.",
-                True,
-                "They were above the threshold and are below it now: +1 has become -1.",
-            ),
-            Option(
-                "The sign of all R on the object.",
-                False,
-                "Only of those that μ has passed, wherever they are, on the object or not.",
-            ),
-        ],
-    ),
-    Question(
-        "What is true of LRP-SIGN?",
-        [
-            Option("Its map sums to the logit.", False, "The factor x, which made the sum come out, is gone."),
-            Option(
-                "It changes the rule of the first layer only.",
-                True,
-                "Above it the rules multiply by activations, which the network computed itself.",
-            ),
-            Option(
-                "With the z-rule above, on a network of ReLUs and max-poolings, it is gradient × SIGN.",
-                True,
-                "As LRP-z is gradient × input there: section 5 derives one from the other.",
-            ),
-            Option("It needs a network with ReLUs.", False, "The first layer must be linear, whatever comes above it."),
-        ],
-    ),
-    Question(
-        "A SIGN map of an ECG shows orange and blue samples alternating on the line between beats. What may be read?",
-        [
-            Option(
-                "The signs, sample by sample.",
-                False,
-                "Near μ noise decides on which side a sample lies, as the test with 2 µV showed.",
-            ),
-            Option(
-                "The magnitudes, as far as those of the gradient can be trusted.",
-                True,
-                "They are the gradient's. A sign is read over a whole wave, or with a μ slightly off the line.",
-            ),
-            Option(
-                "That the line speaks for and against the finding in turns.",
-                False,
-                "That takes the flicker for the network's opinion.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quiz_of, "04", QUESTIONS)
+quiz = partial(quiz_of, "04")
 progress = partial(progress_of, "04")

@@ -10,7 +10,6 @@ from leadwise import evaluation
 from leadwise.attribution import METHODS, attribute, caveat
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind, same_weights
 from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import Option, Question
 from leadwise.checks.quiz import quiz as quiz_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.training import initialise
@@ -211,80 +210,5 @@ def _four_numbers(answer) -> dict[str, float]:
     return {name: as_number(np.mean(as_array(answer[name], name)), name) for name in names}
 
 
-QUESTIONS = [
-    Question(
-        "The object covers 30 % of a picture, and 30 % of a map's positive relevance lies on it. What does that say?",
-        [
-            Option(
-                "The map is right three times out of ten.", False, "The share is no rate of hits; it is a share of R."
-            ),
-            Option(
-                "The map is as good as one that scatters its relevance evenly.",
-                True,
-                "The number to beat is the area share, and this map doesn't beat it.",
-            ),
-            Option(
-                "The network doesn't use the object.",
-                False,
-                "It may: this map of it has not found out. Another method, or an intervention, could.",
-            ),
-        ],
-    ),
-    Question(
-        "A method's maps stay nearly the same while a network's weights are replaced by random numbers. What follows?",
-        [
-            Option(
-                "The method is robust.", False, "Robust against noise in the input, perhaps; here the network was lost."
-            ),
-            Option("The network was badly trained.", False, "The test compares with it, whatever it had learned."),
-            Option(
-                "On this network the method shows little of what was learned.",
-                True,
-                "What is left when all is forgotten comes from the input and the architecture.",
-            ),
-        ],
-    ),
-    Question(
-        "A paper says: “Method A has the better deletion score.” What do you need to know before you believe it?",
-        [
-            Option(
-                "What was put in place of the deleted parts.",
-                True,
-                "Methods change places with the replacement: a flat line asks another question than a healthy twin.",
-            ),
-            Option(
-                "How a random order scores, with the same replacement.",
-                True,
-                "Some of the fall comes from strange inputs, and a random order has that too.",
-            ),
-            Option(
-                "An interval over many cases.",
-                True,
-                "Where intervals overlap widely, the cases don't tell the methods apart.",
-            ),
-            Option(
-                "Whether experts find the maps of A more convincing.",
-                False,
-                "Deletion asks the network, not people; a convincing map may be wrong.",
-            ),
-        ],
-    ),
-    Question(
-        "A map puts a third of its relevance on a photographer's mark, which covers 1 % of the picture. What now?",
-        [
-            Option("The map is wrong: a mark isn't an elephant.", False, "It explains the network, not the animal."),
-            Option("Choose a method that marks the animal.", False, "Then the map would hide what the network does."),
-            Option(
-                "The network cheats; that is proved.", False, "A map raises the suspicion. Only an intervention proves."
-            ),
-            Option(
-                "Take the mark away, put it elsewhere, and ask the network again.",
-                True,
-                "That is the intervention: if the answer follows the mark and not the animal, the network cheats.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quiz_of, "05", QUESTIONS)
+quiz = partial(quiz_of, "05")
 progress = partial(progress_of, "05")

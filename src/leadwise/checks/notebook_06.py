@@ -8,7 +8,6 @@ import numpy as np
 
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
 from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import Option, Question
 from leadwise.checks.quiz import quiz as quiz_of
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS, derive_limb_leads
@@ -179,67 +178,5 @@ def _short(name) -> str:
     return {words: short for short, words in ELECTRODES.items()}.get(name.lower(), name)
 
 
-QUESTIONS = [
-    Question(
-        "A network gives much relevance to lead aVF and hardly any to II and III. What follows?",
-        [
-            Option(
-                "Something is special about aVF.", False, "aVF is (II + III) / 2: it holds nothing that these don't."
-            ),
-            Option(
-                "The network takes from aVF what it could take from II and III.",
-                True,
-                "Four of the six limb leads repeat the other two; which of them a network uses, training decides.",
-            ),
-            Option(
-                "II and III were recorded badly.", False, "Then aVF, which comes from the same electrodes, was as well."
-            ),
-        ],
-    ),
-    Question(
-        "In a recording I + III − II is up to 0.5 mV. What can have happened?",
-        [
-            Option("Two leads were swapped in the file.", True, "The rows no longer are what their names say."),
-            Option(
-                "The leads were filtered or adjusted one by one, each differently.",
-                True,
-                "Linear filters keep the law if all leads get the same one; separate adjustment breaks it.",
-            ),
-            Option(
-                "Two limb electrodes were exchanged on the patient.",
-                False,
-                "Any three electrodes obey the law, whatever limbs they are on. Exercise 5 shows it.",
-            ),
-            Option("Rounding.", False, "That makes a few microvolts, as in section 2: a hundredth of this."),
-        ],
-    ),
-    Question(
-        "A filter is called “0.05 Hz”. What does it take from a signal at 1 Hz?",
-        [
-            Option("Nothing: 1 Hz is far above 0.05 Hz.", False, "The name is its centre. This one is 1 Hz wide."),
-            Option("Everything.", False, "Only its centre is taken out completely."),
-            Option(
-                "The name doesn't say. Its frequency response does.",
-                True,
-                "In section 4 the filter of that name takes half the amplitude at 1 Hz, where the ST segment lives.",
-            ),
-        ],
-    ),
-    Question(
-        "At 25 mm/s the P wave begins six small squares before QRS. How long is PR, and what does it prove?",
-        [
-            Option(
-                "240 ms: longer than the 200 ms of the criterion, which alone is no diagnosis.",
-                True,
-                "Six times 40 ms. A criterion is one part of a finding, and a person makes the diagnosis.",
-            ),
-            Option("120 ms: a normal PR.", False, "A small square is 40 ms at 25 mm/s, not 20; that would be 50 mm/s."),
-            Option(
-                "600 ms: an AV block.", False, "That takes a small square for 100 ms; and a length is no diagnosis."
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quiz_of, "06", QUESTIONS)
+quiz = partial(quiz_of, "06")
 progress = partial(progress_of, "06")

@@ -10,7 +10,6 @@ from torch.nn import functional
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
 from leadwise.simulation.simulate import simulate_batch
 
 # What is often computed instead of the receptive field 1 + k (2^b - 1) -> what to say then.
@@ -191,59 +190,5 @@ def in_another_practice(in_practice):
     )
 
 
-QUESTIONS = [
-    Question(
-        "The logits are 1 for “no finding” and 3 for “pathology”. What is the probability of the pathology?",
-        [
-            Option("3 / 4", False, "Logits are no shares; they may be negative."),
-            Option("1 / (1 + e^-3) ≈ 0.95", False, "This forgets the other logit: only their difference counts."),
-            Option("1 / (1 + e^-2) ≈ 0.88", True, "A softmax of two logits is the sigmoid of their difference."),
-        ],
-    ),
-    Question(
-        "A ported network loads without an error: every name and every shape fits. Is the port right?",
-        [
-            Option("Yes: a wrong array would not fit.", False, "A reshaped or flipped array has a fitting shape."),
-            Option("Yes, if the number of parameters agrees as well.", False, "Order is not counted by a number."),
-            Option(
-                "That is open until both networks give the same output for the same recording.",
-                True,
-                "Only outputs show the order of axes, the padding and the activation at once.",
-            ),
-        ],
-    ),
-    Question(
-        "All logits are divided by a temperature of 2. What can change?",
-        [
-            Option("the probabilities", True, "They move towards 0.5."),
-            Option("which patients are found at p > 0.5", False, "The sign of f1 - f0 stays."),
-            Option("the area under the ROC curve", False, "It depends on the order of the patients alone."),
-            Option("the calibration error", True, "That is what the temperature is fitted for."),
-            Option("where the gradient of a logit is large", False, "It is halved everywhere; the pattern stays."),
-        ],
-    ),
-    Question(
-        "In the swap test the finding's samples are replaced by those of the healthy twin, and the decision turns. "
-        "Replacing as many others does not turn it. What does this show?",
-        [
-            Option(
-                "On simulated patients, the decision rests on the samples that carry the finding.",
-                True,
-                "It is an intervention, and the second half excludes that any damage would do.",
-            ),
-            Option(
-                "The network will work in a hospital.",
-                False,
-                "The simulator left out much of what a hospital has; the test is silent about it.",
-            ),
-            Option(
-                "A heatmap of this network will mark the finding.",
-                False,
-                "That depends on the method as well; notebook 09 has maps that do not.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "07", QUESTIONS)
+quiz = partial(quizzes.quiz, "07")
 progress = partial(core.progress, "07")

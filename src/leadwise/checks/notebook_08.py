@@ -9,7 +9,6 @@ from leadwise.attribution import attribute
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
 from leadwise.ecg.leads import LEADS
 
 
@@ -169,69 +168,5 @@ def what_epsilon_does(sums, reading, *, model, x):
     return "ε keeps a part of the relevance in every layer, the most where |z| is small beside it."
 
 
-QUESTIONS = [
-    Question(
-        "A map is shown with each lead scaled to its own maximum. Lead III looks as busy as V1. What follows?",
-        [
-            Option("III contributes as much as V1.", False, "Every lead has a strongest sample, however weak it is."),
-            Option(
-                "Nothing about III against V1: only the places within one lead compare.",
-                True,
-                "Per-lead scaling removes just what the comparison of leads needs.",
-            ),
-            Option("III contributes less than V1.", False, "It may; this picture can't tell."),
-        ],
-    ),
-    Question(
-        "For which maps is the sum of all relevance a test?",
-        [
-            Option(
-                "integrated gradients: it must be the difference of two logits",
-                True,
-                "Completeness, up to the error of the steps.",
-            ),
-            Option(
-                "LRP-0 on a network without biases: it must be the logit", True, "Each layer then hands on all it got."
-            ),
-            Option("Grad-CAM", False, "It is scaled to its maximum; its sum means nothing."),
-            Option(
-                "the plain gradient", False, "It is a sensitivity, in logit per mV; nothing says what it adds up to."
-            ),
-        ],
-    ),
-    Question(
-        "The gradient is large on a flat stretch between two beats. What does this say?",
-        [
-            Option(
-                "Slight changes there would change the logit.",
-                True,
-                "Sensitivity asks what would be if, for small changes; what a whole wave would do, it leaves open.",
-            ),
-            Option(
-                "The flat stretch made the logit large.",
-                False,
-                "That is a question about contributions. Gradient × input gives 0 where the voltage is 0.",
-            ),
-            Option(
-                "The map is noise.",
-                False,
-                "It may be right: a network can well react to slight changes between the beats.",
-            ),
-        ],
-    ),
-    Question(
-        "Why is guided backpropagation on these networks the plain gradient?",
-        [
-            Option(
-                "They have no pooling that it could guide.",
-                False,
-                "They have five, and it leaves poolings as they are.",
-            ),
-            Option("It changes the backward pass of ReLU, and they have ELU.", True, "No ReLU, nothing to change."),
-            Option("An ECG has no colours.", False, "The rule knows nothing of its input."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "08", QUESTIONS)
+quiz = partial(quizzes.quiz, "08")
 progress = partial(core.progress, "08")

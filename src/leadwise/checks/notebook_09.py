@@ -8,7 +8,6 @@ import torch
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
 from leadwise.ecg.leads import LEADS, TERRITORIES
 from leadwise.ecg.waves import Wave
 from leadwise.semantics import CRITERIA, Criterion, lead_wave_matrix, wave_labels, waves_of
@@ -173,52 +172,5 @@ def shares_and_areas(matrices: list) -> tuple[list, list]:
     return [matrix.share() for matrix in matrices], [matrix.area for matrix in matrices]
 
 
-QUESTIONS = [
-    Question(
-        "36 % of the positive relevance lies between the beats, and this part takes 36 % of the time. What follows?",
-        [
-            Option("The network looks at the baseline.", False, "A random map has the same share there."),
-            Option("The lift is 1: as much as an even spread puts there.", True, "A share is read beside its area."),
-            Option("The map is wrong.", False, "A lift of 1 in one part says nothing about the others."),
-        ],
-    ),
-    Question(
-        "A map puts the evidence for a long PR interval on the QRS complex. Replacing the QRS complex by the twin's "
-        "changes nothing, replacing P and PR turns the answer. What do you believe?",
-        [
-            Option("The network reads QRS.", False, "Then replacing it would have had an effect."),
-            Option(
-                "The answer depends on P and PR; this map is no statement about the cause.",
-                True,
-                "An intervention asks the network, the map only claims.",
-            ),
-            Option(
-                "The network is useless.",
-                False,
-                "It uses the very part that makes the diagnosis. It is the method that puts the relevance elsewhere.",
-            ),
-        ],
-    ),
-    Question(
-        "What belongs beside a sentence about one map?",
-        [
-            Option(
-                "the probability that the network gives", True, "Shares say nothing about how much there is to share."
-            ),
-            Option("the area of the cells that it names", True, "Without it a share can't be judged."),
-            Option("the method and its parameters", True, "Another method may tell another story."),
-            Option("the diagnosis", False, "The sentence is about a network. It knows nothing of the patient."),
-        ],
-    ),
-    Question(
-        "A cohort of 2000 has a narrow interval for the share of QRS. What is narrow?",
-        [
-            Option("The spread of the patients.", False, "That does not shrink with their number."),
-            Option("The uncertainty of their mean.", True, "It falls as 1 / √n."),
-            Option("The error of the method.", False, "A method can be wrong with great precision."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "09", QUESTIONS)
+quiz = partial(quizzes.quiz, "09")
 progress = partial(core.progress, "09")

@@ -8,7 +8,6 @@ import torch
 from leadwise.checks import core
 from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_number, exercise
-from leadwise.checks.quiz import Option, Question
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.recordings.quality import Finding, Report, check_ecg
@@ -299,49 +298,5 @@ def one_page(first, page, not_concluded):
     return "Your dossier is complete. Give the page to somebody who doubts it."
 
 
-QUESTIONS = [
-    Question(
-        "What must be known before an array of numbers is an ECG?",
-        [
-            Option("the sampling rate", True, "Without it no interval is in milliseconds."),
-            Option("the unit", True, "Without it no voltage is in millivolts, and the networks saw millivolts."),
-            Option("which row is which lead", True, "The networks take the rows in the standard order."),
-            Option("the patient's name", False, "No number depends on it, and it is better left out."),
-        ],
-    ),
-    Question(
-        "Left and right arm cables were exchanged at the patient. Why does Einthoven's law still hold?",
-        [
-            Option(
-                "The three leads are still differences of three potentials around a loop.",
-                True,
-                "Their sum is zero whatever is connected. The direction of P and QRS betrays the exchange.",
-            ),
-            Option("The electrocardiograph corrects it.", False, "It can't know which cable is where."),
-            Option("The law holds for every three signals.", False, "With a wrong column heading it fails."),
-        ],
-    ),
-    Question(
-        "A network says 0.99 to a recording that failed a check. What do you do?",
-        [
-            Option("Believe it: a network that is so sure has seen enough.", False, "It maps any array to a number."),
-            Option("Repair or discard the recording before any network is asked.", True, "The check comes first."),
-            Option("Average over the four networks.", False, "All four saw the same fault."),
-        ],
-    ),
-    Question(
-        "One network says 0.2 to the first window and 0.9 to the last. What do you report?",
-        [
-            Option("0.9: a finding must not be missed.", False, "Choosing after looking makes the answer."),
-            Option("0.55", False, "A mean alone hides that the windows disagree."),
-            Option(
-                "The range over all windows.",
-                True,
-                "The disagreement is a finding, about the heart, the recording or the network.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "10", QUESTIONS)
+quiz = partial(quizzes.quiz, "10")
 progress = partial(core.progress, "10")
