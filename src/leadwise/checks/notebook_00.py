@@ -1,10 +1,7 @@
 """Check and quiz of notebook 00, Start here: one of each, to show what they look like."""
 
-from functools import partial
-
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_number, exercise
+from leadwise.checks.parts import parts_of
 
 
 @exercise("00", 1, "Samples in the window", expects="a number")
@@ -20,5 +17,4 @@ def samples_in_window(samples):
     raise Hint("The picture above shows 4 s, and the networks' rate is 500 samples a second.")
 
 
-quiz = partial(quizzes.quiz, "00")
-progress = partial(core.progress, "00")
+quiz, progress, think_first = parts_of("00")

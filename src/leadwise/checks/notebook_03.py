@@ -1,13 +1,10 @@
 """Checks and quiz of notebook 03, Layer-wise relevance."""
 
-from functools import partial
-
 import numpy as np
 
 import leadwise
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.parts import parts_of
 
 PICTURE = (3, 224, 224)
 
@@ -49,11 +46,8 @@ def flat_pixels(flat_map, net, x, target):
     )
 
 
-GROWTH = ("constant", "linear", "faster")
-
-
-@exercise("03", 2, "How α multiplies", expects='"constant", "linear" or "faster", and five numbers')
-def growth_with_alpha(predicted, ratios, twin, x, target):
+@exercise("03", 2, "How α multiplies", expects="five numbers", predicts=True)
+def growth_with_alpha(ratios, twin, x, target):
     """``ratios``: the sum of |R| over the logit for alpha 1 to 5, on the twin without biases."""
     found = as_array(ratios, "`ratios`", (5,))
     logit = float(twin(x)[target].detach())
@@ -67,10 +61,12 @@ def growth_with_alpha(predicted, ratios, twin, x, target):
         raise Hint(
             f"α = {off[0] + 1}: another value. The twin, lrp_alpha_beta, the scene's class, and |R| of every value?"
         )
-    kind = "constant" if found[-1] < 2 * found[0] else "linear" if found[-1] < 7 * found[0] else "faster"
-    if as_choice(predicted, GROWTH, "`predicted`") != kind:
-        raise Hint(f"From α = 1 to 5 your numbers grow {found[-1] / found[0]:.3g} times. How many layers multiply?")
-    return "Each layer multiplies by up to 2α − 1: magnitudes of maps with different α do not compare."
+    grown = found[-1] / found[0]
+    kind = "constant" if grown < 2 else "linear" if grown < 7 else "faster"
+    return (
+        f"The maps say “{kind}”: from α = 1 to 5 they grow {grown:.3g} times. Each layer multiplies by up to 2α − 1: "
+        "magnitudes of maps with different α do not compare."
+    )
 
 
 @exercise("03", 3, "A colleague's ε-rule", expects="a function of a (J,), W (J, K), R (K,), epsilon that returns (J,)")
@@ -159,5 +155,4 @@ def runner_up(against, wanted, twin, x):
     return "Without biases the difference of two logits reaches the pixels, and its map is the difference of two maps."
 
 
-quiz = partial(quizzes.quiz, "03")
-progress = partial(core.progress, "03")
+quiz, progress, think_first = parts_of("03")

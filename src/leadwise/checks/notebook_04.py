@@ -1,14 +1,11 @@
 """Notebook 04, SIGN: its checks and its quiz."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.checks.parts import parts_of
 from leadwise.networks.alexnet import MEAN, STD
 
 SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
@@ -54,19 +51,20 @@ def _why_other_signs(found: np.ndarray, wanted: np.ndarray, clear: np.ndarray, x
     )
 
 
-@exercise("04", 2, "a slipped baseline", expects="a number in mV")
+@exercise("04", 2, "a slipped baseline", expects="a number in mV", predicts=True)
 def slipped_baseline(quotient):
     """The quotient of the two methods is the mean |x|, weighted with the gradient: about the slip itself."""
     value = as_number(quotient, "quotient")
     if abs(value - SLIP) <= 0.05:
         return (
-            "SIGN multiplies the gradient by 1, times input by |x|, which is about 0.2 mV on the whole line. Now look."
+            f"The maps say {value:.2f} mV: SIGN multiplies the gradient by 1, times input by |x|, about 0.2 mV on "
+            "the whole line."
         )
     if 100 <= value <= 400:
         raise Hint("That reads like microvolts; write it in mV.")
     if 0 <= value < 0.15:
         raise Hint(
-            "That is about a line near zero, as it was before. By how much is the line multiplied after the slip?"
+            "That is about a line near zero, as it was before. Is it measured on `voltage + 0.2`, between beats?"
         )
     if 0.6 <= value <= 1.5:
         raise Hint("The factors differ: SIGN multiplies the gradient by +1 or -1, times input multiplies it by x.")
@@ -200,5 +198,4 @@ def rebuilt_map(rebuilt, *, theirs, ours):
     raise Hint(f"The correlation with the package's map is {agreement:.3f}, not yet 0.999. Try another composite.")
 
 
-quiz = partial(quiz_of, "04")
-progress = partial(progress_of, "04")
+quiz, progress, think_first = parts_of("04")

@@ -1,7 +1,6 @@
 """Notebook 05, Can you trust it?: its checks and its quiz."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
@@ -9,8 +8,7 @@ import torch
 from leadwise import evaluation
 from leadwise.attribution import METHODS, attribute, caveat
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind, same_weights
-from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.checks.parts import parts_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.training import initialise
 
@@ -61,7 +59,7 @@ def _share(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return (values * inside).sum((1, 2)) / values.sum((1, 2))
 
 
-@exercise("05", 2, "three orders of deletion", expects="a list of shares and a list of three orders")
+@exercise("05", 2, "three orders of deletion", expects="a list of shares and a list of three orders", predicts=True)
 def orders_of_deletion(meet, highest_first):
     """The curves meet where nothing and where everything is replaced; between, the order decides."""
     shares = {round(float(share), 3) for share in as_array(meet, "meet").ravel()}
@@ -78,7 +76,7 @@ def orders_of_deletion(meet, highest_first):
         raise Hint("Most relevant first takes the evidence away at once. Does that keep the logit high?")
     if orders[1] != "random":
         raise Hint("A random order takes away a bit of everything, sooner than the one and later than the other.")
-    return "So it must be for a map that is right. How far apart the curves lie is what deletion measures; now look."
+    return "So it is for a map that is right: lerf above random above morf. How far apart is what deletion measures."
 
 
 @exercise("05", 3, "a map whose zero moved", expects="a function mended(network, x)")
@@ -210,5 +208,4 @@ def _four_numbers(answer) -> dict[str, float]:
     return {name: as_number(np.mean(as_array(answer[name], name)), name) for name in names}
 
 
-quiz = partial(quiz_of, "05")
-progress = partial(progress_of, "05")
+quiz, progress, think_first = parts_of("05")

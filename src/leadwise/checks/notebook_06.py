@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.checks.parts import parts_of
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS, derive_limb_leads
 from leadwise.ecg.record import ECG
@@ -53,7 +51,13 @@ def augmented_leads(augmented):
     return "Any two of the limb leads make the other four."
 
 
-@exercise("06", 2, "the axis at which lead I balances", expects='an angle from 0 to 180 and "upright" or "inverted"')
+@exercise(
+    "06",
+    2,
+    "the axis at which lead I balances",
+    expects='an angle from 0 to 180 and "upright" or "inverted"',
+    predicts=True,
+)
 def balanced_lead_i(axis, avf):
     """Lead I balances where the axis is perpendicular to it, which the simulated heart confirms."""
     angle = as_number(axis, "axis")
@@ -71,7 +75,7 @@ def balanced_lead_i(axis, avf):
     span = next(wave for wave in beat.waves if wave.kind == "QRS")
     if words != ("upright" if beat.leads[LEADS.index("aVF"), span.onset : span.offset].sum() > 0 else "inverted"):
         raise Hint("aVF looks from the feet upwards. Does a vector that points to the feet come towards it?")
-    return "Perpendicular to I means along aVF: towards the feet, and so upright there. Now look."
+    return f"The heart says {angle:g}°, {words} in aVF: perpendicular to I means along aVF, towards the feet."
 
 
 @exercise("06", 3, "a window filtered on its own", expects="a function mended(ecg) that returns 4 s of an ECG")
@@ -178,5 +182,4 @@ def _short(name) -> str:
     return {words: short for short, words in ELECTRODES.items()}.get(name.lower(), name)
 
 
-quiz = partial(quiz_of, "06")
-progress = partial(progress_of, "06")
+quiz, progress, think_first = parts_of("06")

@@ -1,15 +1,13 @@
 """Checks and quiz of notebook 07, ECG models."""
 
-from functools import partial
 from itertools import permutations
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, as_array, as_dict, as_function, as_number, exercise
+from leadwise.checks.parts import parts_of
 from leadwise.simulation.simulate import simulate_batch
 
 # What is often computed instead of the receptive field 1 + k (2^b - 1) -> what to say then.
@@ -67,12 +65,10 @@ HOW = {
 }
 
 
-@exercise("07", 2, "What the average forgets", expects='a key, such as "reversed", and a dict: key -> number')
-def what_the_average_forgets(prediction, moved, *, model, x):
-    """``prediction``: the change that moves the log-odds least; ``moved``: by how much each moves them."""
-    prediction = as_choice(prediction, CHANGES, "`prediction`")
-    if not isinstance(moved, dict) or set(moved) != set(CHANGES):
-        raise Hint(f"`moved` should be a dict with the keys {', '.join(CHANGES)}.")
+@exercise("07", 2, "What the average forgets", expects="a dict: key -> number", predicts=True)
+def what_the_average_forgets(moved, *, model, x):
+    """``moved``: by how much each change of the recording moves the log-odds."""
+    moved = as_dict(moved, CHANGES, "`moved`")
     with torch.no_grad():
         logits = {key: two_logits(model, change(x)) for key, change in {"as it is": lambda x: x, **CHANGES}.items()}
     odds = {key: f1 - f0 for key, (f0, f1) in logits.items()}
@@ -87,17 +83,15 @@ def what_the_average_forgets(prediction, moved, *, model, x):
             raise Hint("These are changes of f1 alone; take f1 - f0.")
         raise Hint(f"moved[{key!r}] should be |(f1 - f0) of the changed x - (f1 - f0) of x|; {HOW[key]}.")
     least = min(wanted, key=wanted.get)
-    if prediction not in ("shifted", least):
-        raise Hint(
-            f"You have looked: {prediction!r} moves the log-odds by {wanted[prediction]:.2f}. Which of the four "
-            "leaves every pattern as it is, and changes only when it comes?"
-        )
     if least != "shifted":  # may happen with other weights, where the ends of the window meet in a beat
         return (
-            f"Here {least!r} happens to move them less ({wanted[least]:.2f}) than 'shifted' ({wanted['shifted']:.2f}), "
-            "which makes new patterns where the ends of the window meet. When the others come, the average forgets."
+            f"The network says “{least}” ({wanted[least]:.2f}); “shifted” ({wanted['shifted']:.2f}) makes new patterns "
+            "where the ends of the window meet. When all the others come, the average forgets."
         )
-    return "Global average pooling forgets when a pattern came. What the patterns are, and in which lead, it keeps."
+    return (
+        f"The network says “shifted” ({wanted['shifted']:.2f}): its average forgets when a pattern came. What the "
+        "patterns are, and in which lead, it keeps."
+    )
 
 
 def two_logits(model, x) -> tuple[float, float]:
@@ -190,5 +184,4 @@ def in_another_practice(in_practice):
     )
 
 
-quiz = partial(quizzes.quiz, "07")
-progress = partial(core.progress, "07")
+quiz, progress, think_first = parts_of("07")

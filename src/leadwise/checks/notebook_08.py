@@ -1,25 +1,20 @@
 """Checks and quiz of notebook 08, Lead-wise attribution, and a colleague's maps with known flaws."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
 from leadwise.attribution import attribute
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, as_choice, as_dict, as_function, as_number, exercise, expect_choice
+from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 
 
-@exercise("08", 1, "Predict: V1 or V6", expects='"V1" or "V6", and a dict of two shares')
-def v1_or_v6(prediction, shares, *, model, x):
-    """Which of the two leads gets more |R|, and the shares of both."""
-    prediction = as_choice(prediction, ("V1", "V6"), "`prediction`")
+@exercise("08", 1, "Predict: V1 or V6", expects="a dict of two shares", predicts=True)
+def v1_or_v6(shares, *, model, x):
+    """The shares of |R| in both leads."""
     relevance = attribute(model, x, "lrp_epsilon", target=1)
     wanted = of_two(relevance.abs().sum(1))
-    if not isinstance(shares, dict) or {"V1", "V6"} - set(shares):
-        raise Hint('`shares` should be a dict with the keys "V1" and "V6".')
+    shares = as_dict(shares, ("V1", "V6"), "`shares`")
     given = {lead: as_number(shares[lead], f"shares[{lead!r}]") for lead in ("V1", "V6")}
 
     def off(values):
@@ -43,12 +38,23 @@ def v1_or_v6(prediction, shares, *, model, x):
         raise Hint(
             "shares: Σ|R| of the lead over Σ|R| of all leads, of `blocked` by `rbbb`: LRP-ε by default, target=1."
         )
-    reason = "In a right bundle branch block the late forces point to the right and forward, straight at V1."
-    if wanted["V6"] > wanted["V1"]:  # no network of the course so far, but another one may
-        return f"{reason} This network gives V6 more all the same: a map is about the network, not about the heart."
-    if prediction == "V6":
-        raise Hint("Your own shares speak against V6. Which lead faces the right ventricle?")
-    return reason
+    by_map, lost = max(wanted, key=wanted.get), without_each(model, x)
+    by_network = max(lost, key=lost.get)
+    measured = ", ".join(f"{lead} {fall:+.2f}" for lead, fall in lost.items())
+    return (
+        f"The map says {by_map}. The network says {by_network}: its log-odds fall by {measured} where a lead is made "
+        "flat. In this block the late forces point to the right and forward, straight at V1; a map is "
+        "about the network, not about the heart."
+    )
+
+
+def without_each(model, x: torch.Tensor) -> dict[str, float]:
+    """Return by how much the log-odds of one recording (12, T) fall where V1, or V6, is a flat line."""
+    flat = x.repeat(3, 1, 1)
+    flat[1, LEADS.index("V1")] = flat[2, LEADS.index("V6")] = 0
+    with torch.no_grad():
+        odds = torch.stack([model(one) for one in flat]).diff(dim=-1).flatten().tolist()
+    return {"V1": odds[0] - odds[1], "V6": odds[0] - odds[2]}
 
 
 def of_two(by_lead: torch.Tensor) -> dict[str, float]:
@@ -162,11 +168,8 @@ def what_epsilon_does(sums, reading, *, model, x):
         if len(set(given)) == 1:
             raise Hint("All three are the same: each map needs its own epsilon, attribute(..., epsilon=...).")
         raise Hint("sums: epsilon -> Σ|R| of LRP-ε of the LBBB network on `x`, target=1.")
-    reading = as_choice(reading, READINGS, "`reading`")
-    if READINGS[reading]:
-        raise Hint(READINGS[reading])
+    expect_choice(reading, READINGS, "`reading`")
     return "ε keeps a part of the relevance in every layer, the most where |z| is small beside it."
 
 
-quiz = partial(quizzes.quiz, "08")
-progress = partial(core.progress, "08")
+quiz, progress, think_first = parts_of("08")

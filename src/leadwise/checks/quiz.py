@@ -5,6 +5,7 @@ from html import escape
 import ipywidgets as widgets
 
 from leadwise.checks.core import MARKS, NOT_YET, QUIZZES, RIGHT, line
+from leadwise.checks.live import Live
 from leadwise.checks.questions import Option, Question, questions_of, shuffled
 
 __all__ = ["Option", "Question", "QuestionView", "Quiz", "explanations", "quiz"]
@@ -76,7 +77,7 @@ def explanations(question: Question, chosen: set[int] = frozenset()) -> str:
     return f"<ul>{rows}</ul>"
 
 
-class Quiz:
+class Quiz(Live):
     """Questions below each other. In a notebook the same output holds the live view and, as HTML, a static twin.
 
     Parameters
@@ -112,12 +113,6 @@ class Quiz:
             page += f"<p><b>{number}.</b> {escape(question.prompt)}</p><ul>{options}</ul>"
             page += f"<details><summary>Answer to question {number}</summary>{explanations(question)}</details>"
         return page
-
-    def _repr_mimebundle_(self, include=None, exclude=None, **options):
-        # Written out, for a widget of ipywidgets 7 has no such method.
-        live = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
-        data = {"application/vnd.jupyter.widget-view+json": live, "text/html": self.static(), "text/plain": repr(self)}
-        return data, {}
 
 
 def quiz(notebook: str, questions: list[Question] | None = None) -> Quiz:
