@@ -152,6 +152,35 @@ def test_choices_and_functions():
         core.as_function(torch.zeros(2), "f")
 
 
+@pytest.mark.parametrize("form", [np.array([1.0, 2.0]), [1.0, 2.0], torch.tensor([1.0, 2.0]), lambda: [1, 2]])
+def test_a_mistake_is_recognised(form):
+    wrong = {"In per cent.": [100.0, 200.0], "Turned around.": lambda: [2.0, 1.0], "A shape.": [1.0]}
+    core.recognise([1.0, 2.0], form, wrong, "Something else.")
+    core.recognise([1.0, 2.0001], form, wrong, "Something else.")
+    for found, hint in (([100, 200], "In per"), ([2, 1], "Turned"), ([1], "A shape"), ([1, 2.01], "Something")):
+        with pytest.raises(Hint, match=hint):
+            core.recognise(found, form, wrong, "Something else.")
+    core.recognise([3, 4], form, wrong)  # without a last hint whatever is not recognised goes on
+
+
+def test_a_mistake_is_computed_only_where_it_is_needed():
+    core.recognise(1.0, lambda: 1.0, {"no": lambda: 1 / 0}, "Something else.")
+    with pytest.raises(Hint, match="nothing like it"):
+        core.recognise(0.0, 1.0, {}, "nothing like it")
+    assert core.near(0.0, 0.0)
+    assert not core.near(float("nan"), float("nan"))
+
+
+def test_keys_and_letters():
+    assert core.as_dict({"a": 1, "b": 2}, ["a"], "x")["b"] == 2
+    for wrong in ({"a": 1}, [1], None, "ab"):
+        with pytest.raises(Hint, match=r"the keys a, b; missing: .*b"):
+            core.as_dict(wrong, ["a", "b"], "x")
+    assert core.expect_choice("A", {"a": "", "b": "No."}, "x") == "a"
+    with pytest.raises(Hint, match="No"):
+        core.expect_choice("b", {"a": "", "b": "No."}, "x")
+
+
 ONE = Question(
     "Which is <odd>?",
     [

@@ -3,21 +3,17 @@
 import numpy as np
 
 import leadwise
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise, near, recognise
 from leadwise.checks.parts import parts_of
 
 PICTURE = (3, 224, 224)
+TOLERANCE = 1e-3  # of the largest magnitude, by which two maps may differ
 
 
 def as_map(answer, what: str) -> np.ndarray:
     """Return a map (3, 224, 224), also from a batch of one."""
     found = as_array(answer, what)
     return as_array(found[0] if found.shape == (1, *PICTURE) else found, what, PICTURE)
-
-
-def near(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-3) -> bool:
-    """Say whether two maps differ by at most ``tolerance`` of the second's largest magnitude."""
-    return np.abs(a - b).max() <= tolerance * np.abs(b).max()
 
 
 def lrp(net, x, method: str, target: int, **parameters) -> np.ndarray:
@@ -29,21 +25,26 @@ def lrp(net, x, method: str, target: int, **parameters) -> np.ndarray:
 def flat_pixels(flat_map, net, x, target):
     """``flat_map``: the epsilon rule, 0.1, and the flat rule in the first layer."""
     found = as_map(flat_map, "`flat_map`")
-    if near(found, lrp(net, x, "lrp_epsilon", target, epsilon=0.1, input_rule="flat")):
-        return "The flat rule spreads a unit's relevance evenly over what it sees: three colours with the same map."
-    if near(found, lrp(net, x, "lrp_epsilon", target, epsilon=0.1)):
-        raise Hint("That is the ε-rule down to the pixels: the first layer still multiplies by pixels and weights.")
-    if near(found, lrp(net, x, "lrp_epsilon", target, epsilon=0.1, input_rule="wsquare")):
-        raise Hint("That is the w²-rule: in the flat rule all weights count alike.")
     values = x.detach().cpu().double().numpy()
-    if near(found, values * lrp(net, x, "lrp_epsilon", target, epsilon=0.1, input_rule="flat")):
-        raise Hint("One factor too many: in the flat rule the input counts as one, whatever the pixel is.")
-    if np.abs(found - found.mean(0)).max() > 1e-3 * np.abs(found).max():
-        raise Hint("With all weights one the three colours get the same; in this map they differ.")
-    raise Hint(
+
+    def by(**rule):
+        return lrp(net, x, "lrp_epsilon", target, epsilon=0.1, **rule)
+
+    wrong = {
+        "That is the ε-rule down to the pixels: the first layer still multiplies by pixels and weights.": by,
+        "That is the w²-rule: in the flat rule all weights count alike.": lambda: by(input_rule="wsquare"),
+        "One factor too many: in the flat rule the input counts as one, whatever the pixel is.": (
+            lambda: values * by(input_rule="flat")
+        ),
+    }
+    otherwise = (
         "Start from relevance_by_layer(...)['features.0'], ε = 0.1; divide by the number of inputs of each unit, which "
         "is smaller at the frame, and take no bias."
     )
+    if not near(found, np.broadcast_to(found.mean(0), PICTURE), TOLERANCE):
+        otherwise = "With all weights one the three colours get the same; in this map they differ."
+    recognise(found, lambda: by(input_rule="flat"), wrong, otherwise, TOLERANCE)
+    return "The flat rule spreads a unit's relevance evenly over what it sees: three colours with the same map."
 
 
 @exercise("03", 2, "How α multiplies", expects="five numbers", predicts=True)
@@ -76,19 +77,20 @@ def repaired_epsilon(repaired):
     a, R = np.array([1.0, 2.0]), np.array([1.0, 1.0])
     W = np.array([[1.0, 0.49], [1.0, -0.3]])  # z = 3 and -0.11
     z = a @ W
-    forms = {
-        "ε still pushes z = −0.11 towards zero: it should push away from zero, whatever the sign.": z + 0.1,
-        "|z| + ε loses the sign of z: what was against becomes for.": np.abs(z) + 0.1,
-        "There is no ε in it any more: the rule should take a part where z is small.": z,
-        "ε pushes every z towards zero: the sign is the wrong way round.": z - 0.1 * np.sign(z),
-        "ε is subtracted always: right for z = −0.11, wrong for z = 3.": z - 0.1,
+
+    def shared(denominator):
+        return (a[:, None] * W / denominator * R).sum(1)
+
+    wrong = {
+        "ε still pushes z = −0.11 towards zero: it should push away from zero, whatever the sign.": shared(z + 0.1),
+        "|z| + ε loses the sign of z: what was against becomes for.": shared(np.abs(z) + 0.1),
+        "There is no ε in it any more: the rule should take a part where z is small.": shared(z),
+        "ε pushes every z towards zero: the sign is the wrong way round.": shared(z - 0.1 * np.sign(z)),
+        "ε is subtracted always: right for z = −0.11, wrong for z = 3.": shared(z - 0.1),
     }
     found = as_array(function(a, W, R, 0.1), "the result of `repaired`", (2,))
-    for hint, denominator in forms.items():
-        if np.allclose(found, (a[:, None] * W / denominator * R).sum(1), atol=1e-6):
-            raise Hint(hint)
-    if not np.allclose(found, (a[:, None] * W / (z + 0.1 * np.sign(z)) * R).sum(1), atol=1e-6):
-        raise Hint("For the layer above and ε = 0.1 the denominators should be 3.1 and −0.21.")
+    otherwise = "For the layer above and ε = 0.1 the denominators should be 3.1 and −0.21."
+    recognise(found, shared(z + 0.1 * np.sign(z)), wrong, otherwise, 1e-6)
     cancelled = np.array([[2.0], [-1.0]])  # z = 0
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.asarray(function(a, cancelled, np.array([1.0]), 0.5), dtype=float)
@@ -113,8 +115,8 @@ def negative_logit(lowest, maps, statement, net, x):
         )
     for method in ("lrp_z", "lrp_zplus"):
         found = as_map(maps[method], f"`maps[{method!r}]`")
-        if not near(found, lrp(net, x, method, int(lowest))):
-            if near(found, lrp(net, x, method, int(logits.argmax()))):
+        if not near(found, lrp(net, x, method, int(lowest)), TOLERANCE):
+            if near(found, lrp(net, x, method, int(logits.argmax())), TOLERANCE):
                 raise Hint(f"`maps[{method!r}]` explains the highest logit: give target=lowest.")
             raise Hint(f"`maps[{method!r}]` is not the map of the lowest class by {method}.")
     letter = as_choice(statement, "ABC", "`statement`")

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, alike, as_array, as_function, as_number, exercise, expect_choice, recognise
 from leadwise.checks.parts import parts_of
 from leadwise.networks.alexnet import MEAN, STD
 
@@ -81,23 +81,19 @@ def where_the_gradient_is_taken(mended):
     x[:, 0, 0] = 0
     found = as_array(mended(network, x.clone(), 1), "mended(network, x, target)", tuple(x.shape))
     sign, slope = torch.where(x >= 0, 1.0, -1.0), _gradient(network, x, 1)
-    if _equal(found, sign * slope):
-        return "The gradient is taken at the picture, and only then multiplied. The network never sees the sign."
     at_sign = _gradient(network, sign, 1)
-    for wrong, hint in (
-        (sign * at_sign, "This is still the colleague's map: the network is differentiated at the sign, not at x."),
-        (at_sign, "The gradient is still taken at the sign of x, and now nothing is multiplied."),
-        (slope, "This is the gradient alone; the sign of x is to be multiplied afterwards."),
-        (x * slope, "This is gradient × input: multiply by the sign of x instead."),
-        (torch.sign(x) * slope, "Right but where x is exactly 0: torch.sign gives 0 there, the course +1 (section 7)."),
-        ((sign * slope).abs(), "The magnitudes are right; the sign got lost."),
-        (-sign * slope, "All signs are turned around: +1 where x is 0 or more, -1 below."),
-    ):
-        if _equal(found, wrong):
-            raise Hint(hint)
-    raise Hint(
-        "Neither the colleague's map nor gradient × SIGN. Two steps: the gradient at x; then +1 or -1 by the side."
-    )
+    wrong = {
+        "This is still the colleague's map: the network is differentiated at the sign, not at x.": sign * at_sign,
+        "The gradient is still taken at the sign of x, and now nothing is multiplied.": at_sign,
+        "This is the gradient alone; the sign of x is to be multiplied afterwards.": slope,
+        "This is gradient × input: multiply by the sign of x instead.": x * slope,
+        "Right but where x is exactly 0: torch.sign gives 0 there, the course +1 (section 7).": torch.sign(x) * slope,
+        "The magnitudes are right; the sign got lost.": slope.abs(),
+        "All signs are turned around: +1 where x is 0 or more, -1 below.": -sign * slope,
+    }
+    otherwise = "Neither the colleague's map nor gradient × SIGN. Two steps: the gradient at x; then +1 or -1."
+    recognise(found, sign * slope, wrong, otherwise, 1e-5)
+    return "The gradient is taken at the picture, and only then multiplied. The network never sees the sign."
 
 
 def _small_network() -> nn.Module:
@@ -111,20 +107,18 @@ def _gradient(network: nn.Module, x: Tensor, target: int) -> Tensor:
     return torch.autograd.grad(network(x)[target], x)[0]
 
 
-def _equal(found: np.ndarray, wanted: Tensor) -> bool:
-    return bool(np.allclose(found, wanted.numpy(), atol=1e-5 * float(wanted.abs().max())))
+SHARE_READINGS = {
+    "a": "Use is a matter of what changes when the part goes. Did anything go here?",
+    "b": "",
+    "c": "That would need the sign of R. A share of |R| counts evidence for and against alike.",
+    "d": "Then the map would sum to the logit. Section 5 printed the sums of SIGN maps.",
+}
 
 
 @exercise("04", 4, "what a share under SIGN says", expects='"a", "b", "c" or "d"')
 def what_a_share_says(reading):
     """A share of |R| under gradient x SIGN is a share of the gradient's magnitude, and of nothing else."""
-    chosen = as_choice(reading, "abcd", "reading")
-    if chosen == "a":
-        raise Hint("Use is a matter of what changes when the part goes. Did anything go here?")
-    if chosen == "c":
-        raise Hint("That would need the sign of R. A share of |R| counts evidence for and against alike.")
-    if chosen == "d":
-        raise Hint("Then the map would sum to the logit. Section 5 printed the sums of SIGN maps.")
+    expect_choice(reading, SHARE_READINGS, "reading")
     return "Slopes, summed over many samples. A long part collects a large share even if each sample matters little."
 
 

@@ -7,7 +7,18 @@ import torch
 
 from leadwise import evaluation
 from leadwise.attribution import METHODS, attribute, caveat
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind, same_weights
+from leadwise.checks.core import (
+    Hint,
+    as_array,
+    as_choice,
+    as_function,
+    as_number,
+    exercise,
+    expect_choice,
+    kind,
+    recognise,
+    same_weights,
+)
 from leadwise.checks.parts import parts_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.training import initialise
@@ -27,21 +38,18 @@ def mass_by_hand(my_mass):
     mass = _share(positive, inside)
     if found.shape != (3,):
         raise Hint(f"Three maps make three numbers; this has the shape {found.shape}. Sum over leads and time only.")
-    if np.allclose(found, mass, rtol=1e-4):
-        return "A share of the positive relevance: 0 to 1, and the area share for a map that knows nothing."
-    for wrong, hint in (
-        (_share(np.abs(maps), inside), "This is the share of the absolute relevance: evidence against counts as well."),
-        (_share(maps, inside), "Here evidence against is subtracted. Cut the negative part off before you sum."),
-        (_share(positive, ~inside), "This is what lies outside of the mask."),
-        (mass / inside.mean((1, 2)), "This is the mass in multiples of the area: a good number, but not the mass."),
-        (
-            (positive * inside).sum((1, 2)) / inside.sum((1, 2)),
-            "Divide by all positive relevance, not by the mask's size.",
+    wrong = {
+        "This is the share of the absolute relevance: evidence against counts as well.": _share(np.abs(maps), inside),
+        "Here evidence against is subtracted. Cut the negative part off before you sum.": _share(maps, inside),
+        "This is what lies outside of the mask.": _share(positive, ~inside),
+        "This is the mass in multiples of the area: a good number, but not the mass.": mass / inside.mean((1, 2)),
+        "Divide by all positive relevance, not by the mask's size.": (
+            (positive * inside).sum((1, 2)) / inside.sum((1, 2))
         ),
-    ):
-        if np.allclose(found, wrong, rtol=1e-4):
-            raise Hint(hint)
-    raise Hint("Not the share of the positive relevance that lies inside: the formula stands in section 1.")
+    }
+    otherwise = "Not the share of the positive relevance that lies inside: the formula stands in section 1."
+    recognise(found, mass, wrong, otherwise)
+    return "A share of the positive relevance: 0 to 1, and the area share for a map that knows nothing."
 
 
 def _called(my_mass, maps: np.ndarray, inside: np.ndarray):
@@ -144,16 +152,17 @@ def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
     return "This network knows its labels, so the comparison says something: what is alike can't come from the finding."
 
 
+REPLIES = {
+    "a": "The recordings have no part in it: look at what guided backpropagation changes, and in which layers.",
+    "b": "",
+    "c": "The network did forget: other maps changed. Compare the two scores digit by digit.",
+}
+
+
 @exercise("05", 5, "a method under another name", expects='"a", "b" or "c", and a list of methods')
 def under_another_name(reply, affected, *, network):
     """Which statement answers the claim, and which methods carry a caveat on this network."""
-    chosen = as_choice(reply, "abc", "reply")
-    if chosen == "a":
-        raise Hint(
-            "The recordings have no part in it: look at what guided backpropagation changes, and in which layers."
-        )
-    if chosen == "c":
-        raise Hint("The network did forget: other maps changed. Compare the two scores digit by digit.")
+    expect_choice(reply, REPLIES, "reply")
     named = {affected} if isinstance(affected, str) else set(affected)
     if named - set(METHODS):
         raise Hint(f"{', '.join(sorted(map(str, named - set(METHODS))))}: not among the keys of leadwise.METHODS.")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, recognise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS, derive_limb_leads
@@ -41,13 +41,12 @@ def augmented_leads(augmented):
     wanted, mistaken = (derive_limb_leads(lead_i, second) for second in (lead_i + lead_iii, lead_iii))
     for name in AUGMENTED:
         values = as_array(found[name], name, lead_i.shape)
-        if np.allclose(values, wanted[name], atol=1e-6):
-            continue
-        if np.allclose(values, -wanted[name], atol=1e-6):
-            raise Hint(f"{name} is upside down.")
-        if np.allclose(values, mistaken[name], atol=1e-6):
-            raise Hint(f"{name} is the formula for II with III in its place. Put II = I + III into it first.")
-        raise Hint(f"{name} is not right yet: write II as I + III in Goldberger's formula, then collect I and III.")
+        wrong = {
+            f"{name} is upside down.": -wanted[name],
+            f"{name} is the formula for II with III in its place. Put II = I + III into it first.": mistaken[name],
+        }
+        otherwise = f"{name} is not right yet: write II as I + III in Goldberger's formula, then collect I and III."
+        recognise(values, wanted[name], wrong, otherwise, 1e-6)
     return "Any two of the limb leads make the other four."
 
 
@@ -89,20 +88,15 @@ def whole_recording_first(mended):
         raise Hint("This is the whole recording; the first 4 s of it are asked for.")
     if found.shape != (12, 2000):
         raise Hint(f"Expected 12 leads of 2000 samples; this is {found.shape}.")
-    for wanted, hint in (
-        (ecg.preprocess().window(), ""),
-        (
-            ecg.window().preprocess(),
-            "The filters still see 4 s only: a recording is filtered first and cut afterwards.",
-        ),
-        (ecg.window(), "Nothing is filtered now. The chain has to run, over the whole recording."),
-        (ecg.preprocess().window(ecg.duration - 4), "These are the last 4 s; the first are asked for."),
-    ):
-        if np.allclose(found, wanted.signal, atol=1e-5):
-            if hint:
-                raise Hint(hint)
-            return "Filter first, cut afterwards: then the cut is no edge to the filters."
-    raise Hint("Neither the colleague's window nor that of the filtered recording: use preprocess() and window().")
+    wrong = {
+        "The filters still see 4 s only: a recording is filtered first and cut afterwards.": ecg.window().preprocess(),
+        "Nothing is filtered now. The chain has to run, over the whole recording.": ecg.window(),
+        "These are the last 4 s; the first are asked for.": ecg.preprocess().window(ecg.duration - 4),
+    }
+    otherwise = "Neither the colleague's window nor that of the filtered recording: use preprocess() and window()."
+    signals = {hint: window.signal for hint, window in wrong.items()}
+    recognise(found, ecg.preprocess().window().signal, signals, otherwise)
+    return "Filter first, cut afterwards: then the cut is no edge to the filters."
 
 
 def _av_block(info: RecordInfo) -> bool:

@@ -6,25 +6,21 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from leadwise.checks.core import Hint, as_array, as_dict, as_function, as_number, exercise
+from leadwise.checks.core import Hint, as_array, as_dict, as_function, as_number, exercise, recognise
 from leadwise.checks.parts import parts_of
 from leadwise.simulation.simulate import simulate_batch
 
-# What is often computed instead of the receptive field 1 + k (2^b - 1) -> what to say then.
-OTHER_FIELDS = (
-    (
-        lambda k, b: 1 + 3 * (2**b - 1),
-        "It gives the same for every kernel: the 2 in r + 2s is the kernel's size less 1.",
+# What is often computed instead of the receptive field 1 + k (2^b - 1): what to say then -> the formula.
+OTHER_FIELDS = {
+    "It gives the same for every kernel: the 2 in r + 2s is the kernel's size less 1.": lambda k, b: 1 + 3 * (2**b - 1),
+    "That is in milliseconds; the question is about samples.": lambda k, b: 2 * (1 + k * (2**b - 1)),
+    "The poolings are missing: each adds one stride to what a unit sees.": lambda k, b: 1 + (k - 1) * (2**b - 1),
+    "That is before the last pooling; the pooling belongs to the block.": (
+        lambda k, b: 1 + (k - 1) * (2**b - 1) + 2 ** (b - 1) - 1
     ),
-    (lambda k, b: 2 * (1 + k * (2**b - 1)), "That is in milliseconds; the question is about samples."),
-    (lambda k, b: 1 + (k - 1) * (2**b - 1), "The poolings are missing: each adds one stride to what a unit sees."),
-    (
-        lambda k, b: 1 + (k - 1) * (2**b - 1) + 2 ** (b - 1) - 1,
-        "That is before the last pooling; the pooling belongs to the block.",
-    ),
-    (lambda k, b: 1 + (k + 1) * (2**b - 1), "A kernel of size k reaches k - 1 strides beyond one sample, not k."),
-    (lambda k, b: 1 + k * b, "The stride doubles at each pooling; here it stays 1."),
-)
+    "A kernel of size k reaches k - 1 strides beyond one sample, not k.": lambda k, b: 1 + (k + 1) * (2**b - 1),
+    "The stride doubles at each pooling; here it stays 1.": lambda k, b: 1 + k * b,
+}
 
 
 @exercise("07", 1, "What a unit sees", expects="a function of kernel and blocks that returns a number")
@@ -34,21 +30,14 @@ def receptive_field(function):
     cases = [(kernel, blocks) for kernel in (3, 5, 7) for blocks in (1, 2, 5)]
     found = [as_number(function(*case), "its result") for case in cases]
 
-    def gives(formula):
-        return np.allclose(found, [formula(*case) for case in cases])
-
-    if gives(lambda k, b: 1 + k * (2**b - 1)):
-        return "1 + k (2^b - 1) samples: linear in the kernel's size, exponential in the number of blocks."
-    for formula, hint in OTHER_FIELDS:
-        if gives(formula):
-            raise Hint(hint)
-    for (kernel, blocks), value in zip(cases, found, strict=True):
-        wanted = 1 + kernel * (2**blocks - 1)
-        if kernel == 3 and value != wanted:
-            raise Hint(
-                f"For kernels of size 3 section 1 prints {wanted} samples after block {blocks}; this is {value:g}."
-            )
-    raise Hint("Right for kernels of size 3. For others, each convolution adds (kernel - 1) s.")
+    wrong = {hint: [formula(*case) for case in cases] for hint, formula in OTHER_FIELDS.items()}
+    wanted = [1 + kernel * (2**blocks - 1) for kernel, blocks in cases]
+    off = [(b, w, f) for (k, b), w, f in zip(cases, wanted, found, strict=True) if k == 3 and f != w]
+    otherwise = "Right for kernels of size 3. For others, each convolution adds (kernel - 1) s."
+    if off:
+        otherwise = "For kernels of size 3 section 1 prints {1} samples after block {0}; this is {2:g}.".format(*off[0])
+    recognise(found, wanted, wrong, otherwise, 1e-6)
+    return "1 + k (2^b - 1) samples: linear in the kernel's size, exponential in the number of blocks."
 
 
 CHANGES = {
@@ -166,22 +155,18 @@ def in_another_practice(in_practice):
     """p = 0.9 from a network trained on halves, where 1 patient in 100 has the finding."""
     value = as_number(in_practice, "`in_practice`")
     odds = 0.9 / 0.1 * 0.01 / 0.99
-    if abs(value - odds / (1 + odds)) < 0.005:  # rounded to per cent is right; the odds lie 0.008 away
+    right = odds / (1 + odds)
+    if abs(value - right) < 0.005:  # rounded to per cent is right; the odds lie 0.008 away
         return "1 in 12, where the network said 9 in 10: the signal is as strong, the finding is rarer."
     wrong = {
-        0.9: "The same signal means less where the finding is rare: the share of patients has changed.",
-        odds: "These are odds; a probability is odds / (1 + odds).",
-        0.009: "A product of probabilities is none of the odds: turn p into odds, multiply, and turn them back.",
-        8.333: "That is in per cent; write it as a number between 0 and 1.",
-        100 * odds / (1 + odds): "That is in per cent; write it as a number between 0 and 1.",
-        891 / 892: "The factor is upside down: a rarer finding must make the probability smaller.",
+        "The same signal means less where the finding is rare: the share of patients has changed.": 0.9,
+        "These are odds; a probability is odds / (1 + odds).": odds,
+        "A product of probabilities is none of the odds: turn p into odds, multiply, and turn them back.": 0.009,
+        "That is in per cent; write it as a number between 0 and 1.": 100 * right,
+        "The factor is upside down: a rarer finding must make the probability smaller.": 891 / 892,
     }
-    for number, hint in wrong.items():
-        if abs(value - number) < 5e-4 * max(1, number):
-            raise Hint(hint)
-    raise Hint(
-        "Odds of 0.9 are 9; multiply them by the new odds of the finding (1 to 99), divided by the old (1 to 1)."
-    )
+    otherwise = "Odds of 0.9 are 9; multiply them by the new odds of the finding (1 to 99) over the old (1 to 1)."
+    recognise(value, right, wrong, otherwise, 5e-3)
 
 
 quiz, progress, think_first = parts_of("07")

@@ -1,10 +1,9 @@
 """Checks and quiz of notebook 08, Lead-wise attribution, and a colleague's maps with known flaws."""
 
-import numpy as np
 import torch
 
 from leadwise.attribution import attribute
-from leadwise.checks.core import Hint, as_choice, as_dict, as_function, as_number, exercise, expect_choice
+from leadwise.checks.core import Hint, as_choice, as_dict, as_function, as_number, exercise, expect_choice, recognise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 
@@ -62,20 +61,20 @@ def of_two(by_lead: torch.Tensor) -> dict[str, float]:
     return {lead: float(by_lead[LEADS.index(lead)] / by_lead.sum()) for lead in ("V1", "V6")}
 
 
-# What is often computed instead of the share of |R| in V1 to V6 -> what to say then. R is a tensor (12, T).
-OTHER_SHARES = (
-    (lambda r: 100 * r[6:].abs().sum() / r.abs().sum(), "That is in per cent; a share lies between 0 and 1."),
-    (lambda r: r[6:].sum() / r.sum(), "Signs have cancelled here: take |R| before you sum."),
-    (lambda r: r[6:].sum().abs() / r.sum().abs(), "The absolute value comes before the sum, not after it."),
-    (lambda r: r[6:].clamp(min=0).sum() / r.clamp(min=0).sum(), "The negative relevance is missing: |R| has both."),
-    (lambda r: r[6:].abs().sum(), "That is a sum; divide it by the sum over all leads."),
-    (lambda r: r[5:].abs().sum() / r.abs().sum(), "aVF is in it: Python counts from 0, and V1 is row 6."),
-    (lambda r: r[7:].abs().sum() / r.abs().sum(), "V1 is missing: Python counts from 0, and V1 is row 6."),
-    (lambda r: r[:6].abs().sum() / r.abs().sum(), "These are the limb leads; the chest leads are the last six rows."),
-    (lambda r: r[6:11].abs().sum() / r.abs().sum(), "V6 is missing: the end of a slice is not in it."),
-    (lambda r: r[6:].abs().sum() / r[:6].abs().sum(), "That is chest over limb; divide by all twelve leads."),
-    (lambda r: r[6:].square().sum() / r.square().sum(), "These are squares; the task asks for |R|."),
-)
+# What is often computed instead of the share of |R| in V1 to V6: what to say then -> the formula. r is (12, T).
+OTHER_SHARES = {
+    "That is in per cent; a share lies between 0 and 1.": lambda r: 100 * r[6:].abs().sum() / r.abs().sum(),
+    "Signs have cancelled here: take |R| before you sum.": lambda r: r[6:].sum() / r.sum(),
+    "The absolute value comes before the sum, not after it.": lambda r: r[6:].sum().abs() / r.sum().abs(),
+    "The negative relevance is missing: |R| has both.": lambda r: r[6:].clamp(min=0).sum() / r.clamp(min=0).sum(),
+    "That is a sum; divide it by the sum over all leads.": lambda r: r[6:].abs().sum(),
+    "aVF is in it: Python counts from 0, and V1 is row 6.": lambda r: r[5:].abs().sum() / r.abs().sum(),
+    "V1 is missing: Python counts from 0, and V1 is row 6.": lambda r: r[7:].abs().sum() / r.abs().sum(),
+    "These are the limb leads; the chest leads are the last six rows.": lambda r: r[:6].abs().sum() / r.abs().sum(),
+    "V6 is missing: the end of a slice is not in it.": lambda r: r[6:11].abs().sum() / r.abs().sum(),
+    "That is chest over limb; divide by all twelve leads.": lambda r: r[6:].abs().sum() / r[:6].abs().sum(),
+    "These are squares; the task asks for |R|.": lambda r: r[6:].square().sum() / r.square().sum(),
+}
 
 
 @exercise("08", 2, "The share of the chest leads", expects="a function of a map (12, T) that returns a number")
@@ -89,15 +88,10 @@ def chest_share(function):
     ]
     found = [as_number(function(relevance.clone()), "its result") for relevance in maps]
 
-    def gives(formula):
-        return np.allclose(found, [float(formula(relevance)) for relevance in maps], rtol=1e-3)
-
-    if gives(lambda r: r[6:].abs().sum() / r.abs().sum()):
-        return "Half of the leads: whatever knows nothing of leads gets 50 %."
-    for formula, hint in OTHER_SHARES:
-        if gives(formula):
-            raise Hint(hint)
-    raise Hint("Σ|R| over the rows 6 to 11, divided by Σ|R| over all twelve rows.")
+    wrong = {hint: [float(formula(relevance)) for relevance in maps] for hint, formula in OTHER_SHARES.items()}
+    right = [float(relevance[6:].abs().sum() / relevance.abs().sum()) for relevance in maps]
+    recognise(found, right, wrong, "Σ|R| over the rows 6 to 11, divided by Σ|R| over all twelve rows.", 1e-3)
+    return "Half of the leads: whatever knows nothing of leads gets 50 %."
 
 
 FLAWS = {"A": "class changes", "B": "none", "C": "copied", "D": "per lead"}
@@ -157,17 +151,16 @@ def what_epsilon_does(sums, reading, *, model, x):
     given = [as_number(sums[epsilon], f"sums[{epsilon}]") for epsilon in EPSILONS]
     maps = [attribute(model, x, "lrp_epsilon", target=1, epsilon=epsilon) for epsilon in EPSILONS]
 
-    def is_(values):
-        return np.allclose(given, [float(value) for value in values], rtol=0.01, atol=0.01)
+    def sums_of(function):
+        return [float(function(relevance).sum()) for relevance in maps]
 
-    if not is_(relevance.abs().sum() for relevance in maps):
-        if is_(relevance.sum() for relevance in maps):
-            raise Hint("These are sums with their signs; take |R| first, so that nothing cancels.")
-        if is_(relevance.clamp(min=0).sum() for relevance in maps):
-            raise Hint("The negative relevance is missing: |R| has both.")
-        if len(set(given)) == 1:
-            raise Hint("All three are the same: each map needs its own epsilon, attribute(..., epsilon=...).")
-        raise Hint("sums: epsilon -> Σ|R| of LRP-ε of the LBBB network on `x`, target=1.")
+    wrong = {
+        "These are sums with their signs; take |R| first, so that nothing cancels.": sums_of(lambda r: r),
+        "The negative relevance is missing: |R| has both.": sums_of(lambda r: r.clamp(min=0)),
+        "All three are the same: each map needs its own epsilon, attribute(..., epsilon=...).": [given[0]] * 3,
+    }
+    otherwise = "sums: epsilon -> Σ|R| of LRP-ε of the LBBB network on `x`, target=1."
+    recognise(given, sums_of(torch.abs), wrong, otherwise, 0.01)
     expect_choice(reading, READINGS, "`reading`")
     return "ε keeps a part of the relevance in every layer, the most where |z| is small beside it."
 
