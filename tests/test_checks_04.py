@@ -28,7 +28,7 @@ def test_rubbish_gets_a_verdict(answer):
     part = np.array(["P", "QRS"])
     for verdict in (
         check.one_grey(answer),
-        check.slipped_baseline(answer),
+        check.slipped_baseline(1.0, answer),
         check.where_the_gradient_is_taken(answer),
         check.what_a_share_says(answer),
         check.parts_taken_away(answer, network=None, signal=None, part=part),
@@ -55,13 +55,13 @@ def test_one_grey():
 
 
 def test_slipped_baseline():
-    assert check.slipped_baseline(...).state == "not done yet"
+    assert check.slipped_baseline(..., ...).state == "not done yet"
     for right in (0.2, np.float32(0.19), torch.tensor(0.22)):
-        assert check.slipped_baseline(right).state == "right"
-    assert state(check.slipped_baseline(200), "microvolts") == "not yet"
-    assert state(check.slipped_baseline(0.03), "near zero") == "not yet"
-    assert state(check.slipped_baseline(1), "+1 or -1") == "not yet"
-    assert state(check.slipped_baseline(7), "factor it out") == "not yet"
+        assert check.slipped_baseline(0.7, right).state == "right"
+    assert state(check.slipped_baseline(0.2, 200), "microvolts") == "not yet"
+    assert state(check.slipped_baseline(0.2, 0.03), "near zero") == "not yet"
+    assert state(check.slipped_baseline(0.2, 1), "+1 or -1") == "not yet"
+    assert state(check.slipped_baseline(0.2, 7), "factor it out") == "not yet"
 
 
 def slope(network, x, target):

@@ -52,7 +52,7 @@ def state(verdict, word=""):
 def test_rubbish_gets_a_verdict(answer, lbbb, patients):
     for verdict in (
         check.mass_by_hand(answer),
-        check.orders_of_deletion(answer, answer),
+        check.orders_of_deletion("at 0", answer, answer),
         check.zero_stays_zero(answer),
         check.learned_by_heart(answer, answer, answer, trained=lbbb, x=patients.x),
         check.under_another_name(answer, answer, network=lbbb),
@@ -92,16 +92,16 @@ def test_mass_by_hand():
 
 def test_orders_of_deletion():
     right = ["lerf", "random", "morf"]
-    assert check.orders_of_deletion(..., ...).state == "not done yet"
-    assert state(check.orders_of_deletion([0, 1], ...), "highest_first") == "not done yet"
-    assert check.orders_of_deletion([0, 1], right).state == "right"
-    assert check.orders_of_deletion((1.0, 0.0), tuple(right)).state == "right"
-    assert check.orders_of_deletion(torch.tensor([0.0, 1.0]), right).state == "right"
-    assert state(check.orders_of_deletion([0], right), "begin together") == "not yet"
-    assert state(check.orders_of_deletion([1], right), "end together") == "not yet"
-    assert state(check.orders_of_deletion([0, 0.5, 1], right), "whatever") == "not yet"
-    assert state(check.orders_of_deletion([0, 1], right[::-1]), "evidence away") == "not yet"
-    assert state(check.orders_of_deletion([0, 1], ["random", "lerf", "morf"]), "bit of everything") == "not yet"
+    assert check.orders_of_deletion(..., ..., ...).state == "not done yet"
+    assert state(check.orders_of_deletion("at 0", [0, 1], ...), "highest_first") == "not done yet"
+    assert check.orders_of_deletion("at 0", [0, 1], right).state == "right"
+    assert check.orders_of_deletion("at 0", (1.0, 0.0), tuple(right)).state == "right"
+    assert check.orders_of_deletion("at 0", torch.tensor([0.0, 1.0]), right).state == "right"
+    assert state(check.orders_of_deletion("at 0", [0], right), "begin together") == "not yet"
+    assert state(check.orders_of_deletion("at 0", [1], right), "end together") == "not yet"
+    assert state(check.orders_of_deletion("at 0", [0, 0.5, 1], right), "whatever") == "not yet"
+    assert state(check.orders_of_deletion("at 0", [0, 1], right[::-1]), "evidence away") == "not yet"
+    assert state(check.orders_of_deletion("at 0", [0, 1], ["random", "lerf", "morf"]), "bit of everything") == "not yet"
 
 
 def lrp(network, x):

@@ -22,7 +22,7 @@ def state(verdict, word=""):
 def test_rubbish_gets_a_verdict(answer):
     for verdict in (
         check.augmented_leads(answer),
-        check.balanced_lead_i(answer, answer),
+        check.balanced_lead_i(45, answer, answer),
         check.whole_recording_first(answer),
         check.three_recordings(answer),
         check.exchanged_electrodes(answer),
@@ -46,15 +46,15 @@ def test_augmented_leads():
 
 def test_balanced_lead_i():
     """Lead I looks at 0 degrees (Einthoven), so that a vector at 90 degrees has no part along it."""
-    assert check.balanced_lead_i(..., ...).state == "not done yet"
-    assert check.balanced_lead_i(90, "upright").state == "right"
-    assert check.balanced_lead_i(np.float32(90), "Upright").state == "right"
-    assert state(check.balanced_lead_i(0, "upright"), "along lead I") == "not yet"
-    assert state(check.balanced_lead_i(45, "upright"), "still upright") == "not yet"
-    assert state(check.balanced_lead_i(np.pi / 2, "upright"), "radians") == "not yet"
-    assert state(check.balanced_lead_i(130, "upright"), "still inverted") == "not yet"
-    assert state(check.balanced_lead_i(90, "inverted"), "feet") == "not yet"
-    assert state(check.balanced_lead_i(-90, "inverted"), "0 to 180") == "not yet"
+    assert check.balanced_lead_i(..., ..., ...).state == "not done yet"
+    assert check.balanced_lead_i(45, 90, "upright").state == "right"
+    assert check.balanced_lead_i(45, np.float32(90), "Upright").state == "right"
+    assert state(check.balanced_lead_i(45, 0, "upright"), "along lead I") == "not yet"
+    assert state(check.balanced_lead_i(45, 45, "upright"), "still upright") == "not yet"
+    assert state(check.balanced_lead_i(45, np.pi / 2, "upright"), "radians") == "not yet"
+    assert state(check.balanced_lead_i(45, 130, "upright"), "still inverted") == "not yet"
+    assert state(check.balanced_lead_i(45, 90, "inverted"), "feet") == "not yet"
+    assert state(check.balanced_lead_i(45, -90, "inverted"), "0 to 180") == "not yet"
 
 
 def test_whole_recording_first():

@@ -86,14 +86,15 @@ def moved(rbbb):
 
 def test_average_right_as_tensors_or_floats_with_or_without_sign(rbbb, moved):
     says(check.what_the_average_forgets("shifted", moved, **rbbb), "right")
-    says(check.what_the_average_forgets("Shifted", {k: abs(float(v)) for k, v in moved.items()}, **rbbb), "right")
+    says(
+        check.what_the_average_forgets("reversed", {k: abs(float(v)) for k, v in moved.items()}, **rbbb),
+        "right",
+    )
 
 
 def test_average_wrong(rbbb, moved):
-    says(check.what_the_average_forgets("reversed", moved, **rbbb), "not yet", "You have looked")
     p = {k: torch.sigmoid(v + odds(rbbb, rbbb["x"])) - torch.sigmoid(odds(rbbb, rbbb["x"])) for k, v in moved.items()}
     says(check.what_the_average_forgets("shifted", p, **rbbb), "not yet", "probabilities")
-    says(check.what_the_average_forgets("later", moved, **rbbb), "not yet", "one of")
     says(check.what_the_average_forgets("shifted", [1, 2, 3, 4], **rbbb), "not yet", "dict")
     says(check.what_the_average_forgets("shifted", moved | {"doubled": 99}, **rbbb), "not yet", "doubled")
 
@@ -121,9 +122,8 @@ def test_average_accepts_the_shift_whatever_the_weights_make_of_it():
     disguises = {"shifted": torch.roll(x, 320, 1), "reversed": x.flip(1), "exchanged": x[order], "doubled": 2 * x}
     moved = {name: model(y)[1] - model(x)[1] for name, y in disguises.items()}
     assert moved["doubled"] == 0 < abs(moved["shifted"])
-    for prediction in ("shifted", "doubled"):
-        says(check.what_the_average_forgets(prediction, moved, model=model, x=x), "right", "happens")
-    says(check.what_the_average_forgets("reversed", moved, model=model, x=x), "not yet", "You have looked")
+    for predicted in ("shifted", "doubled", "reversed"):
+        says(check.what_the_average_forgets(predicted, moved, model=model, x=x), "right", "The network says “doubled”")
 
 
 # 3 the port

@@ -56,14 +56,26 @@ def test_group_wrong(function, word):
 # 2 out of step
 
 
-def test_shift():
-    says(check.out_of_step({"leads": False, "waves": True, "sum": False}), "right")
-    says(check.out_of_step({"leads": np.bool_(False), "waves": np.bool_(True), "sum": np.bool_(False)}), "right")
-    says(check.out_of_step({"leads": True, "waves": True, "sum": False}), "not yet", "Within a lead")
-    says(check.out_of_step({"leads": False, "waves": False, "sum": False}), "not yet", "moves under")
-    says(check.out_of_step({"leads": False, "waves": True, "sum": True}), "not yet", "No sample is lost")
-    says(check.out_of_step({"leads": "no", "waves": "yes", "sum": "no"}), "not yet", "True")
-    says(check.out_of_step([False, True, False]), "not yet", "dict")
+@pytest.fixture(scope="module")
+def beats():
+    ecg = leadwise.simulate_ecg("LBBB", 9_300_000)
+    relevance = torch.randn(12, 2000, generator=torch.Generator().manual_seed(9)) * ecg.window().tensor()
+    return {"relevance": relevance, "waves": waves_of(ecg)}
+
+
+def test_shift(beats):
+    R, waves = beats["relevance"], beats["waves"]
+    half = int(np.median(np.diff([wave.peak for wave in waves if wave.kind == "QRS"])) / 2)
+    shifted = lead_wave_matrix(torch.roll(R, half, -1), waves)
+    says(check.out_of_step({"leads": False, "waves": True, "sum": False}, shifted, **beats), "right", "the leads stay")
+    back = lead_wave_matrix(torch.roll(R, -half - 3, -1), waves)
+    says(check.out_of_step("everything", back, relevance=R.numpy(), waves=waves), "right", "the sum stays")
+    says(check.out_of_step("all", lead_wave_matrix(R, waves), **beats), "not yet", "as it was")
+    says(check.out_of_step("all", lead_wave_matrix(torch.roll(R, half, 0), waves), **beats), "not yet", "leads")
+    says(check.out_of_step("all", lead_wave_matrix(R[:, half:], waves), **beats), "not yet", "sum")
+    says(check.out_of_step("all", lead_wave_matrix(torch.roll(R, 2 * half, -1), waves), **beats), "not yet", "half")
+    says(check.out_of_step("all", shifted.share(), **beats), "not yet", "lead_wave_matrix")
+    says(check.out_of_step("all", ..., **beats), "not done yet", "shifted")
 
 
 # 3 the colleague's waves

@@ -74,15 +74,15 @@ def test_findable(ecg):
         "aVF upside down": found([5], lambda s: -s[[5]]),
         "chest reversed": found(slice(6, 12), lambda s: s[:5:-1].copy()),
     }
-    says(check.what_a_check_finds(right), "right")
+    says(check.what_a_check_finds("aVF", right), "right")
     says(
-        check.what_a_check_finds(right | {"chest reversed": True}),
+        check.what_a_check_finds("none", right | {"chest reversed": True}),
         "not yet",
         "3 of 4 are right. chest reversed: R grows",
     )
-    says(check.what_a_check_finds(right | {"II and V2": False}), "not yet", "I + III")
-    says(check.what_a_check_finds(dict.fromkeys(right, "yes")), "not yet", "True or False")
-    says(check.what_a_check_finds([True]), "not yet", "dict")
+    says(check.what_a_check_finds("aVF", right | {"II and V2": False}), "not yet", "I + III")
+    says(check.what_a_check_finds("aVF", dict.fromkeys(right, "yes")), "not yet", "True or False")
+    says(check.what_a_check_finds("aVF", [True]), "not yet", "dict")
 
 
 # 3 the colleague's file

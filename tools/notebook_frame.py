@@ -75,7 +75,7 @@ def minutes(notebook: nbformat.NotebookNode, seconds: float) -> int:
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:
     """Say whether a cell is one for the learner to fill."""
-    return "solution" in cell.metadata.get("tags", [])
+    return cell.cell_type == "code" and "solution" in cell.metadata.get("tags", [])
 
 
 @dataclass(frozen=True)

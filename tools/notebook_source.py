@@ -42,7 +42,8 @@ def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
 
     A source without a cell tagged ``solution`` makes one notebook. With one it makes two: the exercise, where each
     solution is cut down to its leading comments and one line for each name in ``answers``, and
-    ``solutions/NN_name.ipynb`` with all of it. Each gets its frame, see ``notebook_frame``.
+    ``solutions/NN_name.ipynb`` with all of it; prose tagged ``solution`` stands there alone. Each gets its frame, see
+    ``notebook_frame``.
     """
     solved = read(source)
     name = f"{source.stem}.ipynb"
@@ -63,11 +64,12 @@ def exercise_of(source: Path, solved: nbformat.NotebookNode) -> nbformat.Noteboo
     for cell, solution in zip(exercise.cells, solved.cells, strict=True):
         answers = solution.metadata.pop("answers", None)
         cell.metadata.pop("answers", None)
-        if is_solution(cell):
+        if is_solution(cell) and cell.cell_type == "code":
             check_answers(f"{source}: cell {cell.id}", cell.source, answers or [])
             cell.source = stub(cell.source, answers)
         elif answers is not None:
             raise SourceError(f'{source}: cell {cell.id} has answers={answers!r} without tags=["solution"].')
+    exercise.cells = [cell for cell in exercise.cells if not is_solution(cell) or cell.cell_type == "code"]
     return exercise
 
 

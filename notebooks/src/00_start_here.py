@@ -122,9 +122,19 @@ check.samples_in_window(samples)
 
 # %% [markdown]
 # A quiz explains every option, also the right one. In the text, a prompt like the next line comes before the cell that
-# answers it; a sentence on paper is worth more than a glance at the answer.
+# answers it. The field below it keeps your first answer; nobody marks it, and `check.progress()` shows it again. Some
+# exercises begin with a prediction in the same way: a wrong one is done as well as a right one.
 #
 # > **Think first.** What would you have to know before a heatmap may be believed?
+
+# %% think first 1
+check.think_first("before a heatmap may be believed")
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **Before a heatmap may be believed:** Which network, which method with which parameters, which class; whether the
+#   network is right; and what the network does when the marked part is changed. The course adds a few more.
 
 # %% quiz
 check.quiz()

@@ -177,6 +177,9 @@ print(f"{'in total':48s}{sum(row.parameters for row in table):13,}")
 # > **Think first.** The formula says where a unit *can* look. Name a quantity, to be computed for each pixel, that says where
 # > it *does* look. Where in the field do you expect it to be largest?
 
+# %% think first 1
+check.think_first("where a unit does look")
+
 # %% receptive fields by formula
 field, stride, centre = 1, 1, 0.0
 fields = {}
@@ -319,6 +322,9 @@ if net.source == "embedded":
 #
 # > **Think first.** The embedded network knows twelve classes. What will it say to a photograph of something else: *I don't
 # > know*, one twelfth each, or one of the twelve? With what share?
+
+# %% think first 2
+check.think_first("a photograph of something else")
 
 # %% photographs
 shots = {name: preprocess(load_photograph(name)) for name in list(photographs())[:4]}
@@ -530,6 +536,9 @@ for label, pictures in shown.items():
 #
 # > **Think first.** Cover the names below the pictures, guess each class, and count how often you are right.
 
+# %% think first 3
+check.think_first("how many of the twelve you guessed")
+
 # %% gallery
 sure = share_of_class(shown["all"].roll((9, 9), (2, 3)))
 order = sure.argsort(descending=True).tolist()
@@ -626,14 +635,14 @@ check.own_filter(edge, edge_map, closest, picture=X[1], net=net)
 # %% [markdown]
 # **2 Predict, then look.** Shift a picture to the right by 8 pixels, the stride of `features.4`: do the maps of that layer
 # stay the `"same"`, are they `"moved"` by a whole number of places, or `"changed"`? And by 4 pixels? Write `predicted`, such as
-# `{8: "same", 4: "same"}`, before you compute anything.
+# `{8: "same", 4: "same"}`, and run the check before you compute anything: it keeps your prediction, and never marks it.
 #
 # Then measure. With `before`, the maps of `X[1]`, and `after`, those of `X[1].roll(pixels, -1)`, let `difference[8]` be the norm of
 # `after - before.roll(1, -1)` and `difference[4]` the norm of `after - before`, each divided by the norm of `before`. Take
 # rows and columns 5 to 21 only, `[:, 5:22, 5:22]`, away from the frame, in all of these norms.
 
 # %% exercise 2 tags=["solution"] answers=["predicted", "difference"]
-# Exercise 2: your prediction first; then the two measured differences, {8: ..., 4: ...}.
+# Exercise 2: your prediction and the check first; then the two measured differences, {8: ..., 4: ...}.
 predicted = {8: "moved", 4: "changed"}
 before, inner, difference = feature_maps(net, X[1], "features.4"), slice(5, 22), {}
 for pixels, places in ((8, 1), (4, 0)):
@@ -727,6 +736,16 @@ print(recognised)
 
 # %% check 5
 check.second_opinion(pictures, recognised)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **Where a unit does look:** The magnitude of the gradient of the unit with respect to each pixel. It is largest in the
+#   middle of the field, since far more paths lead from there to the unit than from the corners; section 3 measures it.
+# - **A photograph of something else:** One of the twelve. A softmax has no *I don't know*, and one twelfth each would need
+#   twelve equal logits. The share may well pass for certainty: the bars, and the table below them, say how large it is.
+# - **How many of the twelve you guessed:** However many: a wrong guess is a finding. What convinces the network need not
+#   look like the class to you.
 
 # %% [markdown]
 # ## Quiz

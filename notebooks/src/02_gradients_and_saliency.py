@@ -212,6 +212,9 @@ plot_image_grid(
 # > **Think first.** Which maps will draw the building most finely? And what could you measure to find out whether a fine
 # > drawing is about the class? (Section 8 does.)
 
+# %% think first 1
+check.think_first("the finest drawing, and how to test it")
+
 # %% photograph maps
 some = (
     "gradient",
@@ -242,6 +245,9 @@ plot_image_grid(
 #
 # > **Think first.** Two logits share every layer but the last. How do the gradients of "cat" and "car" come to differ at all?
 # > Guess the correlation of the two maps, from −1 to 1, for the gradient and for guided backpropagation.
+
+# %% think first 2
+check.think_first("how the two gradients come to differ")
 
 # %% two objects
 SCENES = [make_scene(700 + i, objects=2) for i in range(12)]
@@ -418,6 +424,9 @@ plot_image_grid(
 # rises to 1 and stays there.
 #
 # > **Think first.** Sketch $f$ from 0 to 3. What is the gradient at $x = 2$, and how much of $f(2)$ is due to $x$?
+
+# %% think first 3
+check.think_first("the slope at 2, and what is due to x")
 
 # %% tiny
 tiny = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).eval()
@@ -682,6 +691,9 @@ print("mine - leadwise:", difference(mine, ours))
 # %% [markdown]
 # > **Think first.** With smaller windows the map gets finer. What happens to the largest fall of the logit, and why?
 
+# %% think first 4
+check.think_first("smaller windows")
+
 # %% window size
 by_window, notes = {}, {}
 for window, stride in ((16, 16), (32, 16), (56, 28), (112, 28)):
@@ -759,8 +771,8 @@ explorer
 #
 # **1 Predict, then look.** What is SmoothGrad with σ = 0 and 50 samples? And VarGrad? And integrated gradients with the
 # picture itself as the baseline? Write `predicted`, a dict with the keys `"smoothgrad"`, `"vargrad"` and `"integrated_gradients"`;
-# each value is `"gradient"`, `"gradient_x_input"` or `"zero"`. Only then compute the three for the cat: `maps_of`, with
-# the same keys.
+# each value is `"gradient"`, `"gradient_x_input"` or `"zero"`. Run the check: it keeps your prediction, and never marks it. Only then
+# compute the three for the cat: `maps_of`, with the same keys.
 
 # %% exercise 1 tags=["solution"] answers=["predicted", "maps_of"]
 # Exercise 1: three predictions; then three maps of `x` for `cat`, by leadwise.attribute with `noise=0` or `baseline=x`.
@@ -887,6 +899,20 @@ print(f"best σ = {best}: {percent(tried[best])} where it was chosen, {percent(f
 
 # %% check 5
 check.best_noise(tried, best, fresh, network=network, scenes=SCENES)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **The finest drawing, and how to test it:** Those that let one sign pass through every ReLU: guided backpropagation and
+#   DeconvNet. To test whether a drawing is about the class, ask for another class, or let the network forget its classes: a
+#   drawing that stays was about the picture.
+# - **How the two gradients come to differ:** By the last layer's weights alone: each class weighs the same features
+#   differently, and the gradient carries these weights down. The correlations stand in the table: the nearer to 1, the less
+#   the map knows which class was asked for.
+# - **The slope at 2, and what is due to x:** The slope is 0, since the ReLU is silent there; and all of $f(2)$ is due to
+#   $x$, as $f(0) = 0$. A gradient answers the first question, a path the second.
+# - **Smaller windows:** It gets smaller: a small window leaves enough of the cat to be one. The fall says what *this*
+#   window takes away, and not what the object is worth.
 
 # %% [markdown]
 # ## Quiz

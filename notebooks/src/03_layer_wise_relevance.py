@@ -64,6 +64,9 @@ plot_flow([x, a, f], [x[:, None] * W1, a[:, None] * W2], names=names, title="For
 # > **Think first.** The upper hidden unit contributed 4, the middle one −1. What is the relevance of each input? Do all three
 # > sums on paper.
 
+# %% think first 1
+check.think_first("the relevance of the three inputs")
+
 
 # %% backward
 def z_rule(a, W, R):
@@ -280,6 +283,9 @@ print(f"the {thing.label} covers {percent(mask.mean())} of the picture")
 #
 # > **Think first.** The logit is printed above. What will the sum of the map be at $\epsilon = 1$: the same, more, or less? And
 # > which of the maps will be least noisy?
+
+# %% think first 2
+check.think_first("the sum at ε = 1")
 
 # %% epsilon
 maps = {
@@ -586,6 +592,9 @@ for name in ("flat everywhere", "w² everywhere", "z⁺ everywhere", "ε everywh
 #
 # > **Think first.** Which of the two gives relevance to more features? Which map changes more under a little noise?
 
+# %% think first 3
+check.think_first("average or winner")
+
 # %% pooling
 R = relevance_by_layer(net, x, "lrp_epsilon", target=target, epsilon=1.0)
 a = feature_maps(net, x, "features.1").requires_grad_()  # the first ReLU, which the first max-pooling looks at
@@ -824,7 +833,7 @@ check.flat_pixels(flat_map, net=net, x=x, target=target)
 
 # %% [markdown]
 # **2 Predict, then look.** What happens to $\sum |R|$ over the pixels as α grows from 1 to 5? Is it `"constant"`, `"linear"` in α, or
-# `"faster"` than linear? Write `predicted`. Then measure: `ratios`, five numbers, is the sum of $|R|$ by `"lrp_alpha_beta"` on the
+# `"faster"` than linear? Write `predicted`, and run the check: it keeps your prediction, and never marks it. Then measure: `ratios`, five numbers, is the sum of $|R|$ by `"lrp_alpha_beta"` on the
 # twin without biases, divided by the twin's logit, for the scene's object.
 
 # %% exercise 2 tags=["solution"] answers=["predicted", "ratios"]
@@ -918,6 +927,18 @@ print(f"sum {float(against.sum()):.4f}, difference of the logits {wanted:.4f}")
 
 # %% check 5
 check.runner_up(against, wanted, twin=twin, x=x)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **The relevance of the three inputs:** The share of each input in the sum $z_k$ of each unit, times the unit's
+#   relevance, added up. The printed sums show the check that needs no solution: each layer adds up to 3, and the middle
+#   input ends with 2 − 2 = 0.
+# - **The sum at ε = 1:** Less: every unit keeps the share ε / (|z| + ε) of its relevance, if its sign is that of the logit.
+#   What keeps most are the units with a small $z$, whose contributions cancel, so the map is less noisy than that of the
+#   z-rule.
+# - **Average or winner:** The average gives relevance to every feature in a window, so to more of them. Which map changes
+#   more is in the second table: where noise changes the winner, its relevance jumps to a neighbour.
 
 # %% [markdown]
 # ## Quiz

@@ -135,6 +135,9 @@ def from_each_zero(x, method, target):
 # > **Think first.** A black rooster on white, explained by gradient × input. Write down two percentages: the share of
 # > the relevance that lies on the rooster if zero is black, and if zero is white.
 
+# %% think first 1
+check.think_first("the share on the rooster")
+
 
 # %% silhouettes
 def coarse(relevance):
@@ -336,6 +339,9 @@ side_by_side(seen, maps, f"A photograph: the logit of {name}", columns=4, notes=
 # > **Think first.** Which μ, from −2.2 to 2.7, would you choose for a black object on a bright background? Write down a
 # > number, and whether any other would be wrong.
 
+# %% think first 2
+check.think_first("μ for a black object")
+
 # %% row of thresholds
 thresholds = (-2.2, 0.0, 2.7)
 maps = {f"μ = {number(mu)}": gradient_x_sign(network, x, c, mu) for mu in thresholds}
@@ -484,6 +490,9 @@ for name in PARTS:
 # %% [markdown]
 # > **Think first.** Gradient × input, gradient × SIGN, LRP-ε, LRP-SIGN: order them by the share of relevance that the P
 # > wave and the line after it will get.
+
+# %% think first 3
+check.think_first("the order of four methods")
 
 # %% maps of the ecg
 maps = {title_of(method): leadwise.attribute(model, voltage, method, target=1) for method in METHODS}
@@ -932,14 +941,15 @@ print(percent(float(differ.float().mean())))
 check.one_grey(sign_at)
 
 # %% [markdown]
-# **2 Predict, then look.** A recording has slipped: its baseline lies 0.2 mV too high, in all leads. Predict one number,
-# `quotient`: the mean $|R|$ *between beats* under gradient × input, divided by that under gradient × SIGN, in mV. Only
-# then explain `voltage + 0.2` and look; `part == "between beats"` picks the samples. Which step of the preprocessing of
+# **2 Predict, then look.** A recording has slipped: its baseline lies 0.2 mV too high, in all leads. Predict one number:
+# the mean $|R|$ *between beats* under gradient × input, divided by that under gradient × SIGN, in mV. Call it `predicted`, and run the
+# check: it keeps your prediction, and never marks it. Only then explain `voltage + 0.2` and measure it, as `quotient`;
+# `part == "between beats"` picks the samples. Which step of the preprocessing of
 # [notebook 06](06_reading_an_ecg.ipynb) prevents such a slip?
 
-# %% exercise 2 tags=["solution"] answers=["quotient"]
-# Exercise 2: predict `quotient` (mV). Then print it for `voltage` and for `voltage + 0.2`, and p(AVB) of both.
-quotient = 0.2
+# %% exercise 2 tags=["solution"] answers=["predicted", "quotient"]
+# Exercise 2: `predicted` and the check first (mV). Then print it for `voltage`, and for `voltage + 0.2`: `quotient`; and p(AVB).
+predicted = 0.2
 
 quiet = torch.tensor(part == "between beats")
 for title, signal in {"as it is": voltage, "0.2 mV too high": voltage + 0.2}.items():
@@ -947,13 +957,14 @@ for title, signal in {"as it is": voltage, "0.2 mV too high": voltage + 0.2}.ite
         float(leadwise.attribute(model, signal, method, target=1)[:, quiet].abs().mean())
         for method in ("gradient_x_input", "gradient_x_sign")
     )
-    print(f"{title:16s}× input / × SIGN = {times_input / sign:.3f} mV; p(AVB) = {float(model.probability(signal)):.3f}")
+    quotient = times_input / sign
+    print(f"{title:16s}× input / × SIGN = {quotient:.3f} mV; p(AVB) = {float(model.probability(signal)):.3f}")
 # The quotient is the mean |x| on the line, weighted with the gradient: nearly nothing before, about 0.2 mV after. SIGN
 # does not see the slip in its factor; the network may see it, and then both gradients change. BLA moves each lead back
 # to zero, and BWR takes out what drifts.
 
 # %% check 2
-check.slipped_baseline(quotient)
+check.slipped_baseline(predicted, quotient)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague's map looks plausible and is wrong. Find the line, write the function again as
@@ -1062,6 +1073,17 @@ for composite in (EpsilonPlus(epsilon=1e-6), EpsilonAlpha2Beta1(epsilon=1e-6)):
 
 # %% check 6
 check.rebuilt_map(rebuilt, theirs=theirs, ours=plain)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **The share on the rooster:** Nearly 0 % where zero is black, for the product of a black pixel is 0 whatever the network
+#   does; close to 100 % where zero is white, as then the background is 0. The table has both, for one and the same logit.
+# - **Μ for a black object:** Any μ between the object and its background gives all of the object one sign; outside of that
+#   range the object has the sign of the background. None is wrong: μ says what counts as absent, and has to be stated.
+# - **The order of four methods:** The two that multiply by the voltage give little to a nearly flat stretch, so the two
+#   SIGN methods come first. The notes above the maps say by how much; a share is no proof that the network uses the part,
+#   and section 6 compares with the known cause.
 
 # %% [markdown]
 # ## Quiz

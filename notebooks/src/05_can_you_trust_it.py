@@ -88,6 +88,9 @@ def title(method):
 # > **Think first.** A map has 30 % of its relevance on the object. Is that good? Name the one number that you need
 # > before you can answer; the cells print it for each group of cases.
 
+# %% think first 1
+check.think_first("is 30 % good?")
+
 # %% scenes
 alexnet = load_alexnet("embedded")
 scenes = [make_scene(seed) for seed in range(700, 716)]
@@ -331,6 +334,9 @@ print("\n".join(hidden))
 # > without the block, or each beat by its neighbour. Which should make the network say "no AV block" most firmly, and
 # > which hardly changes its mind?
 
+# %% think first 2
+check.think_first("five ways to replace a recording")
+
 # %% replacements
 avb, blocked = ecg_models["AVB"], patients["AVB"]
 REFERENCES = {
@@ -452,6 +458,9 @@ for name, signals in {
 #
 # > **Think first.** When all weights are random, what should be left of a map? Guess, for the gradient, LRP-ε, guided
 # > backpropagation and LRP-z⁺, the correlation of the map before and after. How many of them are close to 0?
+
+# %% think first 3
+check.think_first("what is left of a map")
 
 
 # %% forget
@@ -575,6 +584,9 @@ for method in ("gradient", "guided_backprop", "integrated_gradients", "lrp_epsil
 #
 # > **Think first.** What probability should a network for right bundle branch block give to a flat line? Write it down
 # > for all four networks.
+
+# %% think first 4
+check.think_first("a flat line, for four networks")
 
 # %% what the models say
 models = {name: leadwise.load_ecg_model(name) for name in ecg_models}
@@ -953,6 +965,9 @@ for network, x, target in ((lbbb, group.x[:1], 1), (alexnet, pictures[:1], class
 #
 # > **Think first.** Describe a useless map that has perfect sensitivity, and one that has perfect complexity.
 
+# %% think first 5
+check.think_first("two useless maps")
+
 # %% robustness
 x = group.x[:3]
 table, rows = [], ("random", "gradient_x_input", "integrated_gradients", "lrp_epsilon", "lrp_alpha_beta", "occlusion")
@@ -1031,13 +1046,14 @@ check.mass_by_hand(my_mass)
 
 # %% [markdown]
 # **2 Predict, then look.** Delete in three orders: most relevant first (`"morf"`), least relevant first (`"lerf"`), at
-# random (`"random"`). Set `meet` to the shares, from 0 to 1, at which all three curves must meet whatever the map is,
-# and `highest_first` to the three orders, sorted by where their curve lies in between if the map is right. Only then
-# plot them for LRP-ε on LBBB, with the counterfactual as replacement (`order=` is an argument of
-# `evaluation.deletion`).
+# random (`"random"`). Write down as `predicted`, in words of your own, where the three curves meet and which lies highest
+# in between, and run the check: it keeps your prediction, and never marks it. Then plot them for LRP-ε on LBBB, with the
+# counterfactual as replacement (`order=` is an argument of `evaluation.deletion`). Set `meet` to the shares, from 0 to 1, at which
+# all three must meet whatever the map is, and `highest_first` to the orders, sorted by their curves in between.
 
-# %% exercise 2 tags=["solution"] answers=["meet", "highest_first"]
-# Exercise 2: predict `meet` (a list of shares) and `highest_first` (a list of three orders). Then plot the mean curves.
+# %% exercise 2 tags=["solution"] answers=["predicted", "meet", "highest_first"]
+# Exercise 2: `predicted` and the check first. Then plot the mean curves: `meet` (shares), `highest_first` (three orders).
+predicted = "all meet at 0 and 1; lerf above random above morf"
 meet, highest_first = [0, 1], ["lerf", "random", "morf"]
 
 fig, axis = plt.subplots(figsize=(6, 3), layout="constrained")
@@ -1054,7 +1070,7 @@ plt.show()
 # most negative relevance, evidence against; if the map is right about them, the logit does not fall.
 
 # %% check 2
-check.orders_of_deletion(meet, highest_first)
+check.orders_of_deletion(predicted, meet, highest_first)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague shows a map of the LBBB network "in which everything matters a little". Find the line
@@ -1094,7 +1110,7 @@ check.zero_stays_zero(mended)
 
 # %% [markdown]
 # **4 Run the label test.** `evaluation.train_on_random_labels` deals the labels out at random and trains a network on
-# them. The comparison says something only if that network knows its labels: Adebayo et al. ask for an accuracy of 95 %
+# them: `by_heart, accuracy = evaluation.train_on_random_labels(signals, labels, epochs=5)`. The comparison says something only if that network knows its labels: Adebayo et al. ask for an accuracy of 95 %
 # [7]. Choose recordings and epochs so that `by_heart`, with its `accuracy`, gets there; few recordings are learned
 # faster. Then set `alike["gradient"]` and `alike["lrp_epsilon"]` to the mean of `signed` of
 # `evaluation.label_randomisation(lbbb, by_heart, group.x, method, 1)`.
@@ -1177,6 +1193,22 @@ for question, answer in audit(ecg_models["ISCH"], patients["ISCH"], "lrp_gamma",
 
 # %% check 6
 check.audited(audit, network=lbbb, group=group)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **Is 30 % good?** It depends on the share of the picture that the object covers, which the cells print as the area. A
+#   map that knows nothing has as much.
+# - **Five ways to replace a recording:** The same patient without the block answers the question best, and should be
+#   refused most firmly; its neighbour beat hardly changes anything, as every beat has the block. Zero, mean and noise are
+#   no recordings at all: what a network says of them is an accident, printed above.
+# - **What is left of a map:** Nothing, for a map that explains what was learned: the gradient and LRP-ε with signs come
+#   near to 0 by the end. Guided backpropagation and LRP-z⁺ keep drawing the picture; the curves and the sanity score say
+#   how much.
+# - **A flat line, for four networks:** A low one, if any: a flat line shows no block. None of the four was ever asked, so
+#   that each number in the first column is an accident of training.
+# - **Two useless maps:** The same map for every recording never changes, so its sensitivity is perfect; a map that marks a
+#   single sample is as simple as can be.
 
 # %% [markdown]
 # ## Quiz

@@ -93,6 +93,9 @@ print(f"largest of all: {einthoven_residual(ecg) * 1000:.1f} µV")
 # > **Think first.** The rows of I and II change places. How far off is the law now? Put I for II and II for I into
 # > I + III − II, and write the result as a multiple of one lead.
 
+# %% think first 1
+check.think_first("how far off is the law")
+
 # %% swapped
 swapped = ecg.signal.copy()
 swapped[[0, 1]] = swapped[[1, 0]]
@@ -189,6 +192,9 @@ plt.show()
 # > **Think first.** A filter that takes slow parts away meets an ST segment that stands off the line for 0.2 s. Sketch two
 # > things: the ST segment afterwards, and the line just before P.
 
+# %% think first 2
+check.think_first("the ST segment and the line before P")
+
 # %% st distortion
 ischaemic = leadwise.simulate_ecg("ISCH", seed=3, severity=1.0, noise=False)
 filtered = ischaemic.preprocess()
@@ -244,6 +250,9 @@ plot_ecg(
 # %% [markdown]
 # > **Think first.** Count the large squares between two R peaks in the printed ECG of section 1. The rate in beats per
 # > minute is 300 divided by that number: which one do you expect, and why 300?
+
+# %% think first 3
+check.think_first("large squares and the rate")
 
 # %% intervals
 print(f"RR  {found.intervals()['RR']:.0f} ms")
@@ -331,11 +340,13 @@ check.augmented_leads(augmented)
 
 # %% [markdown]
 # **2 Predict, then look.** By convention lead I looks at 0°, aVF at 90°. For which axis from 0° to 180° does QRS in lead I lie
-# as much above the line as below it? Predict `axis`, and `avf`, which is `"upright"` or `"inverted"` there. Then move the slider of
-# `HeartVector`, and read the line above its picture.
+# as much above the line as below it? Predict it, and whether QRS is `"upright"` or `"inverted"` in aVF there, such as
+# `predicted = (45, "inverted")`, and run the check: it keeps your prediction, and never marks it. Then move the slider of
+# `HeartVector`, read the line above its picture, and set `axis` and `avf` to what it says.
 
-# %% exercise 2 tags=["solution"] answers=["axis", "avf"]
-# Exercise 2: predict `axis` (degrees) and `avf` ("upright" or "inverted"); look at HeartVector only afterwards.
+# %% exercise 2 tags=["solution"] answers=["predicted", "axis", "avf"]
+# Exercise 2: `predicted` and the check first; then `axis` (degrees) and `avf` ("upright" or "inverted") by HeartVector.
+predicted = (90, "upright")
 axis, avf = 90, "upright"
 
 from leadwise.simulation.simulate import heart_beat
@@ -350,7 +361,7 @@ for angle in (45, 90, 135):
 # A projection vanishes at a right angle. The electrical axis is read the other way round: from the leads to the angle.
 
 # %% check 2
-check.balanced_lead_i(axis, avf)
+check.balanced_lead_i(predicted, axis, avf)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague prepares the first 4 s of a recording, which is what the networks see. Write `mended(ecg)`,
@@ -405,14 +416,15 @@ for condition in ("NORM", "AVB", "LBBB"):
 check.three_recordings(measured)
 
 # %% [markdown]
-# **5 Interpret.** The same heart, recorded again, after two of the three limb electrodes had been exchanged. The law holds.
-# Look at I, II and III before and after: which two electrodes were it? Set `exchanged` to two of `"RA"`, `"LA"`, `"LL"`.
+# **5 Interpret.** One heart with a steep axis, so that QRS is clear in I, II and III; and the same heart, recorded again after two of
+# the three limb electrodes had been exchanged. The law holds. Look at I, II and III before and after: which two electrodes were it? Set `exchanged` to two of `"RA"`, `"LA"`, `"LL"`.
 # Such exchanges happen in every clinic, and can imitate disease [6].
 
 # %% recorded again
-again = check.recorded_again(ecg)
+steep = leadwise.simulate_ecg("NORM", seed=6, patient={"axis": 75})
+again = check.recorded_again(steep)
 print(f"Einthoven's law: largest deviation {einthoven_residual(again) * 1000:.1f} µV")
-plot_ecg(ecg, leads=["I", "II", "III"], columns=3, stop=2.5, title="Before")
+plot_ecg(steep, leads=["I", "II", "III"], columns=3, stop=2.5, title="Before")
 
 # %% recorded again after
 plot_ecg(again, leads=["I", "II", "III"], columns=3, stop=2.5, title="Two electrodes exchanged")
@@ -425,6 +437,15 @@ exchanged = ("LA", "LL")
 
 # %% check 5
 check.exchanged_electrodes(exchanged)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **How far off is the law:** II + III − I = (I + III) + III − I = 2 III: twice lead III, wherever it is not flat.
+# - **The ST segment and the line before P:** The segment sinks back to the line, for the filter takes what is slow; and
+#   what was taken there appears with the other sign before P and after T. The figure shows both.
+# - **Large squares and the rate:** A large square is 0.2 s, and a minute has 300 of them, so the rate is 300 divided by the
+#   squares between two beats. The printed squares say which rate it is here.
 
 # %% [markdown]
 # ## Quiz

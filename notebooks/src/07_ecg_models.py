@@ -69,6 +69,9 @@ for block in range(1, 6):
 # > **Think first.** No unit sees both ends of a PR interval of 300 ms, and the average forgets when anything was. Write down
 # > one number that a unit could still tell the AVB network about such an interval.
 
+# %% think first 1
+check.think_first("one number about a long interval")
+
 # %% one patient with four intervals
 avb = leadwise.load_ecg_model("AVB", verbose=False)
 averages = []
@@ -98,6 +101,9 @@ models = {name: leadwise.load_ecg_model(name) for name in ECG_MODELS}
 # > **Think first.** The table has a row for each recording and a column for each network. What should the row of a healthy
 # > person look like? Do the four numbers of a row add up to 1?
 
+# %% think first 2
+check.think_first("the row of a healthy person")
+
 # %% run the models
 table, rows = [], []
 for name, info in leadwise.records().items():
@@ -114,6 +120,9 @@ plot_matrix(np.array(table), rows, list(models), title="Probability of each find
 #
 # > **Think first.** A network that measured PR would say no below 200 ms and yes above, in every window. Where do you expect
 # > exceptions, after section 1?
+
+# %% think first 3
+check.think_first("where a network without a ruler errs")
 
 # %% a length and an answer
 by_pr = []
@@ -236,6 +245,9 @@ for condition in ("ISCH", "NORM"):
 #
 # Look at the number beside each point before you judge its place.
 
+# %% think first 4
+check.think_first("eight of ten, and the diagonal")
+
 # %% calibrate
 fig, axis = plt.subplots(figsize=(6, 4), layout="constrained")
 axis.plot([0, 1], [0, 1], color="grey", linewidth=0.8)
@@ -324,6 +336,9 @@ print("generated, alarmed by any of the four:", "not measured" if alarmed is Non
 #
 # > **Think first.** A network is right on nearly all simulated patients. Which error will it make more often on real ones: will it
 # > miss a finding, or name one that is not there?
+
+# %% think first 5
+check.think_first("the more frequent error on real recordings")
 
 # %% code against networks
 answering = {"embedded": {name: leadwise.load_ecg_model(name, "embedded") for name in ECG_MODELS}}
@@ -451,17 +466,18 @@ check.receptive_field(receptive_field)
 # %% [markdown]
 # **2 Predict, then look.** The RBBB network meets its recording in four disguises: `"shifted"` in time by 320 samples, around
 # the end (`torch.roll`), `"reversed"` in time, with V1 and V6 `"exchanged"`, and `"doubled"` in voltage. Which moves the
-# log-odds $f_1 - f_0$ least? Write it into `prediction` before you compute `moved`, a dict from these words to the absolute
+# log-odds $f_1 - f_0$ least? Write it into `predicted`, and run the check: it keeps your prediction, and never marks it. Then
+# compute `moved`, a dict from these words to the absolute
 # change.
 
 # %% a recording to change
 rbbb = models["RBBB"]
 x = leadwise.load_record(next(iter(leadwise.records("RBBB")))).preprocess().window().tensor()
 
-# %% exercise 2 tags=["solution"] answers=["prediction", "moved"]
-# Exercise 2: prediction is one of "shifted", "reversed", "exchanged", "doubled"; moved: each of them -> |change of f1 - f0|.
+# %% exercise 2 tags=["solution"] answers=["predicted", "moved"]
+# Exercise 2: predicted is one of "shifted", "reversed", "exchanged", "doubled"; moved: each of them -> |change of f1 - f0|.
 # V1 and V6 are the rows 6 and 11 of x (12, 2000).
-prediction = "shifted"
+predicted = "shifted"
 
 exchanged = x.clone()
 exchanged[[6, 11]] = x[[11, 6]]
@@ -473,7 +489,7 @@ print({name: round(value, 2) for name, value in moved.items()})
 # A beat that comes later is the same beat, and the average is over all times. Played backwards it is another pattern.
 
 # %% check 2
-check.what_the_average_forgets(prediction, moved, model=rbbb, x=x)
+check.what_the_average_forgets(predicted, moved, model=rbbb, x=x)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague's port loads without an error, and its probabilities are wrong. Why do the shapes not
@@ -539,6 +555,22 @@ print(f"{in_practice:.3f}")
 
 # %% check 5
 check.in_another_practice(in_practice)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **One number about a long interval:** How often, or for how long, it saw a stretch without a wave: quiet after a P wave
+#   and before QRS. The average then counts such places.
+# - **The row of a healthy person:** Four numbers near 0. They do not add up to 1: four networks were trained one by one,
+#   and nobody is obliged to have one of four findings.
+# - **Where a network without a ruler errs:** Where a long PR comes with short patterns of a normal one, at a high rate for
+#   instance, and where something else makes the same quiet stretch. The list shows both kinds of exception, or none; none
+#   is no proof of a ruler.
+# - **Eight of ten, and the diagonal:** Eight. A network that is too sure lies below the diagonal where it says much, and
+#   above it where it says little: its probabilities are too far out.
+# - **The more frequent error on real recordings:** Neither can be known without trying. The simulator shows few of the
+#   other things that hearts and recorders do, so that much is new to the network, and what is new may look like a finding:
+#   the table counts both errors.
 
 # %% [markdown]
 # ## Quiz

@@ -20,6 +20,7 @@ import warnings
 from textwrap import fill
 
 import matplotlib.pyplot as plt
+import numpy as np  # noqa: F401, for the exercises
 import torch
 
 import leadwise
@@ -55,6 +56,9 @@ print(f"p(LBBB) = {float(model.probability(ecg.tensor())):.3f}")
 #
 # > **Think first.** Which leads and which wave should a map point to, if the network uses what a cardiologist uses? Name two
 # > of each.
+
+# %% think first 1
+check.think_first("leads and waves of the criteria")
 
 # %% the recording
 plot_ecg(ecg, title=f"{info.title}: what the network sees")
@@ -179,6 +183,9 @@ for pathology in ("AVB", "ISCH", "LBBB", "RBBB"):
 # > **Think first.** The network has two logits. Is the map of “no finding” the negative of the map of “pathology”? Guess their
 # > correlation.
 
+# %% think first 2
+check.think_first("two logits, one map")
+
 # %% target
 healthy = leadwise.attribute(model, x, "lrp_epsilon", target=0)
 agreement = torch.corrcoef(torch.stack([lrp.flatten(), healthy.flatten()]))[0, 1]
@@ -263,6 +270,9 @@ for method in ("gradient_x_input", "gradient_x_sign", "lrp_z", "lrpsign_z"):
 # *there*. Where the decision flips on the way, it averages gradients of two different logits.
 #
 # > **Think first.** The usual baseline is a flat line. Which probability does the network give to a flat line?
+
+# %% think first 3
+check.think_first("the probability of a flat line")
 
 # %% the path
 alphas = torch.linspace(0, 1, 50)
@@ -363,16 +373,17 @@ for method in (
 # Each cell holds the names that its check asks for. Solutions are in `solutions/08_lead_wise_attribution.ipynb`.
 #
 # **1 Predict, then look.** Which lead gets more $|R|$ when the RBBB network explains a right bundle branch block, V1 or V6?
-# Write down your `prediction` with a reason (`HeartVector` of notebook 06 shows what changes). Then compute `shares`, a dict:
+# Write your answer, with a reason if you like, into `predicted` (`HeartVector` of notebook 06 shows what changes), and run the
+# check: it keeps your prediction, and never marks it. Then compute `shares`, a dict:
 # V1 and V6 → their share of $\sum |R|$ over all leads, by LRP-ε with its defaults.
 
 # %% a right bundle branch block
 rbbb = leadwise.load_ecg_model("RBBB")
 blocked = leadwise.load_record(next(iter(leadwise.records("RBBB")))).preprocess().window()
 
-# %% exercise 1 tags=["solution"] answers=["prediction", "shares"]
-# Exercise 1: prediction is "V1" or "V6"; shares = {"V1": ..., "V6": ...} of the map of `blocked` by `rbbb`.
-prediction = "V1"
+# %% exercise 1 tags=["solution"] answers=["predicted", "shares"]
+# Exercise 1: predicted is "V1" or "V6", and why; shares = {"V1": ..., "V6": ...} of the map of `blocked` by `rbbb`.
+predicted = "V1, for the right ventricle is activated last"
 
 by_lead = leadwise.attribute(rbbb, blocked.tensor(), "lrp_epsilon", target=1).abs().sum(1)
 shares = {lead: float(by_lead[LEADS.index(lead)] / by_lead.sum()) for lead in ("V1", "V6")}
@@ -380,11 +391,11 @@ print(", ".join(f"{lead} {percent(share)}" for lead, share in shares.items()))
 # The right ventricle is activated last, and it lies to the right and in front: the late forces point at V1.
 
 # %% check 1
-check.v1_or_v6(prediction, shares, model=rbbb, x=blocked.tensor())
+check.v1_or_v6(predicted, shares, model=rbbb, x=blocked.tensor())
 
 # %% [markdown]
 # **2 Write code.** Which share of a map lies in the chest leads? Make a function `chest_share(relevance)` that takes a map
-# (12, T) and returns the share of $\sum |R|$ in V1 to V6, from 0 to 1. Try it on three methods, the random map among them.
+# (12, T), a tensor, and returns the share of $\sum |R|$ in V1 to V6, from 0 to 1. Try it on three methods, the random map among them.
 
 
 # %% exercise 2 tags=["solution"] answers=["chest_share"]
@@ -454,6 +465,16 @@ reading = "b"
 
 # %% check 4
 check.what_epsilon_does(sums, reading, model=model, x=x)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **Leads and waves of the criteria:** For a left bundle branch block: a broad QRS in I, aVL, V5 and V6, and in V1; T,
+#   which turns against it, comes second. Notebook 09 has the criteria of all four findings.
+# - **Two logits, one map:** Not in general: two logits may rise together, so that their correlation, printed above, need
+#   not be −1. The maps of the log-odds are each other's negative, by construction.
+# - **The probability of a flat line:** The curves begin with it, at the left end. It may lie on either side of a half, for
+#   no network was trained on flat lines.
 
 # %% [markdown]
 # ## Quiz

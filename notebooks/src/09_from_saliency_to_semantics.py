@@ -122,6 +122,9 @@ matrix.plot("absolute", title="Absolute: for and against, added")
 #
 # Long parts collect more, by chance alone. The control is white noise.
 
+# %% think first 1
+check.think_first("a number and a map to compare with")
+
 # %% control
 noise = explain(MODELS["LBBB"], ecg.tensor(), "random", target=1)
 by_wave = {"the map": matrix.along(1), "a random map": lead_wave_matrix(noise, waves).along(1)}
@@ -250,6 +253,9 @@ maps = {name: explain(MODELS[name], x[name], METHOD, target=1) for name in PATHO
 # Upper row: where the cause lies, the causal mask summed to a matrix. Lower row: where the positive relevance lies. Both add
 # up to 100 %.
 
+# %% think first 2
+check.think_first("what differs from the twin")
+
 # %% truth and map
 truth, answer = {}, {}
 for name in PATHOLOGIES:
@@ -301,6 +307,9 @@ for title, criterion in {"QRS alone": CRITERIA["LBBB"], "with ST and T": CRITERI
 #
 # > **Think first.** Choose a pathology. Which part of the beat does its map above name, and will replacing that part turn the
 # > network's answer?
+
+# %% think first 3
+check.think_first("the map's part and the exchange")
 
 # %% interventions
 PARTS = tuple(WAVE_GROUPS)
@@ -530,6 +539,9 @@ print(f"more memory for the larger run: {stored['more memory, MB']} MB")
 # > **Think first.** Same network, same patients. On which level will methods agree better: sample by sample, or summed to
 # > leads by waves?
 
+# %% think first 4
+check.think_first("the level where methods agree")
+
 # %% several methods
 COMPARED = {
     "random": "random",
@@ -703,13 +715,13 @@ check.the_group(group_of)
 
 # %% [markdown]
 # **2 Predict, then look.** You shift the map of section 1 by half a heart beat, in all leads (`torch.roll`). Which change: the
-# shares of the leads, the shares of the waves, the sum of the matrix? Write True or False for each into `changes` first, then
-# do it.
+# shares of the leads, the shares of the waves, the sum of the matrix? Write it into `predicted`, and run the check: it keeps your
+# prediction, and never marks it. Then make `shifted`, the matrix of the shifted map, and compare it with `matrix`.
 
-# %% exercise 2 tags=["solution"] answers=["changes"]
-# Exercise 2: changes = {"leads": ..., "waves": ..., "sum": ...}, True where it changes. Then compare `matrix` with the matrix of
-# the shifted map; the R peaks are [w.peak for w in waves if w.kind == "QRS"].
-changes = {"leads": False, "waves": True, "sum": False}
+# %% exercise 2 tags=["solution"] answers=["predicted", "shifted"]
+# Exercise 2: predicted = {"leads": ..., "waves": ..., "sum": ...}, True where it changes. Then `shifted` = lead_wave_matrix of
+# the shifted map and the same `waves`; the R peaks are [w.peak for w in waves if w.kind == "QRS"].
+predicted = {"leads": False, "waves": True, "sum": False}
 
 distance = np.median(np.diff([w.peak for w in waves if w.kind == "QRS"]))
 shifted = lead_wave_matrix(torch.roll(torch.as_tensor(relevance), int(distance / 2), dims=-1), waves)
@@ -721,7 +733,7 @@ for title, table in {"map": matrix, "shifted": shifted}.items():
 # beats from one that is out of step with them.
 
 # %% check 2
-check.out_of_step(changes)
+check.out_of_step(predicted, shifted, relevance=relevance, waves=waves)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague explains a window that starts 1.3 s into the recording and reports the sentence below. No
@@ -804,6 +816,18 @@ for name, criterion in {"strict": strict, "wider": wider}.items():
 
 # %% check 5
 check.a_wider_criterion(wider, lifts, maps=maps["LBBB"], patients=patients["LBBB"])
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **A number and a map to compare with:** The share of the time that lies between the beats; and a random map, which has
+#   just this share there. The quotient of both is the lift.
+# - **What differs from the twin:** In a left bundle branch block QRS, and ST and T that follow from it; in a block of the
+#   AV node the time from the onset of P to QRS, as P comes earlier. QRS and T are the same as the twin's.
+# - **The map's part and the exchange:** Whatever the map names, the exchange decides. The table of section 4 shows where both name
+#   the same part, and where they don't.
+# - **The level where methods agree:** Usually summed: sums forgive a few samples' distance and different signs within a
+#   wave. The two printed correlations say whether it was so here.
 
 # %% [markdown]
 # ## Quiz

@@ -63,6 +63,9 @@ print(*table.read_text().splitlines()[:3], sep="\n")
 # > **Think first.** A number in the table is 250, in the second row. Which voltage is that, and how long after the first row
 # > was it measured? What would you have to ask?
 
+# %% think first 1
+check.think_first("the number 250")
+
 # %% ask
 try:
     read_ecg(table)
@@ -195,6 +198,9 @@ for fault, change in FAULTS.items():
 # > **Think first.** The same laws hold for a recording whose *cables* were exchanged at the patient. Why? Which lead would look
 # > odd with the arms exchanged?
 
+# %% think first 2
+check.think_first("why exchanged cables keep the laws")
+
 # %% exchanged cables
 right = leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40})
 wrong = leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40}, noise=Noise(reversal="LA-RA"))
@@ -237,6 +243,9 @@ print(sum(bool(found.of("warning")) for found in good))
 # > **Think first.** Choose two of the faults above: one that should change the networks' answers, and one that should not.
 #
 # Here is what they say to the spoiled recordings that can be filtered at all.
+
+# %% think first 3
+check.think_first("two faults")
 
 
 # %% answers to spoiled recordings
@@ -381,13 +390,14 @@ check.read_right(read, ecg=ecg)
 
 # %% [markdown]
 # **2 Predict, then look.** Which faults break a law that `check_ecg` knows: `"V1 and V2"` exchanged, `"II and V2"` exchanged,
-# `"aVF upside down"`, all chest leads in reverse order (`"chest reversed"`)? Write True or False for each into `findable`, then
-# try.
+# `"aVF upside down"`, all chest leads in reverse order (`"chest reversed"`)? Write which into `predicted`, and run the check: it
+# keeps your prediction, and never marks it. Then try, and set `findable` to what you see: True or False for each.
 
 
-# %% exercise 2 tags=["solution"] answers=["findable"]
-# Exercise 2: findable = {"V1 and V2": ..., "II and V2": ..., "aVF upside down": ..., "chest reversed": ...}.
+# %% exercise 2 tags=["solution"] answers=["predicted", "findable"]
+# Exercise 2: predicted, a list; findable = {"V1 and V2": ..., "II and V2": ..., "aVF upside down": ..., "chest reversed": ...}.
 # Then spoil the recording in the four ways, as in section 3, and look at what the checks say.
+predicted = ["II and V2", "aVF upside down"]
 findable = {"V1 and V2": False, "II and V2": True, "aVF upside down": True, "chest reversed": False}
 
 
@@ -412,7 +422,7 @@ for fault, change in {
 # matter of how R grows from V1 to V6, which differs between patients and vanishes in a bundle branch block.
 
 # %% check 2
-check.what_a_check_finds(findable)
+check.what_a_check_finds(predicted, findable)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Read it right, as
@@ -446,7 +456,8 @@ check.the_right_rate(repaired, measured, slow=slow)
 # %% [markdown]
 # **4 Interpret.** Section 5 moved the window. Move it for the map: explain one network, by one method, at three starts, the
 # first at 0 s, as `windows`. Put the correlations of the second and third with the first into `correlations`: of the shares
-# in their lead × wave matrices. Which `reading` is right?
+# in their lead × wave matrices, `window.matrix.share()`, a table (12, 6); `np.corrcoef(a.ravel(), b.ravel())[0, 1]` compares two.
+# Which `reading` is right?
 #
 # - **a** The window with the highest probability shows best what the network has learned.
 # - **b** What repeats belongs to network and heart; what changes belongs to the window.
@@ -532,8 +543,9 @@ check.two_methods(own, first, second)
 
 # %% [markdown]
 # **9 Agreement.** Do they agree, with each other and with the criteria? `agreed` is the set of cells (lead, wave) that are among
-# the five strongest of both matrices (`matrix.ranked()`), `correlation` compares the shares of all cells, and `lift` is that of
-# the criterion's cells in `first` (`agreement` of `leadwise.semantics`). Where the lift is low: is that the network, the method, or
+# the five strongest of both matrices (`first.matrix.ranked()[:5]`, a list of (cell, share)), `correlation` compares
+# `first.matrix.share()` with that of `second`, as in exercise 4, and `lift` is that of the criterion's cells in `first`:
+# `agreement(first.matrix, first.model).lift`, of `leadwise.semantics`. Where the lift is low: is that the network, the method, or
 # the recording?
 
 # %% exercise 9 tags=["solution"] answers=["agreed", "correlation", "lift"]
@@ -566,6 +578,16 @@ print("saved in plots/reports:", page.pdf.name)
 
 # %% check 10
 check.one_page(first, page, not_concluded)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **The number 250:** Unknown without the unit and the rate: 250 µV or 250 steps of a converter, and 2 ms or 4 ms later.
+#   One has to ask for rate and unit, and which column is which lead.
+# - **Why exchanged cables keep the laws:** The laws follow from differences of three potentials, whatever limbs they come
+#   from. With the arms exchanged lead I is upside down: P and QRS point down in it.
+# - **Two faults:** A fault that moves what the network reads, such as a wrong rate or unit, should change the answers; one
+#   that repeats what other leads say, or lies outside of the window, should not. The table says whether it was so.
 
 # %% [markdown]
 # ## Quiz

@@ -8,11 +8,12 @@ def smoothgrad_without_noise(maps):
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from html import escape
 from inspect import signature
+from textwrap import shorten
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ COLOURS = {RIGHT: "#0a2f8f", NOT_YET: "#c22f00", NOT_DONE: "#767676"}  # blue, o
 CHECKS: dict[str, dict[int, Callable]] = defaultdict(dict)  # notebook -> number -> check
 VERDICTS: dict[tuple[str, int], "Verdict"] = {}  # the last one of each exercise
 QUIZZES: dict[str, object] = {}  # notebook -> the quiz shown last
+PROMPTS: dict[tuple[str, str], str | None] = {}  # notebook, label of a think-first field -> what was said first
+PREDICTED: dict[tuple[str, int], str] = {}  # notebook, exercise -> what was predicted first
 
 
 class Hint(Exception):
@@ -39,18 +42,28 @@ class Verdict:
     exercise : its number and title, such as "Exercise 1 (SmoothGrad without noise)"
     state : "right", "not yet" or "not done yet"
     text : what was shown, or a hint
+    said : what was predicted first, in words; it is shown beside the result and never judged
+
+    >>> Verdict("Exercise 1 (V1 or V6)", "right", "The map says V1.", said="“V6”")
+    ✓ Exercise 1 (V1 or V6): right. You said “V6”. The map says V1.
     """
 
     exercise: str
     state: str
     text: str
+    said: str = ""
+
+    @property
+    def words(self) -> str:
+        """What was said, and what is said to it."""
+        return " ".join(filter(None, [f"You said {self.said}." if self.said else "", self.text]))
 
     def __repr__(self):
-        return f"{MARKS[self.state]} {self.exercise}: {self.state}" + f". {self.text}" * bool(self.text)
+        return f"{MARKS[self.state]} {self.exercise}: {self.state}" + f". {self.words}" * bool(self.words)
 
     def _repr_html_(self):
         head = f"<b>{MARKS[self.state]} {self.state}</b> · {escape(self.exercise)}"
-        return line(f"{head}: {escape(self.text)}" if self.text else head, self.state)
+        return line(f"{head}: {escape(self.words)}" if self.words else head, self.state)
 
 
 @dataclass(frozen=True)
@@ -61,28 +74,48 @@ class Progress:
     ----------
     verdicts : one for each exercise
     questions, answered, right : of the quiz: how many there are, how many were answered, and how many of them rightly
+    thoughts : label of each think-first field shown -> what was said first, None where nothing was
+
+    >>> Progress((), thoughts={"the lead": "V6", "the wave": None})
+    0 of 0 exercises right.
+    Think first: 1 of 2 answered.
+      ✎ the lead: you said “V6”
     """
 
     verdicts: tuple[Verdict, ...]
     questions: int = 0
     answered: int = 0
     right: int = 0
+    thoughts: Mapping[str, str | None] = field(default_factory=dict)
 
-    def lines(self) -> tuple[str, str]:
-        """Return one sentence about the exercises and one about the quiz."""
+    def lines(self) -> tuple[str, str, str]:
+        """Return one sentence about the exercises, one about the quiz and one about what was thought first."""
         done = sum(verdict.state == RIGHT for verdict in self.verdicts)
+        kept = sum(answer is not None for answer in self.thoughts.values())
         quiz = f"Quiz: {self.answered} of {self.questions} questions answered, {self.right} rightly."
-        return f"{done} of {len(self.verdicts)} exercises right.", quiz if self.questions else ""
+        thoughts = f"Think first: {kept} of {len(self.thoughts)} answered."
+        exercises = f"{done} of {len(self.verdicts)} exercises right."
+        return exercises, quiz if self.questions else "", thoughts if self.thoughts else ""
+
+    def rows(self) -> list[tuple[str, str]]:
+        """Return a line for each exercise, with its state; what was predicted stands beside what was found."""
+        found = [f"{v.exercise}: {v.state}" + f". {v.words}" * bool(v.said) for v in self.verdicts]
+        return [(f"{MARKS[v.state]} {text}", v.state) for v, text in zip(self.verdicts, found, strict=True)]
+
+    def said(self) -> list[str]:
+        """Return a line for each think-first field that was answered."""
+        return [f"✎ {label}: you said “{said}”" for label, said in self.thoughts.items() if said is not None]
 
     def __repr__(self):
-        exercises, quiz = self.lines()
-        rows = [f"  {MARKS[v.state]} {v.exercise}: {v.state}" for v in self.verdicts]
-        return "\n".join([exercises, *rows, *([quiz] if quiz else [])])
+        exercises, quiz, thoughts = self.lines()
+        parts = [exercises, *(f"  {text}" for text, _ in self.rows()), quiz, thoughts, *(f"  {t}" for t in self.said())]
+        return "\n".join(filter(None, parts))
 
     def _repr_html_(self):
-        exercises, quiz = self.lines()
-        rows = [line(f"{MARKS[v.state]} {escape(v.exercise)}: {v.state}", v.state) for v in self.verdicts]
-        return f"<p><b>{exercises}</b></p>{''.join(rows)}<p>{quiz}</p>"
+        exercises, quiz, thoughts = self.lines()
+        rows = "".join(line(escape(text), state) for text, state in self.rows())
+        said = "".join(line(escape(text), NOT_DONE) for text in self.said())
+        return f"<p><b>{exercises}</b></p>{rows}<p>{quiz}</p>" + (f"<p>{thoughts}</p>{said}" if thoughts else "")
 
 
 def line(content: str, state: str) -> str:
@@ -90,7 +123,7 @@ def line(content: str, state: str) -> str:
     return f"<div style='border-left: 4px solid {COLOURS[state]}; padding: 2px 8px; margin: 2px 0'>{content}</div>"
 
 
-def exercise(notebook: str, number: int, title: str, expects: str = "") -> Callable:
+def exercise(notebook: str, number: int, title: str, expects: str = "", predicts: bool = False) -> Callable:
     """Make a function the check of an exercise.
 
     The function takes the learner's answers by position, and by keyword whatever else it needs. It returns a sentence
@@ -104,6 +137,8 @@ def exercise(notebook: str, number: int, title: str, expects: str = "") -> Calla
     number : 1 ... within the notebook
     title : a few words, for the summary
     expects : what the answer should be, such as "a tensor (3, 224, 224)"; said when it could not be checked
+    predicts : the first answer of a call is what the learner predicted. The first of them is kept, whatever comes
+        later, and shown beside the result; the function gets the other answers alone, so that no prediction is wrong.
 
     Raises
     ------
@@ -112,17 +147,18 @@ def exercise(notebook: str, number: int, title: str, expects: str = "") -> Calla
     name = f"Exercise {number} ({title})"
 
     def decorate(function):
-        parameters = list(signature(function).parameters)
+        parameters = ["predicted"] * predicts + list(signature(function).parameters)
 
         @wraps(function)
         def check(*answers, **context) -> Verdict:
+            said = predicted_first(notebook, number, answers) if predicts else ""
             missing = [word for word, answer in zip(parameters, answers, strict=False) if undone(answer)]
             state, text = NOT_DONE, ""
             if not missing:
-                state, text = judge(function, answers, context, expects)
+                state, text = judge(function, answers[predicts:], context, expects)
             elif len(missing) < len(answers):
                 text = f"Still to do: {', '.join(missing)}."
-            VERDICTS[notebook, number] = Verdict(name, state, text)
+            VERDICTS[notebook, number] = Verdict(name, state, text, said)
             return VERDICTS[notebook, number]
 
         before = CHECKS[notebook].get(number)
@@ -133,6 +169,41 @@ def exercise(notebook: str, number: int, title: str, expects: str = "") -> Calla
         return check
 
     return decorate
+
+
+def predicted_first(notebook: str, number: int, answers: tuple) -> str:
+    """Keep what was predicted in an exercise, unless something was before; return what is kept, in words."""
+    if answers and not undone(answers[0]):
+        PREDICTED.setdefault((notebook, number), in_words(answers[0]))
+    return PREDICTED.get((notebook, number), "")
+
+
+def in_words(answer) -> str:
+    """Return a prediction as a person reads it, in 120 characters at most.
+
+    >>> in_words({"V1": 0.3, "waves": True, 8: "moved"})
+    'V1: 0.3, waves: True, 8: “moved”'
+    """
+    if isinstance(answer, dict):
+        words = ", ".join(f"{key}: {in_words(value)}" for key, value in answer.items())
+    elif isinstance(answer, list | tuple | set):
+        words = ", ".join(map(in_words, answer))
+    else:
+        words = f"“{answer}”" if isinstance(answer, str) else str(answer)
+    return shorten(words, 120, placeholder=" ...")
+
+
+def keep(notebook: str, label: str, answer: str) -> None:
+    """Keep what was said in a think-first field, unless something was before.
+
+    Parameters
+    ----------
+    notebook : its number
+    label : of the field
+    answer : the learner's words
+    """
+    if PROMPTS.get((notebook, label)) is None:
+        PROMPTS[notebook, label] = answer
 
 
 def undone(answer) -> bool:
@@ -156,13 +227,20 @@ def judge(function: Callable, answers: tuple, context: dict, expects: str) -> tu
 
 
 def progress(notebook: str) -> Progress:
-    """Return how many exercises of a notebook are right, as checked last, and how much of its quiz is answered."""
+    """Return how many exercises of a notebook are right, as checked last, how much of its quiz is answered, and what
+    the learner thought first.
+
+    Parameters
+    ----------
+    notebook : its number, "00" ...
+    """
     todo = sorted(CHECKS[notebook].items())
     verdicts = tuple(VERDICTS.get((notebook, number), Verdict(check.title, NOT_DONE, "")) for number, check in todo)
+    thoughts = {label: said for (where, label), said in PROMPTS.items() if where == notebook}
     quiz = QUIZZES.get(notebook)
     if quiz is None:
-        return Progress(verdicts)
-    return Progress(verdicts, len(quiz.questions), len(quiz.answered), sum(quiz.answered.values()))
+        return Progress(verdicts, thoughts=thoughts)
+    return Progress(verdicts, len(quiz.questions), len(quiz.answered), sum(quiz.answered.values()), thoughts)
 
 
 # What checks ask of answers: each returns the answer in one form, or raises a Hint that says what came.
@@ -258,6 +336,79 @@ def expect_array(answer, wanted, tolerance: float, what: str) -> np.ndarray:
         share = difference.max() / max(np.abs(wanted).max(), 1e-300)
         raise Hint(f"{what} differs from what it should be, most at {place}: by {share:.1g} of the largest magnitude.")
     return array
+
+
+def expect_choice(answer, hints: Mapping[str, str], what: str) -> str:
+    """Return which key of ``hints`` was chosen; raise the hint beside it, which is "" for the right one.
+
+    Parameters
+    ----------
+    answer : the learner's
+    hints : choice -> what to say to it, "" where it is right
+    what : its name in hints
+    """
+    choice = as_choice(answer, hints, what)
+    if hints[choice]:
+        raise Hint(hints[choice])
+    return choice
+
+
+def as_dict(answer, keys: Iterable, what: str) -> dict:
+    """Return a dict that has all ``keys``; raise a Hint that names the missing ones.
+
+    Parameters
+    ----------
+    answer : the learner's
+    keys : that it must have; it may have others
+    what : its name in hints
+    """
+    missing = [str(key) for key in keys if not isinstance(answer, dict) or key not in answer]
+    if missing:
+        raise Hint(f"{what} should be a dict with the keys {', '.join(map(str, keys))}; missing: {', '.join(missing)}.")
+    return answer
+
+
+def recognise(found, right, wrong: Mapping[str, object], otherwise: str = "", tolerance: float = 1e-4) -> None:
+    """Do nothing where ``found`` is right; else raise the hint of the usual mistake that it is.
+
+    Parameters
+    ----------
+    found : numbers or an array, as ``as_array`` and ``as_number`` return them
+    right : what they should be, or a function that returns it
+    wrong : hint -> what a mistake gives, or a function that returns it, called only where it is needed
+    otherwise : the hint where no mistake is recognised; "" to go on without
+    tolerance : the largest difference, as a share of the largest magnitude that is expected
+
+    >>> recognise(0.25, 1 / 4, {"That is in per cent.": 25})
+    >>> recognise(25.0, 1 / 4, {"That is in per cent.": 25})
+    Traceback (most recent call last):
+    leadwise.checks.core.Hint: That is in per cent.
+    """
+    if near(found, right, tolerance):
+        return
+    for hint, form in wrong.items():
+        if near(found, form, tolerance):
+            raise Hint(hint)
+    if otherwise:
+        raise Hint(otherwise)
+
+
+def near(found, form, tolerance: float = 1e-4) -> bool:
+    """Say whether ``found`` differs from a number, an array or what a function returns by at most ``tolerance``.
+
+    Parameters
+    ----------
+    found : numbers or an array
+    form : what they are compared with, of the same shape
+    tolerance : as a share of the largest magnitude in ``form``
+
+    >>> near([1.0, 2.0], lambda: [1.0, 2.0001])
+    True
+    """
+    found, form = (np.asarray(value, dtype=float) for value in (found, form() if callable(form) else form))
+    if found.shape != form.shape:
+        return False
+    return not form.size or bool(np.abs(found - form).max() <= tolerance * np.abs(form).max())
 
 
 def alike(a, b) -> float:

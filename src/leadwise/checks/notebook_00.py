@@ -1,11 +1,7 @@
 """Check and quiz of notebook 00, Start here: one of each, to show what they look like."""
 
-from functools import partial
-
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.parts import parts_of
 
 
 @exercise("00", 1, "Samples in the window", expects="a number")
@@ -21,24 +17,4 @@ def samples_in_window(samples):
     raise Hint("The picture above shows 4 s, and the networks' rate is 500 samples a second.")
 
 
-QUESTIONS = [
-    Question(
-        "A heatmap marks the QRS complex in V1. What do you know?",
-        [
-            Option("The patient has the disease.", False, "A map is about a network, never about a patient."),
-            Option(
-                "By this method, the samples there contributed to this network's answer.",
-                True,
-                "Network, answer and method: all three belong to the statement.",
-            ),
-            Option(
-                "The network has learned cardiology.",
-                False,
-                "It may use the right place for the wrong reason; notebook 09 tests it by interventions.",
-            ),
-        ],
-    )
-]
-
-quiz = partial(quizzes.quiz, "00", QUESTIONS)
-progress = partial(core.progress, "00")
+quiz, progress, think_first = parts_of("00")

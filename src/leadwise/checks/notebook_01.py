@@ -1,16 +1,12 @@
 """Checks and quiz of notebook 01, Inside AlexNet."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.parts import parts_of
 from leadwise.inspection import feature_maps, receptive_field
 from leadwise.networks.alexnet import load_alexnet
 
@@ -57,17 +53,12 @@ def vertical_edges(edge: np.ndarray) -> np.ndarray:
     return edge
 
 
-MOVES = {
-    (8, "changed"): "8 pixels are one stride of features.4: each unit sees what its left neighbour saw before.",
-    (4, "moved"): "A map of features.4 has one place for each 8 pixels: where should half a place be?",
-    (8, "same"): "A map says where things are; when they move by 8 pixels, so must something in the map.",
-    (4, "same"): "Look at your number for 4 pixels: is it zero?",
-}
+AFTER = {8: "moved, by one place of features.4, with the same values", 4: "changed, for there is no half a place"}
 
 
-@exercise("01", 2, "A shift by the stride", expects='two dicts, such as {8: "same", 4: "same"} and {8: 0.1, 4: 0.1}')
-def shifted_maps(predicted, difference, picture, net):
-    """``predicted`` says "moved", "changed" or "same" for 8 and 4 pixels, ``difference`` what was measured."""
+@exercise("01", 2, "A shift by the stride", expects="a dict, such as {8: 0.1, 4: 0.1}", predicts=True)
+def shifted_maps(difference, picture, net):
+    """``difference``: what was measured for a shift by 8 pixels, the stride, and by 4."""
     before = feature_maps(net, picture, "features.4")[:, 5:22, 5:22]
     for pixels in (8, 4):
         after = feature_maps(net, picture.roll(pixels, -1), "features.4")
@@ -86,11 +77,7 @@ def shifted_maps(predicted, difference, picture, net):
                 )
             raise Hint(f"`difference[{pixels}]` should be near {'zero' if wanted < 0.02 else 'a third to two thirds'}: "
                        "take [:, 5:22, 5:22], away from the frame, in both norms.")  # fmt: skip
-    for pixels in (8, 4):
-        choice = as_choice(predicted[pixels], ("moved", "changed", "same"), f"`predicted[{pixels}]`")
-        if (pixels, choice) in MOVES:
-            raise Hint(MOVES[pixels, choice])
-    return "By the stride the maps move along, by less the values change: a network minds small shifts."
+    return f"The maps say: by 8 pixels {AFTER[8]}; by 4 {AFTER[4]}. A network minds small shifts."
 
 
 @exercise("01", 3, "A colleague's receptive field", expects="a function of layers that returns a number of pixels")
@@ -175,88 +162,4 @@ def second_opinion(pictures, recognised):
     return "What a second network does not recognise was the first one's habit, not the class."
 
 
-QUESTIONS = [
-    Question(
-        "A unit of features.11 has a receptive field of 163 pixels. What follows?",
-        [
-            Option(
-                "All pixels of the field matter equally.",
-                False,
-                "Far more paths lead to the unit from the middle: the gradient concentrates there.",
-            ),
-            Option(
-                "A pixel outside the field cannot change the unit.",
-                True,
-                "No path of connections leads from there to the unit: its gradient is exactly zero.",
-            ),
-            Option(
-                "The unit has learned a pattern of 163 pixels.",
-                False,
-                "The field says where a unit can look, not what it uses of it.",
-            ),
-        ],
-    ),
-    Question(
-        "The largest softmax share for a photograph is 95 %. Which statements hold?",
-        [
-            Option(
-                "The other classes share 5 %.",
-                True,
-                "The shares of all classes add up to 1, by construction.",
-            ),
-            Option(
-                "With 95 % probability the photograph shows this class.",
-                False,
-                "Only if it shows one of the known classes at all, and if the network's shares have been calibrated.",
-            ),
-            Option(
-                "The photograph may show none of the classes.",
-                True,
-                "The softmax has no way to say so: pictures of nothing get large shares, too.",
-            ),
-        ],
-    ),
-    Question(
-        "Activation maximisation without regularisers gives noise with a huge logit. What does it show?",
-        [
-            Option(
-                "The ascent has failed.",
-                False,
-                "It has done what it was asked: the logit rose, above that of a real scene.",
-            ),
-            Option(
-                "The class looks like noise to the network and scenes do not matter to it.",
-                False,
-                "The network still names scenes. There are many inputs with a high logit; the ascent found one.",
-            ),
-            Option(
-                "The logit answers to fine detail that no natural picture has.",
-                True,
-                "Nothing in the objective asks for a natural picture; the gradient may use every pixel on its own.",
-            ),
-        ],
-    ),
-    Question(
-        "You have synthesised a dotted red area for “mushroom”. What may you write?",
-        [
-            Option(
-                "This pattern raises the logit “mushroom” in this network, under these regularisers.",
-                True,
-                "Network, unit and prior are named, and no more is claimed.",
-            ),
-            Option(
-                "The network knows what a mushroom is.",
-                False,
-                "Colour and dots may do, anywhere and in any number: the picture is no portrait of the class.",
-            ),
-            Option(
-                "The network decides on mushrooms by the dots.",
-                False,
-                "What a unit likes best need not be what it used in a given picture: notebook 02 begins there.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "01", QUESTIONS)
-progress = partial(core.progress, "01")
+quiz, progress, think_first = parts_of("01")

@@ -1,27 +1,19 @@
 """Checks and quiz of notebook 03, Layer-wise relevance."""
 
-from functools import partial
-
 import numpy as np
 
 import leadwise
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise, near, recognise
+from leadwise.checks.parts import parts_of
 
 PICTURE = (3, 224, 224)
+TOLERANCE = 1e-3  # of the largest magnitude, by which two maps may differ
 
 
 def as_map(answer, what: str) -> np.ndarray:
     """Return a map (3, 224, 224), also from a batch of one."""
     found = as_array(answer, what)
     return as_array(found[0] if found.shape == (1, *PICTURE) else found, what, PICTURE)
-
-
-def near(a: np.ndarray, b: np.ndarray, tolerance: float = 1e-3) -> bool:
-    """Say whether two maps differ by at most ``tolerance`` of the second's largest magnitude."""
-    return np.abs(a - b).max() <= tolerance * np.abs(b).max()
 
 
 def lrp(net, x, method: str, target: int, **parameters) -> np.ndarray:
@@ -33,28 +25,30 @@ def lrp(net, x, method: str, target: int, **parameters) -> np.ndarray:
 def flat_pixels(flat_map, net, x, target):
     """``flat_map``: the epsilon rule, 0.1, and the flat rule in the first layer."""
     found = as_map(flat_map, "`flat_map`")
-    if near(found, lrp(net, x, "lrp_epsilon", target, epsilon=0.1, input_rule="flat")):
-        return "The flat rule spreads a unit's relevance evenly over what it sees: three colours with the same map."
-    if near(found, lrp(net, x, "lrp_epsilon", target, epsilon=0.1)):
-        raise Hint("That is the ε-rule down to the pixels: the first layer still multiplies by pixels and weights.")
-    if near(found, lrp(net, x, "lrp_epsilon", target, epsilon=0.1, input_rule="wsquare")):
-        raise Hint("That is the w²-rule: in the flat rule all weights count alike.")
     values = x.detach().cpu().double().numpy()
-    if near(found, values * lrp(net, x, "lrp_epsilon", target, epsilon=0.1, input_rule="flat")):
-        raise Hint("One factor too many: in the flat rule the input counts as one, whatever the pixel is.")
-    if np.abs(found - found.mean(0)).max() > 1e-3 * np.abs(found).max():
-        raise Hint("With all weights one the three colours get the same; in this map they differ.")
-    raise Hint(
+
+    def by(**rule):
+        return lrp(net, x, "lrp_epsilon", target, epsilon=0.1, **rule)
+
+    wrong = {
+        "That is the ε-rule down to the pixels: the first layer still multiplies by pixels and weights.": by,
+        "That is the w²-rule: in the flat rule all weights count alike.": lambda: by(input_rule="wsquare"),
+        "One factor too many: in the flat rule the input counts as one, whatever the pixel is.": (
+            lambda: values * by(input_rule="flat")
+        ),
+    }
+    otherwise = (
         "Start from relevance_by_layer(...)['features.0'], ε = 0.1; divide by the number of inputs of each unit, which "
         "is smaller at the frame, and take no bias."
     )
+    if not near(found, np.broadcast_to(found.mean(0), PICTURE), TOLERANCE):
+        otherwise = "With all weights one the three colours get the same; in this map they differ."
+    recognise(found, lambda: by(input_rule="flat"), wrong, otherwise, TOLERANCE)
+    return "The flat rule spreads a unit's relevance evenly over what it sees: three colours with the same map."
 
 
-GROWTH = ("constant", "linear", "faster")
-
-
-@exercise("03", 2, "How α multiplies", expects='"constant", "linear" or "faster", and five numbers')
-def growth_with_alpha(predicted, ratios, twin, x, target):
+@exercise("03", 2, "How α multiplies", expects="five numbers", predicts=True)
+def growth_with_alpha(ratios, twin, x, target):
     """``ratios``: the sum of |R| over the logit for alpha 1 to 5, on the twin without biases."""
     found = as_array(ratios, "`ratios`", (5,))
     logit = float(twin(x)[target].detach())
@@ -68,10 +62,12 @@ def growth_with_alpha(predicted, ratios, twin, x, target):
         raise Hint(
             f"α = {off[0] + 1}: another value. The twin, lrp_alpha_beta, the scene's class, and |R| of every value?"
         )
-    kind = "constant" if found[-1] < 2 * found[0] else "linear" if found[-1] < 7 * found[0] else "faster"
-    if as_choice(predicted, GROWTH, "`predicted`") != kind:
-        raise Hint(f"From α = 1 to 5 your numbers grow {found[-1] / found[0]:.3g} times. How many layers multiply?")
-    return "Each layer multiplies by up to 2α − 1: magnitudes of maps with different α do not compare."
+    grown = found[-1] / found[0]
+    kind = "constant" if grown < 2 else "linear" if grown < 7 else "faster"
+    return (
+        f"The maps say “{kind}”: from α = 1 to 5 they grow {grown:.3g} times. Each layer multiplies by up to 2α − 1: "
+        "magnitudes of maps with different α do not compare."
+    )
 
 
 @exercise("03", 3, "A colleague's ε-rule", expects="a function of a (J,), W (J, K), R (K,), epsilon that returns (J,)")
@@ -81,19 +77,20 @@ def repaired_epsilon(repaired):
     a, R = np.array([1.0, 2.0]), np.array([1.0, 1.0])
     W = np.array([[1.0, 0.49], [1.0, -0.3]])  # z = 3 and -0.11
     z = a @ W
-    forms = {
-        "ε still pushes z = −0.11 towards zero: it should push away from zero, whatever the sign.": z + 0.1,
-        "|z| + ε loses the sign of z: what was against becomes for.": np.abs(z) + 0.1,
-        "There is no ε in it any more: the rule should take a part where z is small.": z,
-        "ε pushes every z towards zero: the sign is the wrong way round.": z - 0.1 * np.sign(z),
-        "ε is subtracted always: right for z = −0.11, wrong for z = 3.": z - 0.1,
+
+    def shared(denominator):
+        return (a[:, None] * W / denominator * R).sum(1)
+
+    wrong = {
+        "ε still pushes z = −0.11 towards zero: it should push away from zero, whatever the sign.": shared(z + 0.1),
+        "|z| + ε loses the sign of z: what was against becomes for.": shared(np.abs(z) + 0.1),
+        "There is no ε in it any more: the rule should take a part where z is small.": shared(z),
+        "ε pushes every z towards zero: the sign is the wrong way round.": shared(z - 0.1 * np.sign(z)),
+        "ε is subtracted always: right for z = −0.11, wrong for z = 3.": shared(z - 0.1),
     }
     found = as_array(function(a, W, R, 0.1), "the result of `repaired`", (2,))
-    for hint, denominator in forms.items():
-        if np.allclose(found, (a[:, None] * W / denominator * R).sum(1), atol=1e-6):
-            raise Hint(hint)
-    if not np.allclose(found, (a[:, None] * W / (z + 0.1 * np.sign(z)) * R).sum(1), atol=1e-6):
-        raise Hint("For the layer above and ε = 0.1 the denominators should be 3.1 and −0.21.")
+    otherwise = "For the layer above and ε = 0.1 the denominators should be 3.1 and −0.21."
+    recognise(found, shared(z + 0.1 * np.sign(z)), wrong, otherwise, 1e-6)
     cancelled = np.array([[2.0], [-1.0]])  # z = 0
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.asarray(function(a, cancelled, np.array([1.0]), 0.5), dtype=float)
@@ -118,8 +115,8 @@ def negative_logit(lowest, maps, statement, net, x):
         )
     for method in ("lrp_z", "lrp_zplus"):
         found = as_map(maps[method], f"`maps[{method!r}]`")
-        if not near(found, lrp(net, x, method, int(lowest))):
-            if near(found, lrp(net, x, method, int(logits.argmax()))):
+        if not near(found, lrp(net, x, method, int(lowest)), TOLERANCE):
+            if near(found, lrp(net, x, method, int(logits.argmax())), TOLERANCE):
                 raise Hint(f"`maps[{method!r}]` explains the highest logit: give target=lowest.")
             raise Hint(f"`maps[{method!r}]` is not the map of the lowest class by {method}.")
     letter = as_choice(statement, "ABC", "`statement`")
@@ -160,65 +157,4 @@ def runner_up(against, wanted, twin, x):
     return "Without biases the difference of two logits reaches the pixels, and its map is the difference of two maps."
 
 
-QUESTIONS = [
-    Question(
-        "A map by LRP sums to half of the logit. Where can the other half be? Biases are not zero.",
-        [
-            Option("With the biases.", True, "A bias keeps its share b / z of what a unit has."),
-            Option("Absorbed by ε.", True, "Each unit hands on z / (z + ε sign z) of its relevance."),
-            Option(
-                "In cancelled pixels: positive and negative relevance there add up to zero.",
-                False,
-                "Such pixels add nothing to the sum, but nothing is lost either.",
-            ),
-            Option(
-                "In the softmax.",
-                False,
-                "The start was the logit itself, before any softmax.",
-            ),
-        ],
-    ),
-    Question(
-        "On a network of ReLUs, convolutions and max-pooling, what is the z-rule's map?",
-        [
-            Option("The gradient.", False, "Relevance is a share of the value, so the input is a factor."),
-            Option("Gradient × input.", True, "An active unit has a = z, and R / a travels down as a gradient does."),
-            Option("Integrated gradients.", False, "No path and no baseline: one backward pass at the picture itself."),
-        ],
-    ),
-    Question(
-        "z⁺ in every layer gives clean maps. Why do composites use other rules near the logit?",
-        [
-            Option(
-                "z⁺ does not conserve there.",
-                False,
-                "Its shares add up to one in every layer, but for biases.",
-            ),
-            Option(
-                "Without the negative weights there is little left that tells one class from another.",
-                True,
-                "The classes share the features; positive and negative weights on them make the difference.",
-            ),
-            Option("z⁺ is too slow in dense layers.", False, "All rules cost about the same: one backward pass."),
-        ],
-    ),
-    Question(
-        "Two programs offer “α2β1”, and their maps of one network and picture differ. What may be the reason?",
-        [
-            Option(
-                "One gives the bias to an account by its sign, the other gives all of it to both.",
-                True,
-                "zennit and iNNvestigate differ just so; name the convention with the rule.",
-            ),
-            Option("They divide by other values of α.", False, "The name says α = 2 and β = 1 in both."),
-            Option(
-                "They use another rule for the pixels.",
-                True,
-                "Flat, w² or z-box in the first layer is often part of a preset.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "03", QUESTIONS)
-progress = partial(core.progress, "03")
+quiz, progress, think_first = parts_of("03")

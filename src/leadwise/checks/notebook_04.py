@@ -1,15 +1,11 @@
 """Notebook 04, SIGN: its checks and its quiz."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import Option, Question
-from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.checks.core import Hint, alike, as_array, as_function, as_number, exercise, expect_choice, recognise
+from leadwise.checks.parts import parts_of
 from leadwise.networks.alexnet import MEAN, STD
 
 SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
@@ -55,19 +51,20 @@ def _why_other_signs(found: np.ndarray, wanted: np.ndarray, clear: np.ndarray, x
     )
 
 
-@exercise("04", 2, "a slipped baseline", expects="a number in mV")
+@exercise("04", 2, "a slipped baseline", expects="a number in mV", predicts=True)
 def slipped_baseline(quotient):
     """The quotient of the two methods is the mean |x|, weighted with the gradient: about the slip itself."""
     value = as_number(quotient, "quotient")
     if abs(value - SLIP) <= 0.05:
         return (
-            "SIGN multiplies the gradient by 1, times input by |x|, which is about 0.2 mV on the whole line. Now look."
+            f"The maps say {value:.2f} mV: SIGN multiplies the gradient by 1, times input by |x|, about 0.2 mV on "
+            "the whole line."
         )
     if 100 <= value <= 400:
         raise Hint("That reads like microvolts; write it in mV.")
     if 0 <= value < 0.15:
         raise Hint(
-            "That is about a line near zero, as it was before. By how much is the line multiplied after the slip?"
+            "That is about a line near zero, as it was before. Is it measured on `voltage + 0.2`, between beats?"
         )
     if 0.6 <= value <= 1.5:
         raise Hint("The factors differ: SIGN multiplies the gradient by +1 or -1, times input multiplies it by x.")
@@ -84,23 +81,19 @@ def where_the_gradient_is_taken(mended):
     x[:, 0, 0] = 0
     found = as_array(mended(network, x.clone(), 1), "mended(network, x, target)", tuple(x.shape))
     sign, slope = torch.where(x >= 0, 1.0, -1.0), _gradient(network, x, 1)
-    if _equal(found, sign * slope):
-        return "The gradient is taken at the picture, and only then multiplied. The network never sees the sign."
     at_sign = _gradient(network, sign, 1)
-    for wrong, hint in (
-        (sign * at_sign, "This is still the colleague's map: the network is differentiated at the sign, not at x."),
-        (at_sign, "The gradient is still taken at the sign of x, and now nothing is multiplied."),
-        (slope, "This is the gradient alone; the sign of x is to be multiplied afterwards."),
-        (x * slope, "This is gradient × input: multiply by the sign of x instead."),
-        (torch.sign(x) * slope, "Right but where x is exactly 0: torch.sign gives 0 there, the course +1 (section 7)."),
-        ((sign * slope).abs(), "The magnitudes are right; the sign got lost."),
-        (-sign * slope, "All signs are turned around: +1 where x is 0 or more, -1 below."),
-    ):
-        if _equal(found, wrong):
-            raise Hint(hint)
-    raise Hint(
-        "Neither the colleague's map nor gradient × SIGN. Two steps: the gradient at x; then +1 or -1 by the side."
-    )
+    wrong = {
+        "This is still the colleague's map: the network is differentiated at the sign, not at x.": sign * at_sign,
+        "The gradient is still taken at the sign of x, and now nothing is multiplied.": at_sign,
+        "This is the gradient alone; the sign of x is to be multiplied afterwards.": slope,
+        "This is gradient × input: multiply by the sign of x instead.": x * slope,
+        "Right but where x is exactly 0: torch.sign gives 0 there, the course +1 (section 7).": torch.sign(x) * slope,
+        "The magnitudes are right; the sign got lost.": slope.abs(),
+        "All signs are turned around: +1 where x is 0 or more, -1 below.": -sign * slope,
+    }
+    otherwise = "Neither the colleague's map nor gradient × SIGN. Two steps: the gradient at x; then +1 or -1."
+    recognise(found, sign * slope, wrong, otherwise, 1e-5)
+    return "The gradient is taken at the picture, and only then multiplied. The network never sees the sign."
 
 
 def _small_network() -> nn.Module:
@@ -114,20 +107,18 @@ def _gradient(network: nn.Module, x: Tensor, target: int) -> Tensor:
     return torch.autograd.grad(network(x)[target], x)[0]
 
 
-def _equal(found: np.ndarray, wanted: Tensor) -> bool:
-    return bool(np.allclose(found, wanted.numpy(), atol=1e-5 * float(wanted.abs().max())))
+SHARE_READINGS = {
+    "a": "Use is a matter of what changes when the part goes. Did anything go here?",
+    "b": "",
+    "c": "That would need the sign of R. A share of |R| counts evidence for and against alike.",
+    "d": "Then the map would sum to the logit. Section 5 printed the sums of SIGN maps.",
+}
 
 
 @exercise("04", 4, "what a share under SIGN says", expects='"a", "b", "c" or "d"')
 def what_a_share_says(reading):
     """A share of |R| under gradient x SIGN is a share of the gradient's magnitude, and of nothing else."""
-    chosen = as_choice(reading, "abcd", "reading")
-    if chosen == "a":
-        raise Hint("Use is a matter of what changes when the part goes. Did anything go here?")
-    if chosen == "c":
-        raise Hint("That would need the sign of R. A share of |R| counts evidence for and against alike.")
-    if chosen == "d":
-        raise Hint("Then the map would sum to the logit. Section 5 printed the sums of SIGN maps.")
+    expect_choice(reading, SHARE_READINGS, "reading")
     return "Slopes, summed over many samples. A long part collects a large share even if each sample matters little."
 
 
@@ -201,80 +192,4 @@ def rebuilt_map(rebuilt, *, theirs, ours):
     raise Hint(f"The correlation with the package's map is {agreement:.3f}, not yet 0.999. Try another composite.")
 
 
-QUESTIONS = [
-    Question(
-        "A picture is fed to a network with black encoded as 0. What does gradient × input say about a black object?",
-        [
-            Option(
-                "That the network ignores it.", False, "It can't say so: the product is 0 whatever the network does."
-            ),
-            Option(
-                "Nothing: its relevance is 0, whatever the network does there.",
-                True,
-                "0 times any gradient is 0. The map is silent about these pixels by arithmetic.",
-            ),
-            Option(
-                "That it speaks against the class.",
-                False,
-                "Evidence against would be negative relevance, and this is 0.",
-            ),
-        ],
-    ),
-    Question(
-        "What changes in a map of gradient × SIGN when μ moves from 0 to 0.5?",
-        [
-            Option("The magnitudes of all values.", False, "|R| is the size of the gradient; μ is not in it."),
-            Option("The logit that is explained.", False, "The network sees the same input; μ only enters the map."),
-            Option(
-                "The sign of those R whose input lies between 0 and 0.5.",
-                True,
-                "They were above the threshold and are below it now: +1 has become -1.",
-            ),
-            Option(
-                "The sign of all R on the object.",
-                False,
-                "Only of those that μ has passed, wherever they are, on the object or not.",
-            ),
-        ],
-    ),
-    Question(
-        "What is true of LRP-SIGN?",
-        [
-            Option("Its map sums to the logit.", False, "The factor x, which made the sum come out, is gone."),
-            Option(
-                "It changes the rule of the first layer only.",
-                True,
-                "Above it the rules multiply by activations, which the network computed itself.",
-            ),
-            Option(
-                "With the z-rule above, on a network of ReLUs and max-poolings, it is gradient × SIGN.",
-                True,
-                "As LRP-z is gradient × input there: section 5 derives one from the other.",
-            ),
-            Option("It needs a network with ReLUs.", False, "The first layer must be linear, whatever comes above it."),
-        ],
-    ),
-    Question(
-        "A SIGN map of an ECG shows orange and blue samples alternating on the line between beats. What may be read?",
-        [
-            Option(
-                "The signs, sample by sample.",
-                False,
-                "Near μ noise decides on which side a sample lies, as the test with 2 µV showed.",
-            ),
-            Option(
-                "The magnitudes, as far as those of the gradient can be trusted.",
-                True,
-                "They are the gradient's. A sign is read over a whole wave, or with a μ slightly off the line.",
-            ),
-            Option(
-                "That the line speaks for and against the finding in turns.",
-                False,
-                "That takes the flicker for the network's opinion.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quiz_of, "04", QUESTIONS)
-progress = partial(progress_of, "04")
+quiz, progress, think_first = parts_of("04")

@@ -1,17 +1,25 @@
 """Notebook 05, Can you trust it?: its checks and its quiz."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import torch
 
 from leadwise import evaluation
 from leadwise.attribution import METHODS, attribute, caveat
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind, same_weights
-from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import Option, Question
-from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.checks.core import (
+    Hint,
+    as_array,
+    as_choice,
+    as_function,
+    as_number,
+    exercise,
+    expect_choice,
+    kind,
+    recognise,
+    same_weights,
+)
+from leadwise.checks.parts import parts_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.training import initialise
 
@@ -30,21 +38,18 @@ def mass_by_hand(my_mass):
     mass = _share(positive, inside)
     if found.shape != (3,):
         raise Hint(f"Three maps make three numbers; this has the shape {found.shape}. Sum over leads and time only.")
-    if np.allclose(found, mass, rtol=1e-4):
-        return "A share of the positive relevance: 0 to 1, and the area share for a map that knows nothing."
-    for wrong, hint in (
-        (_share(np.abs(maps), inside), "This is the share of the absolute relevance: evidence against counts as well."),
-        (_share(maps, inside), "Here evidence against is subtracted. Cut the negative part off before you sum."),
-        (_share(positive, ~inside), "This is what lies outside of the mask."),
-        (mass / inside.mean((1, 2)), "This is the mass in multiples of the area: a good number, but not the mass."),
-        (
-            (positive * inside).sum((1, 2)) / inside.sum((1, 2)),
-            "Divide by all positive relevance, not by the mask's size.",
+    wrong = {
+        "This is the share of the absolute relevance: evidence against counts as well.": _share(np.abs(maps), inside),
+        "Here evidence against is subtracted. Cut the negative part off before you sum.": _share(maps, inside),
+        "This is what lies outside of the mask.": _share(positive, ~inside),
+        "This is the mass in multiples of the area: a good number, but not the mass.": mass / inside.mean((1, 2)),
+        "Divide by all positive relevance, not by the mask's size.": (
+            (positive * inside).sum((1, 2)) / inside.sum((1, 2))
         ),
-    ):
-        if np.allclose(found, wrong, rtol=1e-4):
-            raise Hint(hint)
-    raise Hint("Not the share of the positive relevance that lies inside: the formula stands in section 1.")
+    }
+    otherwise = "Not the share of the positive relevance that lies inside: the formula stands in section 1."
+    recognise(found, mass, wrong, otherwise)
+    return "A share of the positive relevance: 0 to 1, and the area share for a map that knows nothing."
 
 
 def _called(my_mass, maps: np.ndarray, inside: np.ndarray):
@@ -62,7 +67,7 @@ def _share(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return (values * inside).sum((1, 2)) / values.sum((1, 2))
 
 
-@exercise("05", 2, "three orders of deletion", expects="a list of shares and a list of three orders")
+@exercise("05", 2, "three orders of deletion", expects="a list of shares and a list of three orders", predicts=True)
 def orders_of_deletion(meet, highest_first):
     """The curves meet where nothing and where everything is replaced; between, the order decides."""
     shares = {round(float(share), 3) for share in as_array(meet, "meet").ravel()}
@@ -79,7 +84,7 @@ def orders_of_deletion(meet, highest_first):
         raise Hint("Most relevant first takes the evidence away at once. Does that keep the logit high?")
     if orders[1] != "random":
         raise Hint("A random order takes away a bit of everything, sooner than the one and later than the other.")
-    return "So it must be for a map that is right. How far apart the curves lie is what deletion measures; now look."
+    return "So it is for a map that is right: lerf above random above morf. How far apart is what deletion measures."
 
 
 @exercise("05", 3, "a map whose zero moved", expects="a function mended(network, x)")
@@ -147,16 +152,17 @@ def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
     return "This network knows its labels, so the comparison says something: what is alike can't come from the finding."
 
 
+REPLIES = {
+    "a": "The recordings have no part in it: look at what guided backpropagation changes, and in which layers.",
+    "b": "",
+    "c": "The network did forget: other maps changed. Compare the two scores digit by digit.",
+}
+
+
 @exercise("05", 5, "a method under another name", expects='"a", "b" or "c", and a list of methods')
 def under_another_name(reply, affected, *, network):
     """Which statement answers the claim, and which methods carry a caveat on this network."""
-    chosen = as_choice(reply, "abc", "reply")
-    if chosen == "a":
-        raise Hint(
-            "The recordings have no part in it: look at what guided backpropagation changes, and in which layers."
-        )
-    if chosen == "c":
-        raise Hint("The network did forget: other maps changed. Compare the two scores digit by digit.")
+    expect_choice(reply, REPLIES, "reply")
     named = {affected} if isinstance(affected, str) else set(affected)
     if named - set(METHODS):
         raise Hint(f"{', '.join(sorted(map(str, named - set(METHODS))))}: not among the keys of leadwise.METHODS.")
@@ -211,80 +217,4 @@ def _four_numbers(answer) -> dict[str, float]:
     return {name: as_number(np.mean(as_array(answer[name], name)), name) for name in names}
 
 
-QUESTIONS = [
-    Question(
-        "The object covers 30 % of a picture, and 30 % of a map's positive relevance lies on it. What does that say?",
-        [
-            Option(
-                "The map is right three times out of ten.", False, "The share is no rate of hits; it is a share of R."
-            ),
-            Option(
-                "The map is as good as one that scatters its relevance evenly.",
-                True,
-                "The number to beat is the area share, and this map doesn't beat it.",
-            ),
-            Option(
-                "The network doesn't use the object.",
-                False,
-                "It may: this map of it has not found out. Another method, or an intervention, could.",
-            ),
-        ],
-    ),
-    Question(
-        "A method's maps stay nearly the same while a network's weights are replaced by random numbers. What follows?",
-        [
-            Option(
-                "The method is robust.", False, "Robust against noise in the input, perhaps; here the network was lost."
-            ),
-            Option("The network was badly trained.", False, "The test compares with it, whatever it had learned."),
-            Option(
-                "On this network the method shows little of what was learned.",
-                True,
-                "What is left when all is forgotten comes from the input and the architecture.",
-            ),
-        ],
-    ),
-    Question(
-        "A paper says: “Method A has the better deletion score.” What do you need to know before you believe it?",
-        [
-            Option(
-                "What was put in place of the deleted parts.",
-                True,
-                "Methods change places with the replacement: a flat line asks another question than a healthy twin.",
-            ),
-            Option(
-                "How a random order scores, with the same replacement.",
-                True,
-                "Some of the fall comes from strange inputs, and a random order has that too.",
-            ),
-            Option(
-                "An interval over many cases.",
-                True,
-                "Where intervals overlap widely, the cases don't tell the methods apart.",
-            ),
-            Option(
-                "Whether experts find the maps of A more convincing.",
-                False,
-                "Deletion asks the network, not people; a convincing map may be wrong.",
-            ),
-        ],
-    ),
-    Question(
-        "A map puts a third of its relevance on a photographer's mark, which covers 1 % of the picture. What now?",
-        [
-            Option("The map is wrong: a mark isn't an elephant.", False, "It explains the network, not the animal."),
-            Option("Choose a method that marks the animal.", False, "Then the map would hide what the network does."),
-            Option(
-                "The network cheats; that is proved.", False, "A map raises the suspicion. Only an intervention proves."
-            ),
-            Option(
-                "Take the mark away, put it elsewhere, and ask the network again.",
-                True,
-                "That is the intervention: if the answer follows the mark and not the animal, the network cheats.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quiz_of, "05", QUESTIONS)
-progress = partial(progress_of, "05")
+quiz, progress, think_first = parts_of("05")

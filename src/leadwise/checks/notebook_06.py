@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.core import progress as progress_of
-from leadwise.checks.quiz import Option, Question
-from leadwise.checks.quiz import quiz as quiz_of
+from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, recognise
+from leadwise.checks.parts import parts_of
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS, derive_limb_leads
 from leadwise.ecg.record import ECG
@@ -44,17 +41,22 @@ def augmented_leads(augmented):
     wanted, mistaken = (derive_limb_leads(lead_i, second) for second in (lead_i + lead_iii, lead_iii))
     for name in AUGMENTED:
         values = as_array(found[name], name, lead_i.shape)
-        if np.allclose(values, wanted[name], atol=1e-6):
-            continue
-        if np.allclose(values, -wanted[name], atol=1e-6):
-            raise Hint(f"{name} is upside down.")
-        if np.allclose(values, mistaken[name], atol=1e-6):
-            raise Hint(f"{name} is the formula for II with III in its place. Put II = I + III into it first.")
-        raise Hint(f"{name} is not right yet: write II as I + III in Goldberger's formula, then collect I and III.")
+        wrong = {
+            f"{name} is upside down.": -wanted[name],
+            f"{name} is the formula for II with III in its place. Put II = I + III into it first.": mistaken[name],
+        }
+        otherwise = f"{name} is not right yet: write II as I + III in Goldberger's formula, then collect I and III."
+        recognise(values, wanted[name], wrong, otherwise, 1e-6)
     return "Any two of the limb leads make the other four."
 
 
-@exercise("06", 2, "the axis at which lead I balances", expects='an angle from 0 to 180 and "upright" or "inverted"')
+@exercise(
+    "06",
+    2,
+    "the axis at which lead I balances",
+    expects='an angle from 0 to 180 and "upright" or "inverted"',
+    predicts=True,
+)
 def balanced_lead_i(axis, avf):
     """Lead I balances where the axis is perpendicular to it, which the simulated heart confirms."""
     angle = as_number(axis, "axis")
@@ -72,7 +74,7 @@ def balanced_lead_i(axis, avf):
     span = next(wave for wave in beat.waves if wave.kind == "QRS")
     if words != ("upright" if beat.leads[LEADS.index("aVF"), span.onset : span.offset].sum() > 0 else "inverted"):
         raise Hint("aVF looks from the feet upwards. Does a vector that points to the feet come towards it?")
-    return "Perpendicular to I means along aVF: towards the feet, and so upright there. Now look."
+    return f"The heart says {angle:g}°, {words} in aVF: perpendicular to I means along aVF, towards the feet."
 
 
 @exercise("06", 3, "a window filtered on its own", expects="a function mended(ecg) that returns 4 s of an ECG")
@@ -86,20 +88,15 @@ def whole_recording_first(mended):
         raise Hint("This is the whole recording; the first 4 s of it are asked for.")
     if found.shape != (12, 2000):
         raise Hint(f"Expected 12 leads of 2000 samples; this is {found.shape}.")
-    for wanted, hint in (
-        (ecg.preprocess().window(), ""),
-        (
-            ecg.window().preprocess(),
-            "The filters still see 4 s only: a recording is filtered first and cut afterwards.",
-        ),
-        (ecg.window(), "Nothing is filtered now. The chain has to run, over the whole recording."),
-        (ecg.preprocess().window(ecg.duration - 4), "These are the last 4 s; the first are asked for."),
-    ):
-        if np.allclose(found, wanted.signal, atol=1e-5):
-            if hint:
-                raise Hint(hint)
-            return "Filter first, cut afterwards: then the cut is no edge to the filters."
-    raise Hint("Neither the colleague's window nor that of the filtered recording: use preprocess() and window().")
+    wrong = {
+        "The filters still see 4 s only: a recording is filtered first and cut afterwards.": ecg.window().preprocess(),
+        "Nothing is filtered now. The chain has to run, over the whole recording.": ecg.window(),
+        "These are the last 4 s; the first are asked for.": ecg.preprocess().window(ecg.duration - 4),
+    }
+    otherwise = "Neither the colleague's window nor that of the filtered recording: use preprocess() and window()."
+    signals = {hint: window.signal for hint, window in wrong.items()}
+    recognise(found, ecg.preprocess().window().signal, signals, otherwise)
+    return "Filter first, cut afterwards: then the cut is no edge to the filters."
 
 
 def _av_block(info: RecordInfo) -> bool:
@@ -179,67 +176,4 @@ def _short(name) -> str:
     return {words: short for short, words in ELECTRODES.items()}.get(name.lower(), name)
 
 
-QUESTIONS = [
-    Question(
-        "A network gives much relevance to lead aVF and hardly any to II and III. What follows?",
-        [
-            Option(
-                "Something is special about aVF.", False, "aVF is (II + III) / 2: it holds nothing that these don't."
-            ),
-            Option(
-                "The network takes from aVF what it could take from II and III.",
-                True,
-                "Four of the six limb leads repeat the other two; which of them a network uses, training decides.",
-            ),
-            Option(
-                "II and III were recorded badly.", False, "Then aVF, which comes from the same electrodes, was as well."
-            ),
-        ],
-    ),
-    Question(
-        "In a recording I + III − II is up to 0.5 mV. What can have happened?",
-        [
-            Option("Two leads were swapped in the file.", True, "The rows no longer are what their names say."),
-            Option(
-                "The leads were filtered or adjusted one by one, each differently.",
-                True,
-                "Linear filters keep the law if all leads get the same one; separate adjustment breaks it.",
-            ),
-            Option(
-                "Two limb electrodes were exchanged on the patient.",
-                False,
-                "Any three electrodes obey the law, whatever limbs they are on. Exercise 5 shows it.",
-            ),
-            Option("Rounding.", False, "That makes a few microvolts, as in section 2: a hundredth of this."),
-        ],
-    ),
-    Question(
-        "A filter is called “0.05 Hz”. What does it take from a signal at 1 Hz?",
-        [
-            Option("Nothing: 1 Hz is far above 0.05 Hz.", False, "The name is its centre. This one is 1 Hz wide."),
-            Option("Everything.", False, "Only its centre is taken out completely."),
-            Option(
-                "The name doesn't say. Its frequency response does.",
-                True,
-                "In section 4 the filter of that name takes half the amplitude at 1 Hz, where the ST segment lives.",
-            ),
-        ],
-    ),
-    Question(
-        "At 25 mm/s the P wave begins six small squares before QRS. How long is PR, and what does it prove?",
-        [
-            Option(
-                "240 ms: longer than the 200 ms of the criterion, which alone is no diagnosis.",
-                True,
-                "Six times 40 ms. A criterion is one part of a finding, and a person makes the diagnosis.",
-            ),
-            Option("120 ms: a normal PR.", False, "A small square is 40 ms at 25 mm/s, not 20; that would be 50 mm/s."),
-            Option(
-                "600 ms: an AV block.", False, "That takes a small square for 100 ms; and a length is no diagnosis."
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quiz_of, "06", QUESTIONS)
-progress = partial(progress_of, "06")
+quiz, progress, think_first = parts_of("06")

@@ -1,33 +1,26 @@
 """Checks and quiz of notebook 07, ECG models."""
 
-from functools import partial
 from itertools import permutations
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.core import Hint, as_array, as_dict, as_function, as_number, exercise, recognise
+from leadwise.checks.parts import parts_of
 from leadwise.simulation.simulate import simulate_batch
 
-# What is often computed instead of the receptive field 1 + k (2^b - 1) -> what to say then.
-OTHER_FIELDS = (
-    (
-        lambda k, b: 1 + 3 * (2**b - 1),
-        "It gives the same for every kernel: the 2 in r + 2s is the kernel's size less 1.",
+# What is often computed instead of the receptive field 1 + k (2^b - 1): what to say then -> the formula.
+OTHER_FIELDS = {
+    "It gives the same for every kernel: the 2 in r + 2s is the kernel's size less 1.": lambda k, b: 1 + 3 * (2**b - 1),
+    "That is in milliseconds; the question is about samples.": lambda k, b: 2 * (1 + k * (2**b - 1)),
+    "The poolings are missing: each adds one stride to what a unit sees.": lambda k, b: 1 + (k - 1) * (2**b - 1),
+    "That is before the last pooling; the pooling belongs to the block.": (
+        lambda k, b: 1 + (k - 1) * (2**b - 1) + 2 ** (b - 1) - 1
     ),
-    (lambda k, b: 2 * (1 + k * (2**b - 1)), "That is in milliseconds; the question is about samples."),
-    (lambda k, b: 1 + (k - 1) * (2**b - 1), "The poolings are missing: each adds one stride to what a unit sees."),
-    (
-        lambda k, b: 1 + (k - 1) * (2**b - 1) + 2 ** (b - 1) - 1,
-        "That is before the last pooling; the pooling belongs to the block.",
-    ),
-    (lambda k, b: 1 + (k + 1) * (2**b - 1), "A kernel of size k reaches k - 1 strides beyond one sample, not k."),
-    (lambda k, b: 1 + k * b, "The stride doubles at each pooling; here it stays 1."),
-)
+    "A kernel of size k reaches k - 1 strides beyond one sample, not k.": lambda k, b: 1 + (k + 1) * (2**b - 1),
+    "The stride doubles at each pooling; here it stays 1.": lambda k, b: 1 + k * b,
+}
 
 
 @exercise("07", 1, "What a unit sees", expects="a function of kernel and blocks that returns a number")
@@ -37,21 +30,14 @@ def receptive_field(function):
     cases = [(kernel, blocks) for kernel in (3, 5, 7) for blocks in (1, 2, 5)]
     found = [as_number(function(*case), "its result") for case in cases]
 
-    def gives(formula):
-        return np.allclose(found, [formula(*case) for case in cases])
-
-    if gives(lambda k, b: 1 + k * (2**b - 1)):
-        return "1 + k (2^b - 1) samples: linear in the kernel's size, exponential in the number of blocks."
-    for formula, hint in OTHER_FIELDS:
-        if gives(formula):
-            raise Hint(hint)
-    for (kernel, blocks), value in zip(cases, found, strict=True):
-        wanted = 1 + kernel * (2**blocks - 1)
-        if kernel == 3 and value != wanted:
-            raise Hint(
-                f"For kernels of size 3 section 1 prints {wanted} samples after block {blocks}; this is {value:g}."
-            )
-    raise Hint("Right for kernels of size 3. For others, each convolution adds (kernel - 1) s.")
+    wrong = {hint: [formula(*case) for case in cases] for hint, formula in OTHER_FIELDS.items()}
+    wanted = [1 + kernel * (2**blocks - 1) for kernel, blocks in cases]
+    off = [(b, w, f) for (k, b), w, f in zip(cases, wanted, found, strict=True) if k == 3 and f != w]
+    otherwise = "Right for kernels of size 3. For others, each convolution adds (kernel - 1) s."
+    if off:
+        otherwise = "For kernels of size 3 section 1 prints {1} samples after block {0}; this is {2:g}.".format(*off[0])
+    recognise(found, wanted, wrong, otherwise, 1e-6)
+    return "1 + k (2^b - 1) samples: linear in the kernel's size, exponential in the number of blocks."
 
 
 CHANGES = {
@@ -68,12 +54,10 @@ HOW = {
 }
 
 
-@exercise("07", 2, "What the average forgets", expects='a key, such as "reversed", and a dict: key -> number')
-def what_the_average_forgets(prediction, moved, *, model, x):
-    """``prediction``: the change that moves the log-odds least; ``moved``: by how much each moves them."""
-    prediction = as_choice(prediction, CHANGES, "`prediction`")
-    if not isinstance(moved, dict) or set(moved) != set(CHANGES):
-        raise Hint(f"`moved` should be a dict with the keys {', '.join(CHANGES)}.")
+@exercise("07", 2, "What the average forgets", expects="a dict: key -> number", predicts=True)
+def what_the_average_forgets(moved, *, model, x):
+    """``moved``: by how much each change of the recording moves the log-odds."""
+    moved = as_dict(moved, CHANGES, "`moved`")
     with torch.no_grad():
         logits = {key: two_logits(model, change(x)) for key, change in {"as it is": lambda x: x, **CHANGES}.items()}
     odds = {key: f1 - f0 for key, (f0, f1) in logits.items()}
@@ -88,17 +72,15 @@ def what_the_average_forgets(prediction, moved, *, model, x):
             raise Hint("These are changes of f1 alone; take f1 - f0.")
         raise Hint(f"moved[{key!r}] should be |(f1 - f0) of the changed x - (f1 - f0) of x|; {HOW[key]}.")
     least = min(wanted, key=wanted.get)
-    if prediction not in ("shifted", least):
-        raise Hint(
-            f"You have looked: {prediction!r} moves the log-odds by {wanted[prediction]:.2f}. Which of the four "
-            "leaves every pattern as it is, and changes only when it comes?"
-        )
     if least != "shifted":  # may happen with other weights, where the ends of the window meet in a beat
         return (
-            f"Here {least!r} happens to move them less ({wanted[least]:.2f}) than 'shifted' ({wanted['shifted']:.2f}), "
-            "which makes new patterns where the ends of the window meet. When the others come, the average forgets."
+            f"The network says “{least}” ({wanted[least]:.2f}); “shifted” ({wanted['shifted']:.2f}) makes new patterns "
+            "where the ends of the window meet. When all the others come, the average forgets."
         )
-    return "Global average pooling forgets when a pattern came. What the patterns are, and in which lead, it keeps."
+    return (
+        f"The network says “shifted” ({wanted['shifted']:.2f}): its average forgets when a pattern came. What the "
+        "patterns are, and in which lead, it keeps."
+    )
 
 
 def two_logits(model, x) -> tuple[float, float]:
@@ -173,77 +155,18 @@ def in_another_practice(in_practice):
     """p = 0.9 from a network trained on halves, where 1 patient in 100 has the finding."""
     value = as_number(in_practice, "`in_practice`")
     odds = 0.9 / 0.1 * 0.01 / 0.99
-    if abs(value - odds / (1 + odds)) < 0.005:  # rounded to per cent is right; the odds lie 0.008 away
+    right = odds / (1 + odds)
+    if abs(value - right) < 0.005:  # rounded to per cent is right; the odds lie 0.008 away
         return "1 in 12, where the network said 9 in 10: the signal is as strong, the finding is rarer."
     wrong = {
-        0.9: "The same signal means less where the finding is rare: the share of patients has changed.",
-        odds: "These are odds; a probability is odds / (1 + odds).",
-        0.009: "A product of probabilities is none of the odds: turn p into odds, multiply, and turn them back.",
-        8.333: "That is in per cent; write it as a number between 0 and 1.",
-        100 * odds / (1 + odds): "That is in per cent; write it as a number between 0 and 1.",
-        891 / 892: "The factor is upside down: a rarer finding must make the probability smaller.",
+        "The same signal means less where the finding is rare: the share of patients has changed.": 0.9,
+        "These are odds; a probability is odds / (1 + odds).": odds,
+        "A product of probabilities is none of the odds: turn p into odds, multiply, and turn them back.": 0.009,
+        "That is in per cent; write it as a number between 0 and 1.": 100 * right,
+        "The factor is upside down: a rarer finding must make the probability smaller.": 891 / 892,
     }
-    for number, hint in wrong.items():
-        if abs(value - number) < 5e-4 * max(1, number):
-            raise Hint(hint)
-    raise Hint(
-        "Odds of 0.9 are 9; multiply them by the new odds of the finding (1 to 99), divided by the old (1 to 1)."
-    )
+    otherwise = "Odds of 0.9 are 9; multiply them by the new odds of the finding (1 to 99) over the old (1 to 1)."
+    recognise(value, right, wrong, otherwise, 5e-3)
 
 
-QUESTIONS = [
-    Question(
-        "The logits are 1 for “no finding” and 3 for “pathology”. What is the probability of the pathology?",
-        [
-            Option("3 / 4", False, "Logits are no shares; they may be negative."),
-            Option("1 / (1 + e^-3) ≈ 0.95", False, "This forgets the other logit: only their difference counts."),
-            Option("1 / (1 + e^-2) ≈ 0.88", True, "A softmax of two logits is the sigmoid of their difference."),
-        ],
-    ),
-    Question(
-        "A ported network loads without an error: every name and every shape fits. Is the port right?",
-        [
-            Option("Yes: a wrong array would not fit.", False, "A reshaped or flipped array has a fitting shape."),
-            Option("Yes, if the number of parameters agrees as well.", False, "Order is not counted by a number."),
-            Option(
-                "That is open until both networks give the same output for the same recording.",
-                True,
-                "Only outputs show the order of axes, the padding and the activation at once.",
-            ),
-        ],
-    ),
-    Question(
-        "All logits are divided by a temperature of 2. What can change?",
-        [
-            Option("the probabilities", True, "They move towards 0.5."),
-            Option("which patients are found at p > 0.5", False, "The sign of f1 - f0 stays."),
-            Option("the area under the ROC curve", False, "It depends on the order of the patients alone."),
-            Option("the calibration error", True, "That is what the temperature is fitted for."),
-            Option("where the gradient of a logit is large", False, "It is halved everywhere; the pattern stays."),
-        ],
-    ),
-    Question(
-        "In the swap test the finding's samples are replaced by those of the healthy twin, and the decision turns. "
-        "Replacing as many others does not turn it. What does this show?",
-        [
-            Option(
-                "On simulated patients, the decision rests on the samples that carry the finding.",
-                True,
-                "It is an intervention, and the second half excludes that any damage would do.",
-            ),
-            Option(
-                "The network will work in a hospital.",
-                False,
-                "The simulator left out much of what a hospital has; the test is silent about it.",
-            ),
-            Option(
-                "A heatmap of this network will mark the finding.",
-                False,
-                "That depends on the method as well; notebook 09 has maps that do not.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "07", QUESTIONS)
-progress = partial(core.progress, "07")
+quiz, progress, think_first = parts_of("07")

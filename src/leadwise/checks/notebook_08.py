@@ -1,26 +1,19 @@
 """Checks and quiz of notebook 08, Lead-wise attribution, and a colleague's maps with known flaws."""
 
-from functools import partial
-
-import numpy as np
 import torch
 
 from leadwise.attribution import attribute
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.core import Hint, as_choice, as_dict, as_function, as_number, exercise, expect_choice, recognise
+from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 
 
-@exercise("08", 1, "Predict: V1 or V6", expects='"V1" or "V6", and a dict of two shares')
-def v1_or_v6(prediction, shares, *, model, x):
-    """Which of the two leads gets more |R|, and the shares of both."""
-    prediction = as_choice(prediction, ("V1", "V6"), "`prediction`")
+@exercise("08", 1, "Predict: V1 or V6", expects="a dict of two shares", predicts=True)
+def v1_or_v6(shares, *, model, x):
+    """The shares of |R| in both leads."""
     relevance = attribute(model, x, "lrp_epsilon", target=1)
     wanted = of_two(relevance.abs().sum(1))
-    if not isinstance(shares, dict) or {"V1", "V6"} - set(shares):
-        raise Hint('`shares` should be a dict with the keys "V1" and "V6".')
+    shares = as_dict(shares, ("V1", "V6"), "`shares`")
     given = {lead: as_number(shares[lead], f"shares[{lead!r}]") for lead in ("V1", "V6")}
 
     def off(values):
@@ -44,12 +37,23 @@ def v1_or_v6(prediction, shares, *, model, x):
         raise Hint(
             "shares: Σ|R| of the lead over Σ|R| of all leads, of `blocked` by `rbbb`: LRP-ε by default, target=1."
         )
-    reason = "In a right bundle branch block the late forces point to the right and forward, straight at V1."
-    if wanted["V6"] > wanted["V1"]:  # no network of the course so far, but another one may
-        return f"{reason} This network gives V6 more all the same: a map is about the network, not about the heart."
-    if prediction == "V6":
-        raise Hint("Your own shares speak against V6. Which lead faces the right ventricle?")
-    return reason
+    by_map, lost = max(wanted, key=wanted.get), without_each(model, x)
+    by_network = max(lost, key=lost.get)
+    measured = ", ".join(f"{lead} {fall:+.2f}" for lead, fall in lost.items())
+    return (
+        f"The map says {by_map}. The network says {by_network}: its log-odds fall by {measured} where a lead is made "
+        "flat. In this block the late forces point to the right and forward, straight at V1; a map is "
+        "about the network, not about the heart."
+    )
+
+
+def without_each(model, x: torch.Tensor) -> dict[str, float]:
+    """Return by how much the log-odds of one recording (12, T) fall where V1, or V6, is a flat line."""
+    flat = x.repeat(3, 1, 1)
+    flat[1, LEADS.index("V1")] = flat[2, LEADS.index("V6")] = 0
+    with torch.no_grad():
+        odds = torch.stack([model(one) for one in flat]).diff(dim=-1).flatten().tolist()
+    return {"V1": odds[0] - odds[1], "V6": odds[0] - odds[2]}
 
 
 def of_two(by_lead: torch.Tensor) -> dict[str, float]:
@@ -57,20 +61,20 @@ def of_two(by_lead: torch.Tensor) -> dict[str, float]:
     return {lead: float(by_lead[LEADS.index(lead)] / by_lead.sum()) for lead in ("V1", "V6")}
 
 
-# What is often computed instead of the share of |R| in V1 to V6 -> what to say then. R is a tensor (12, T).
-OTHER_SHARES = (
-    (lambda r: 100 * r[6:].abs().sum() / r.abs().sum(), "That is in per cent; a share lies between 0 and 1."),
-    (lambda r: r[6:].sum() / r.sum(), "Signs have cancelled here: take |R| before you sum."),
-    (lambda r: r[6:].sum().abs() / r.sum().abs(), "The absolute value comes before the sum, not after it."),
-    (lambda r: r[6:].clamp(min=0).sum() / r.clamp(min=0).sum(), "The negative relevance is missing: |R| has both."),
-    (lambda r: r[6:].abs().sum(), "That is a sum; divide it by the sum over all leads."),
-    (lambda r: r[5:].abs().sum() / r.abs().sum(), "aVF is in it: Python counts from 0, and V1 is row 6."),
-    (lambda r: r[7:].abs().sum() / r.abs().sum(), "V1 is missing: Python counts from 0, and V1 is row 6."),
-    (lambda r: r[:6].abs().sum() / r.abs().sum(), "These are the limb leads; the chest leads are the last six rows."),
-    (lambda r: r[6:11].abs().sum() / r.abs().sum(), "V6 is missing: the end of a slice is not in it."),
-    (lambda r: r[6:].abs().sum() / r[:6].abs().sum(), "That is chest over limb; divide by all twelve leads."),
-    (lambda r: r[6:].square().sum() / r.square().sum(), "These are squares; the task asks for |R|."),
-)
+# What is often computed instead of the share of |R| in V1 to V6: what to say then -> the formula. r is (12, T).
+OTHER_SHARES = {
+    "That is in per cent; a share lies between 0 and 1.": lambda r: 100 * r[6:].abs().sum() / r.abs().sum(),
+    "Signs have cancelled here: take |R| before you sum.": lambda r: r[6:].sum() / r.sum(),
+    "The absolute value comes before the sum, not after it.": lambda r: r[6:].sum().abs() / r.sum().abs(),
+    "The negative relevance is missing: |R| has both.": lambda r: r[6:].clamp(min=0).sum() / r.clamp(min=0).sum(),
+    "That is a sum; divide it by the sum over all leads.": lambda r: r[6:].abs().sum(),
+    "aVF is in it: Python counts from 0, and V1 is row 6.": lambda r: r[5:].abs().sum() / r.abs().sum(),
+    "V1 is missing: Python counts from 0, and V1 is row 6.": lambda r: r[7:].abs().sum() / r.abs().sum(),
+    "These are the limb leads; the chest leads are the last six rows.": lambda r: r[:6].abs().sum() / r.abs().sum(),
+    "V6 is missing: the end of a slice is not in it.": lambda r: r[6:11].abs().sum() / r.abs().sum(),
+    "That is chest over limb; divide by all twelve leads.": lambda r: r[6:].abs().sum() / r[:6].abs().sum(),
+    "These are squares; the task asks for |R|.": lambda r: r[6:].square().sum() / r.square().sum(),
+}
 
 
 @exercise("08", 2, "The share of the chest leads", expects="a function of a map (12, T) that returns a number")
@@ -84,15 +88,10 @@ def chest_share(function):
     ]
     found = [as_number(function(relevance.clone()), "its result") for relevance in maps]
 
-    def gives(formula):
-        return np.allclose(found, [float(formula(relevance)) for relevance in maps], rtol=1e-3)
-
-    if gives(lambda r: r[6:].abs().sum() / r.abs().sum()):
-        return "Half of the leads: whatever knows nothing of leads gets 50 %."
-    for formula, hint in OTHER_SHARES:
-        if gives(formula):
-            raise Hint(hint)
-    raise Hint("Σ|R| over the rows 6 to 11, divided by Σ|R| over all twelve rows.")
+    wrong = {hint: [float(formula(relevance)) for relevance in maps] for hint, formula in OTHER_SHARES.items()}
+    right = [float(relevance[6:].abs().sum() / relevance.abs().sum()) for relevance in maps]
+    recognise(found, right, wrong, "Σ|R| over the rows 6 to 11, divided by Σ|R| over all twelve rows.", 1e-3)
+    return "Half of the leads: whatever knows nothing of leads gets 50 %."
 
 
 FLAWS = {"A": "class changes", "B": "none", "C": "copied", "D": "per lead"}
@@ -152,86 +151,18 @@ def what_epsilon_does(sums, reading, *, model, x):
     given = [as_number(sums[epsilon], f"sums[{epsilon}]") for epsilon in EPSILONS]
     maps = [attribute(model, x, "lrp_epsilon", target=1, epsilon=epsilon) for epsilon in EPSILONS]
 
-    def is_(values):
-        return np.allclose(given, [float(value) for value in values], rtol=0.01, atol=0.01)
+    def sums_of(function):
+        return [float(function(relevance).sum()) for relevance in maps]
 
-    if not is_(relevance.abs().sum() for relevance in maps):
-        if is_(relevance.sum() for relevance in maps):
-            raise Hint("These are sums with their signs; take |R| first, so that nothing cancels.")
-        if is_(relevance.clamp(min=0).sum() for relevance in maps):
-            raise Hint("The negative relevance is missing: |R| has both.")
-        if len(set(given)) == 1:
-            raise Hint("All three are the same: each map needs its own epsilon, attribute(..., epsilon=...).")
-        raise Hint("sums: epsilon -> Σ|R| of LRP-ε of the LBBB network on `x`, target=1.")
-    reading = as_choice(reading, READINGS, "`reading`")
-    if READINGS[reading]:
-        raise Hint(READINGS[reading])
+    wrong = {
+        "These are sums with their signs; take |R| first, so that nothing cancels.": sums_of(lambda r: r),
+        "The negative relevance is missing: |R| has both.": sums_of(lambda r: r.clamp(min=0)),
+        "All three are the same: each map needs its own epsilon, attribute(..., epsilon=...).": [given[0]] * 3,
+    }
+    otherwise = "sums: epsilon -> Σ|R| of LRP-ε of the LBBB network on `x`, target=1."
+    recognise(given, sums_of(torch.abs), wrong, otherwise, 0.01)
+    expect_choice(reading, READINGS, "`reading`")
     return "ε keeps a part of the relevance in every layer, the most where |z| is small beside it."
 
 
-QUESTIONS = [
-    Question(
-        "A map is shown with each lead scaled to its own maximum. Lead III looks as busy as V1. What follows?",
-        [
-            Option("III contributes as much as V1.", False, "Every lead has a strongest sample, however weak it is."),
-            Option(
-                "Nothing about III against V1: only the places within one lead compare.",
-                True,
-                "Per-lead scaling removes just what the comparison of leads needs.",
-            ),
-            Option("III contributes less than V1.", False, "It may; this picture can't tell."),
-        ],
-    ),
-    Question(
-        "For which maps is the sum of all relevance a test?",
-        [
-            Option(
-                "integrated gradients: it must be the difference of two logits",
-                True,
-                "Completeness, up to the error of the steps.",
-            ),
-            Option(
-                "LRP-0 on a network without biases: it must be the logit", True, "Each layer then hands on all it got."
-            ),
-            Option("Grad-CAM", False, "It is scaled to its maximum; its sum means nothing."),
-            Option(
-                "the plain gradient", False, "It is a sensitivity, in logit per mV; nothing says what it adds up to."
-            ),
-        ],
-    ),
-    Question(
-        "The gradient is large on a flat stretch between two beats. What does this say?",
-        [
-            Option(
-                "Slight changes there would change the logit.",
-                True,
-                "Sensitivity asks what would be if, for small changes; what a whole wave would do, it leaves open.",
-            ),
-            Option(
-                "The flat stretch made the logit large.",
-                False,
-                "That is a question about contributions. Gradient × input gives 0 where the voltage is 0.",
-            ),
-            Option(
-                "The map is noise.",
-                False,
-                "It may be right: a network can well react to slight changes between the beats.",
-            ),
-        ],
-    ),
-    Question(
-        "Why is guided backpropagation on these networks the plain gradient?",
-        [
-            Option(
-                "They have no pooling that it could guide.",
-                False,
-                "They have five, and it leaves poolings as they are.",
-            ),
-            Option("It changes the backward pass of ReLU, and they have ELU.", True, "No ReLU, nothing to change."),
-            Option("An ECG has no colours.", False, "The rule knows nothing of its input."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "08", QUESTIONS)
-progress = partial(core.progress, "08")
+quiz, progress, think_first = parts_of("08")

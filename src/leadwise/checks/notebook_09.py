@@ -1,17 +1,15 @@
 """Checks and quiz of notebook 09, From saliency to semantics."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
 from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.core import Hint, as_dict, as_function, as_number, exercise, expect_choice, near
+from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS, TERRITORIES
 from leadwise.ecg.waves import Wave
-from leadwise.semantics import CRITERIA, Criterion, lead_wave_matrix, wave_labels, waves_of
+from leadwise.plotting import percent
+from leadwise.semantics import CRITERIA, Criterion, RelevanceTable, lead_wave_matrix, wave_labels, waves_of
 
 GROUPS = ("anterior", "lateral", "inferior")
 
@@ -72,25 +70,38 @@ def the_group(function):
     return "Lift, positive relevance, three groups of leads. Where a network looks is not where a heart is ill."
 
 
-SHIFT_HINTS = {
-    "leads": "Within a lead every sample stays, only at another time.",
-    "waves": "The waves stay where they are, and the relevance moves under them.",
-    "sum": "No sample is lost, none is added.",
-}
+@exercise("09", 2, "Out of step", expects="the matrix of the shifted map", predicts=True)
+def out_of_step(shifted, *, relevance, waves):
+    """``shifted``: the lead x wave matrix of the map, shifted by half a beat."""
+    if not isinstance(shifted, RelevanceTable):
+        raise Hint(f"`shifted` should be what `lead_wave_matrix` returns, not {core.kind(shifted)}.")
+    relevance = torch.as_tensor(relevance)
+    beat = np.median(np.diff([wave.peak for wave in waves if wave.kind == "QRS"]))
+    halves = range(round(0.4 * beat), round(0.6 * beat))
+    if not any(near(shifted.sum(), rolled(relevance, way * half, waves)) for half in halves for way in (1, -1)):
+        raise Hint(why_not_shifted(shifted, relevance, waves))
+    before = lead_wave_matrix(relevance, waves)
+    moved = np.abs(shifted.along(1).share() - before.along(1).share()).max()
+    return (
+        f"The matrix says: the leads stay, the sum stays, the waves change, one by {percent(moved)}. Shares of leads "
+        "can't tell a map that looks at the beats from one that is out of step with them."
+    )
 
 
-@exercise("09", 2, "Out of step", expects="a dict: leads, waves, sum -> True where it changes")
-def out_of_step(changes):
-    """What a shift of the map by half a beat changes."""
-    wanted = {"leads": False, "waves": True, "sum": False}
-    if not isinstance(changes, dict) or set(changes) != set(wanted):
-        raise Hint("`changes` should be a dict with the keys leads, waves and sum.")
-    if not all(isinstance(value, bool | np.bool_) for value in changes.values()):
-        raise Hint("Each value should be True (it changes) or False (it stays).")
-    for key, value in wanted.items():
-        if bool(changes[key]) != value:
-            raise Hint(f"{key}: {SHIFT_HINTS[key]} Shift the map, and compare.")
-    return "Shares of leads can't tell a map that looks at the beats from one that is out of step with them."
+def why_not_shifted(shifted: RelevanceTable, relevance: torch.Tensor, waves) -> str:
+    """Return the hint to a matrix that is not that of the map shifted by half a beat."""
+    if near(shifted.sum(), rolled(relevance, 0, waves)):
+        return "This is the map as it was: torch.roll returns the shifted one and leaves the first as it is."
+    if not near(shifted.sum().sum(), float(relevance.sum()), 0.001):
+        return "The sum is another one: roll along time, dims=-1, which loses no sample."
+    if not near(shifted.sum().sum(1), relevance.sum(1), 0.001):
+        return "The leads have other sums: roll along time, dims=-1, not along the leads."
+    return "The waves stay, and the map moves by half of the distance between two R peaks."
+
+
+def rolled(relevance: torch.Tensor, samples: int, waves) -> np.ndarray:
+    """Return the lead x wave sums of a map (12, T) that was shifted in time, (12, 6)."""
+    return lead_wave_matrix(torch.roll(relevance, samples, dims=-1), waves).sum()
 
 
 @exercise("09", 3, "The colleague's waves", expects="the waves of the window, as `waves_of` returns them")
@@ -137,9 +148,7 @@ def a_healthy_sentence(probability, balance, conclusion, *, model, x, relevance)
         if np.isclose(value, float(relevance.abs().sum()), rtol=0.01):
             raise Hint("This is the sum of |R|: here for and against should cancel.")
         raise Hint("`balance` is the sum of the map with its signs.")
-    hint = CONCLUSIONS[as_choice(conclusion, CONCLUSIONS, "`conclusion`")]
-    if hint:
-        raise Hint(hint)
+    expect_choice(conclusion, CONCLUSIONS, "`conclusion`")
     return "Shares add up to 100 % whatever there is to share: a sentence needs probability and balance beside it."
 
 
@@ -154,8 +163,7 @@ def a_wider_criterion(wider, lifts, *, maps, patients):
     if set(wider.waves) != {"QRS", "ST", "T"}:
         missing = {"QRS", "ST", "T"} - set(wider.waves)
         raise Hint(f"Not among its waves: {', '.join(sorted(missing))}." if missing else "Only QRS, ST and T count.")
-    if not isinstance(lifts, dict) or set(lifts) != {"strict", "wider"}:
-        raise Hint('`lifts` should be a dict with the keys "strict" and "wider".')
+    lifts = as_dict(lifts, ("strict", "wider"), "`lifts`")
     matrices = [lead_wave_matrix(map_, waves) for map_, (_, waves) in zip(maps, patients, strict=True)]
     for key, criterion in {"strict": strict, "wider": wider}.items():
         shares, areas = (np.array([t[criterion.cells].sum() for t in tables]) for tables in shares_and_areas(matrices))
@@ -173,52 +181,4 @@ def shares_and_areas(matrices: list) -> tuple[list, list]:
     return [matrix.share() for matrix in matrices], [matrix.area for matrix in matrices]
 
 
-QUESTIONS = [
-    Question(
-        "36 % of the positive relevance lies between the beats, and this part takes 36 % of the time. What follows?",
-        [
-            Option("The network looks at the baseline.", False, "A random map has the same share there."),
-            Option("The lift is 1: as much as an even spread puts there.", True, "A share is read beside its area."),
-            Option("The map is wrong.", False, "A lift of 1 in one part says nothing about the others."),
-        ],
-    ),
-    Question(
-        "A map puts the evidence for a long PR interval on the QRS complex. Replacing the QRS complex by the twin's "
-        "changes nothing, replacing P and PR turns the answer. What do you believe?",
-        [
-            Option("The network reads QRS.", False, "Then replacing it would have had an effect."),
-            Option(
-                "The answer depends on P and PR; the map answers another question, or answers it wrongly.",
-                True,
-                "An intervention asks the network, the map only claims.",
-            ),
-            Option(
-                "The network is useless.",
-                False,
-                "It uses the very part that makes the diagnosis. Ask the map what the exchange asks before blaming either.",
-            ),
-        ],
-    ),
-    Question(
-        "What belongs beside a sentence about one map?",
-        [
-            Option(
-                "the probability that the network gives", True, "Shares say nothing about how much there is to share."
-            ),
-            Option("the area of the cells that it names", True, "Without it a share can't be judged."),
-            Option("the method and its parameters", True, "Another method may tell another story."),
-            Option("the diagnosis", False, "The sentence is about a network. It knows nothing of the patient."),
-        ],
-    ),
-    Question(
-        "A cohort of 2000 has a narrow interval for the share of QRS. What is narrow?",
-        [
-            Option("The spread of the patients.", False, "That does not shrink with their number."),
-            Option("The uncertainty of their mean.", True, "It falls as 1 / √n."),
-            Option("The error of the method.", False, "A method can be wrong with great precision."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "09", QUESTIONS)
-progress = partial(core.progress, "09")
+quiz, progress, think_first = parts_of("09")

@@ -1,14 +1,11 @@
 """Checks and quiz of notebook 10, Your own ECG. The capstone's dossier is checked part by part."""
 
-from functools import partial
-
 import numpy as np
 import torch
 
 from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.core import Hint, alike, as_array, as_dict, as_number, exercise, expect_choice
+from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.recordings.quality import Finding, Report, check_ecg
@@ -67,14 +64,15 @@ WHY_FINDABLE = {
 }
 
 
-@exercise("10", 2, "What a check can find", expects="a dict: fault -> True where it is found")
+@exercise("10", 2, "What a check can find", expects="a dict: fault -> True where it is found", predicts=True)
 def what_a_check_finds(findable):
     """Which faults break a law."""
     given = as_flags(findable, "`findable`", tuple(FINDABLE))
     wrong = [fault for fault, wanted in FINDABLE.items() if given[fault] != wanted]
     if wrong:
         raise Hint(f"{4 - len(wrong)} of 4 are right. {wrong[0]}: {WHY_FINDABLE[wrong[0]]} Try it.")
-    return "Limb leads obey laws, so any change of them is found; the order of the chest leads has none."
+    found = " and ".join(f"“{fault}”" for fault, seen in given.items() if seen)
+    return f"The checks find {found}: limb leads obey laws, the order of the chest leads has none."
 
 
 @exercise("10", 3, "The colleague's file", expects="a recording, and a dict: measurement -> two numbers")
@@ -107,6 +105,10 @@ def the_right_rate(repaired, measured, *, slow):
 
 LASTING = ("rr", "pr", "qrs", "qt", "duration")  # what is measured in seconds, by its usual names
 
+NO_CORRELATION = (
+    "One of these matrices is zero, or the same in all cells, and correlates with nothing: explain another."
+)
+
 WINDOWED = {
     "a": "A higher probability is no proof of a better window; choosing it after looking is choosing the answer.",
     "b": "",
@@ -128,15 +130,15 @@ def three_windows(windows, correlations, reading):
         raise Hint(f"The first window should start at 0 s; this one starts at {windows[0].start:g} s.")
     first, *others = (window.matrix.share().ravel() for window in windows)
     wanted = [alike(first, other) for other in others]
+    if not np.isfinite(wanted).all():
+        raise Hint(NO_CORRELATION)
     given = as_array(correlations, "`correlations`", (2,))
     if not np.allclose(given, wanted, atol=0.005):
         first, *others = (window.relevance.ravel() for window in windows)
         if np.allclose(given, [alike(first, other) for other in others], atol=0.005):
             raise Hint("These compare sample by sample, and the beats have moved: compare the matrices' shares.")
         raise Hint("np.corrcoef of `matrix.share().ravel()`: the second window with the first, and the third with it.")
-    hint = WINDOWED[as_choice(reading, WINDOWED, "`reading`")]
-    if hint:
-        raise Hint(hint)
+    expect_choice(reading, WINDOWED, "`reading`")
     return "Report what repeats, or a mean over windows, and the spread beside it."
 
 
@@ -149,8 +151,7 @@ def what_was_told(own, told, *, used):
     own = as_ecg(own, "`own`")
     if own.signal.shape == used.signal.shape and np.array_equal(own.signal, used.signal):
         raise Hint("This is the recording of the notebook; take another.")
-    if not isinstance(told, dict) or set(told) != {"fs", "unit", "leads"}:
-        raise Hint("`told` should be a dict with the keys fs, unit and leads.")
+    told = as_dict(told, ("fs", "unit", "leads"), "`told`")
     for key, source in told.items():
         if not isinstance(source, str) or len(source.strip()) < 4:
             raise Hint(
@@ -264,6 +265,8 @@ def where_they_agree(first, second, agreed, correlation, lift):
     wanted, by_sample = (
         alike(a, b) for a, b in ((first.matrix.share(), second.matrix.share()), (first.relevance, second.relevance))
     )
+    if not np.isfinite(wanted):
+        raise Hint(NO_CORRELATION)
     value = as_number(correlation, "`correlation`")
     if abs(value - wanted) > 0.005:
         if abs(value - by_sample) < 0.005:
@@ -275,6 +278,10 @@ def where_they_agree(first, second, agreed, correlation, lift):
         if np.isclose(value, beside.share, atol=0.005):
             raise Hint("That is the share; the lift is the share over the area.")
         raise Hint("`lift`: `agreement(first.matrix, first.model).lift`, of notebook 09.")
+    if np.isnan(beside.lift):
+        return (
+            "Two methods with a number; of the criterion's cells none is in this window, and so the lift has no value."
+        )
     return "Two methods, one criterion: three opinions that may differ, each with a number."
 
 
@@ -299,49 +306,4 @@ def one_page(first, page, not_concluded):
     return "Your dossier is complete. Give the page to somebody who doubts it."
 
 
-QUESTIONS = [
-    Question(
-        "What must be known before an array of numbers is an ECG?",
-        [
-            Option("the sampling rate", True, "Without it no interval is in milliseconds."),
-            Option("the unit", True, "Without it no voltage is in millivolts, and the networks saw millivolts."),
-            Option("which row is which lead", True, "The networks take the rows in the standard order."),
-            Option("the patient's name", False, "No number depends on it, and it is better left out."),
-        ],
-    ),
-    Question(
-        "Left and right arm cables were exchanged at the patient. Why does Einthoven's law still hold?",
-        [
-            Option(
-                "The three leads are still differences of three potentials around a loop.",
-                True,
-                "Their sum is zero whatever is connected. The direction of P and QRS betrays the exchange.",
-            ),
-            Option("The electrocardiograph corrects it.", False, "It can't know which cable is where."),
-            Option("The law holds for every three signals.", False, "With a wrong column heading it fails."),
-        ],
-    ),
-    Question(
-        "A network says 0.99 to a recording that failed a check. What do you do?",
-        [
-            Option("Believe it: a network that is so sure has seen enough.", False, "It maps any array to a number."),
-            Option("Repair or discard the recording before any network is asked.", True, "The check comes first."),
-            Option("Average over the four networks.", False, "All four saw the same fault."),
-        ],
-    ),
-    Question(
-        "One network says 0.2 to the first window and 0.9 to the last. What do you report?",
-        [
-            Option("0.9: a finding must not be missed.", False, "Choosing after looking makes the answer."),
-            Option("0.55", False, "A mean alone hides that the windows disagree."),
-            Option(
-                "The range over all windows.",
-                True,
-                "The disagreement is a finding, about the heart, the recording or the network.",
-            ),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "10", QUESTIONS)
-progress = partial(core.progress, "10")
+quiz, progress, think_first = parts_of("10")

@@ -1,13 +1,15 @@
 """A quiz: questions with options, and after the answer an explanation of every option, right or wrong."""
 
-from dataclasses import dataclass
 from html import escape
 
 import ipywidgets as widgets
 
 from leadwise.checks.core import MARKS, NOT_YET, QUIZZES, RIGHT, line
+from leadwise.checks.live import Live
+from leadwise.checks.questions import Option, Question, questions_of, shuffled
 
-CHOOSE_ALL = "Choose all that apply."
+__all__ = ["Option", "Question", "QuestionView", "Quiz", "explanations", "quiz"]
+
 # Options are sentences: they wrap, where ipywidgets has one line of fixed height.
 STYLE = """<style>
 .leadwise-quiz .widget-radio-box label, .leadwise-quiz .widget-checkbox label {
@@ -15,41 +17,6 @@ STYLE = """<style>
 .leadwise-quiz .widget-radio, .leadwise-quiz .widget-checkbox { height: auto; width: auto; max-width: 100%; }
 .leadwise-quiz .widget-radio-box { width: auto; height: auto; max-width: 100%; }
 </style>"""
-
-
-@dataclass(frozen=True)
-class Option:
-    """One option of a question: its text, whether it is right, and why it is or is not."""
-
-    text: str
-    right: bool
-    why: str
-
-    def __post_init__(self):
-        if not (self.text.strip() and self.why.strip()):
-            raise ValueError(f"an option needs a text and a why; got {self.text!r} and {self.why!r}.")
-
-
-@dataclass(frozen=True)
-class Question:
-    """A question and its options, in the order in which they are shown; with several right ones a multiple choice."""
-
-    text: str
-    options: tuple[Option, ...] | list[Option]
-
-    def __post_init__(self):
-        if len(self.options) < 2 or not any(option.right for option in self.options):
-            raise ValueError(f"{self.text!r} needs two options or more, one or more of them right.")
-
-    @property
-    def multiple(self) -> bool:
-        """Whether more than one option is right."""
-        return sum(option.right for option in self.options) > 1
-
-    @property
-    def prompt(self) -> str:
-        """The question, and whether to choose several."""
-        return f"{self.text} {CHOOSE_ALL}" if self.multiple else self.text
 
 
 class QuestionView:
@@ -110,7 +77,7 @@ def explanations(question: Question, chosen: set[int] = frozenset()) -> str:
     return f"<ul>{rows}</ul>"
 
 
-class Quiz:
+class Quiz(Live):
     """Questions below each other. In a notebook the same output holds the live view and, as HTML, a static twin.
 
     Parameters
@@ -147,13 +114,21 @@ class Quiz:
             page += f"<details><summary>Answer to question {number}</summary>{explanations(question)}</details>"
         return page
 
-    def _repr_mimebundle_(self, include=None, exclude=None, **options):
-        # Written out, for a widget of ipywidgets 7 has no such method.
-        live = {"version_major": 2, "version_minor": 0, "model_id": self.view.model_id}
-        data = {"application/vnd.jupyter.widget-view+json": live, "text/html": self.static(), "text/plain": repr(self)}
-        return data, {}
 
+def quiz(notebook: str, questions: list[Question] | None = None) -> Quiz:
+    """Return the quiz of a notebook, ready to be shown, the options of each question shuffled by a fixed seed.
 
-def quiz(notebook: str, questions: list[Question]) -> Quiz:
-    """Return the quiz of a notebook, ready to be shown."""
-    return Quiz(notebook, questions)
+    Parameters
+    ----------
+    notebook : its number, "00" ...
+    questions : None for those of ``quizzes/NN.md``
+
+    Raises
+    ------
+    ValueError : there is no such file, or it can't be read
+
+    >>> quiz("00").questions[0].text
+    'A heatmap marks the QRS complex in V1. What do you know?'
+    """
+    questions = questions_of(notebook) if questions is None else questions
+    return Quiz(notebook, [shuffled(question, notebook) for question in questions])

@@ -1,0 +1,22 @@
+"""What every notebook has besides its checks: a quiz, fields to think first, and a summary of how far one has come."""
+
+from collections.abc import Callable
+from functools import partial
+
+from leadwise.checks import core, quiz, think_first
+
+
+def parts_of(notebook: str) -> tuple[Callable, Callable, Callable]:
+    """Return ``quiz()``, ``progress()`` and ``think_first(label)`` of a notebook.
+
+    Parameters
+    ----------
+    notebook : its number, "00" ...
+
+    >>> quiz, progress, think_first = parts_of("99")
+    >>> think_first("the lead")
+    Think first, the lead: ...
+    >>> progress().thoughts
+    {'the lead': None}
+    """
+    return partial(quiz.quiz, notebook), partial(core.progress, notebook), partial(think_first.think_first, notebook)

@@ -1,0 +1,81 @@
+"""A field for what a learner expects before the next cell is run: the first answer is kept, and never marked."""
+
+from html import escape
+
+import ipywidgets as widgets
+
+from leadwise.checks.core import NOT_DONE, PROMPTS, keep, line
+from leadwise.checks.live import Live
+
+STYLE = "<style>.leadwise-think textarea { line-height: 1.4; }</style>"
+ASK = "Your answer, before the next cell: kept, never marked."
+PAPER = "In a running notebook a field stands here that keeps your answer. On paper: write it down before you read on."
+
+
+class ThinkFirst(Live):
+    """One field and a button. What is kept first stays, and is shown again by ``progress``.
+
+    Parameters
+    ----------
+    notebook : its number, "00" ...
+    label : what is asked, in a few words; it names the answer in the summary
+
+    >>> field = ThinkFirst("99", "the lead")
+    >>> field.answer.value = "V6"
+    >>> field.button.click()
+    >>> field
+    Think first, the lead: you said “V6”.
+    """
+
+    def __init__(self, notebook: str, label: str):
+        self.notebook, self.label = notebook, label
+        PROMPTS.setdefault((notebook, label), None)
+        wide = widgets.Layout(width="100%", max_width="700px")
+        self.answer = widgets.Textarea(placeholder=ASK, rows=2, layout=wide)
+        self.answer.tooltip = f"Think first: {label}"
+        self.button = widgets.Button(description="Keep")
+        self.button.on_click(self._clicked)
+        self.message = widgets.HTML()
+        head = widgets.HTML(f"{STYLE}<b>✎ {escape(label[:1].upper() + label[1:])}</b>")
+        self.view = widgets.VBox([head, self.answer, self.button, self.message])
+        self.view.add_class("leadwise-think")
+        self._show()
+
+    @property
+    def kept(self) -> str | None:
+        """The first answer; None where there is none yet."""
+        return PROMPTS[self.notebook, self.label]
+
+    def _clicked(self, button) -> None:
+        if self.answer.value.strip():
+            keep(self.notebook, self.label, self.answer.value.strip())
+            self._show()
+        else:
+            self.message.value = line("Write something first: a guess will do.", NOT_DONE)
+
+    def _show(self) -> None:
+        if self.kept is not None:
+            self.view.children = [self.view.children[0], self.message]
+            said = escape(self.kept).replace("\n", "<br>")
+            self.message.value = line(f"You said: <i>{said}</i>", NOT_DONE)
+
+    def __repr__(self):
+        return f"Think first, {self.label}: " + ("..." if self.kept is None else f"you said “{self.kept}”.")
+
+    def static(self) -> str:
+        """Return the label, and what to do where no field can be."""
+        return line(f"<b>✎ {escape(self.label[:1].upper() + self.label[1:])}.</b> {PAPER}", NOT_DONE)
+
+
+def think_first(notebook: str, label: str) -> ThinkFirst:
+    """Return a field that keeps the first answer to a prompt, ready to be shown.
+
+    Parameters
+    ----------
+    notebook : its number, "00" ...
+    label : what is asked, in a few words
+
+    >>> think_first("99", "the wave")
+    Think first, the wave: ...
+    """
+    return ThinkFirst(notebook, label)
