@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from leadwise import training
+from leadwise import NETWORKS, training
 from leadwise.ecg.filters import preprocess
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model, load_safetensors
@@ -120,6 +120,18 @@ def test_weights_are_small_and_say_where_they_come_from():
         assert metadata["pathology"] == name
         assert metadata["simulator"] == made_by, "the simulator has changed: run python training/ecg_models.py"
         assert report["models"][name]["simulator"] == made_by
+
+
+def test_the_embedded_architectures_are_small_and_made_from_todays_simulator():
+    folder = ASSETS / "architectures"
+    report = json.loads((folder / "architectures_report.json").read_text())
+    assert sum(path.stat().st_size for path in folder.iterdir()) < 600_000
+    assert report["simulator"] == script("fingerprint").simulator_fingerprint(), (
+        "the simulator has changed: run python training/architectures.py --embed"
+    )
+    assert set(report["networks"]) == {"xresnet1d", "transformer"}
+    with pytest.raises(ValueError, match='only "embedded" ones'):
+        NETWORKS.load("xresnet1d", "published")
 
 
 def test_the_clever_hans_model_reads_the_machine_and_not_the_heart():

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from leadwise import load_ecg_model, simulate_ecg
+from leadwise import Network, load_ecg_model, simulate_ecg
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
 from leadwise.semantics import (
@@ -76,6 +76,26 @@ def test_parts_that_work_together_share_what_they_do_together():
     np.testing.assert_allclose(found.out[0], [1, 1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(found.into[0], [0, 0, 0, 0], atol=1e-6)
     np.testing.assert_allclose(found.shapley[0], [0.5, 0.5, 0, 0], atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", ["NCT", "NTC", "N1CT"])
+def test_a_network_of_other_leads_rate_and_layout(layout):
+    """A linear network of three leads: every effect is slope times difference, whatever its layout."""
+    rows, shape = ("V1", "II", "V6"), {"NCT": (3, 200), "NTC": (200, 3), "N1CT": (1, 3, 200)}[layout]
+    linear = seeded(lambda: nn.Linear(600, 2))
+    network = Network(nn.Sequential(nn.Flatten(), linear), leads=rows, fs=100, samples=200, layout=layout)
+    x, twin = (signal[:, :3] for signal in pair())
+    chest = {"chest": [f"V{i}" for i in range(1, 7)], "limb": LEADS[:6]}
+    parts = parts_of([BEAT] * 3, 200, leads=chest, fs=100, rows=rows)
+    assert [int(place) for place in parts.places[0, :, 65]] == [1, 5, 1]
+    weight = network.by_leads((linear.weight[1] - linear.weight[0]).reshape(1, *shape)).detach()
+    wanted = parts.sums(weight * (x - twin))
+    np.testing.assert_allclose(interventions(network, x, twin, parts, **QUIET).shapley, wanted, atol=2e-4)
+    relevance = contrast(network, x, twin, "integrated_gradients", steps=50, **QUIET)
+    np.testing.assert_allclose(parts.sums(relevance), wanted, atol=2e-4)
+    walls = parts_of([BEAT], 200, leads=LEAD_GROUPS, groups=None, rows=rows)
+    assert walls.names == ("septal", "lateral", "inferior"), "groups without a lead are left out"
+    assert walls.places[0, :, 0].tolist() == [0, 2, 1]
 
 
 def test_of_two_that_each_suffice_neither_is_missed():

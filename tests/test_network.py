@@ -128,6 +128,28 @@ def test_the_account_of_lrp_closes():
     assert "100.0 % reach the input" in exact.sentence
 
 
+def test_of_a_score_of_0_nothing_has_a_share():
+    """torchvision's vision transformers start with a head of zeros."""
+    zero = nn.Sequential(nn.Flatten(), nn.Linear(6, 2))
+    nn.init.zeros_(zero[1].weight)
+    nn.init.zeros_(zero[1].bias)
+    assert "the explained score is 0" in receipt(zero, torch.ones(1, 2, 3), "lrp_z", 1).sentence
+
+
+class WritesIntoUnknown(nn.Module):
+    """An operation without a rule, and then one that writes into what it gave."""
+
+    def forward(self, x):
+        y = torch.fft.fft(x).abs().cumprod(-1)
+        y += 1
+        return y[..., :2].mean(1)
+
+
+def test_what_is_written_into_an_unknown_operations_result_is_refused_by_its_name():
+    with pytest.raises(NoRuleError, match=r"has no rule for (fft|cumprod)"):
+        attribute(WritesIntoUnknown(), torch.arange(12.0).sin().reshape(1, 2, 6), "lrp_z", 1)
+
+
 def test_a_path_of_three_points_is_warned_of_with_its_error():
     torch.manual_seed(3)
     model = nn.Sequential(nn.Flatten(), nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 1)).double()

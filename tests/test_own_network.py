@@ -19,6 +19,8 @@ from leadwise.networks.ribeiro import RibeiroNet, load_ribeiro
 from leadwise.networks.transformer import ECGTransformer
 from leadwise.networks.weights import WeightsError
 from leadwise.networks.xresnet1d import XResNet1d, load_xresnet1d
+from leadwise.paths import ASSETS
+from leadwise.simulation.simulate import simulate_batch
 
 EIGHT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -282,8 +284,28 @@ def test_every_network_of_the_course_can_be_had(ecg):
     for name in NETWORKS.names("ecg"):
         net = NETWORKS[name]
         assert net.is_ecg
-        assert net.probability(net.input(ecg)).sum() == pytest.approx(1)
+        p = net.probability(net.input(ecg))
+        assert ((p >= 0) & (p <= 1)).all()
+        assert net.outputs == "labels" or p.sum() == pytest.approx(1)
     assert NETWORKS["AlexNet"].layout == "NCHW"
+
+
+ARCHITECTURES = ("xresnet1d", "transformer")
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_the_embedded_architectures_name_the_conditions_of_patients_that_no_training_saw(name):
+    net = NETWORKS[name]
+    report = json.loads((ASSETS / "architectures" / "architectures_report.json").read_text())["networks"][name]
+    for condition in ("ISCH", "LBBB", "RBBB"):
+        batch = simulate_batch(condition, range(2_000_000, 2_000_012))
+        p = []
+        for signals in (batch.signal, batch.counterfactual):
+            ecgs = [leadwise.ECG(signal, 500, LEADS) for signal in signals]
+            p.append(torch.cat([net.probability(net.input(one)) for one in ecgs])[:, net.index(condition)])
+        assert (p[0] > 0.5).float().mean() >= 0.8, condition
+        assert (p[1] > 0.5).float().mean() <= 0.2, condition
+        assert report["auc"][condition] > 0.95
 
 
 # --- Saved and read back ---------------------------------------------------------------------------------------

@@ -56,6 +56,31 @@ def half_rectified(m, x):
     return torch.cat([F.relu(y[:, :4]), y[:, 4:]], 1)
 
 
+def masked(m, x):
+    mask = x.new_zeros(x.shape[-1])  # as shifted windows in torchvision's Swin are made
+    mask[::2] = -1
+    return x + F.relu(m.parts["conv"](x)) * (1 + mask) * torch.ones_like(x)
+
+
+def masked_by_hand(m, x):
+    mask = torch.ones(x.shape[-1], dtype=x.dtype)
+    mask[::2] = 0
+    return x + F.relu(m.parts["conv"](x)) * mask
+
+
+def of_frequencies(m, x):
+    """A branch over frequencies, complex in between, beside a plain one."""
+    z = torch.fft.rfft(x)
+    return x + F.relu(m.parts["conv"](z.real**2 + z.imag**2)).mean(-1, keepdim=True)
+
+
+def of_frequencies_by_hand(m, x):
+    t = torch.arange(x.shape[-1], dtype=x.dtype)
+    angle = 2 * torch.pi * t[: len(t) // 2 + 1, None] * t / len(t)
+    power = (x @ angle.cos().T).square() + (x @ angle.sin().T).square()
+    return x + F.relu(m.parts["conv"](power)).mean(-1, keepdim=True)
+
+
 def added_in_a_slice(m, x):
     y = x.clone()
     y[:, :4] += F.relu(m.parts["conv"](x))[:, 4:]
@@ -165,6 +190,8 @@ UNUSUAL = {
     "writes into a slice": (into_a_slice, half_rectified, None, ()),
     "adds in a slice": (added_in_a_slice, added_by_cat, None, ()),
     "writes into a buffer": (into_a_buffer, side_by_side, None, ()),
+    "complex numbers": (of_frequencies, of_frequencies_by_hand, None, ("LRP", "grad_cam", *RULES)),
+    "new tensors like the signal": (masked, masked_by_hand, None, ()),
     "checkpoint": (lambda m, x: checkpoint(residual, m, x, use_reentrant=False), residual, None, LRP_AND_MORE),
     "reentrant checkpoint": (
         lambda m, x: checkpoint(residual, m, x, use_reentrant=True), residual, None,

@@ -133,6 +133,8 @@ class Reference(Explained):
         return all(torch.equal(mine, theirs) for mine, theirs in zip(fixed, met, strict=True))
 
     def handle(self, kind: str, call: Call) -> Any:
+        if any(t.is_complex() for t in call.signals):
+            return self.refused(call, " of complex numbers")
         if not self.admits(call):
             return self.refused(call, ", given something else for the input than for the reference,")
         return super().handle(kind, call)

@@ -53,7 +53,8 @@ def _kinds() -> dict[str, str]:
         "silent": """size dim numel shape ndim dtype device is_contiguous stride requires_grad grad_fn is_floating_point
             is_complex is_leaf layout data_ptr storage untyped_storage element_size nelement get_device retain_grad
             register_hook register_post_accumulate_grad_hook len repr format hash is_cuda is_sparse names itemsize
-            nbytes storage_offset""",
+            nbytes storage_offset new_zeros new_ones new_full new_empty new_tensor zeros_like ones_like full_like
+            empty_like rand_like randn_like randint_like""",
         "decomposed": " ".join(DECOMPOSED),
     }
     kinds = {name: kind for kind, names in table.items() for name in names.split()}
@@ -277,10 +278,16 @@ def handed_back(out: Tensor, x: Tensor, s: Tensor) -> Tensor:
 
 def owned(out: Tensor) -> Tensor:
     """Return a result as a tensor that is nobody's view, so that it may be written into."""
-    if not out._is_view():
-        return out
+    return aliased(out) if out._is_view() else out
+
+
+def aliased(out: Tensor) -> Tensor:
+    """Return another tensor of the same memory, which is nobody's view."""
     return out.new_empty(0).set_(out.untyped_storage(), out.storage_offset(), out.shape, out.stride())
 
+
+CONTINUOUS = {torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.complex128, torch.complex64}
+"""Types of numbers that a gradient passes; whole numbers and truth values end it."""
 
 NOWHERE: Any = None  # where a pass starts that has not begun
 
@@ -404,7 +411,7 @@ class Explained(Lowered):
         reason = self.reason(f"{call.name}{why}")
         many = isinstance(out, (tuple, list))
         parts = [
-            _Refused.apply(reason, one, *signals) if isinstance(one, Tensor) and one.is_floating_point() else one
+            _Refused.apply(reason, one, *signals) if isinstance(one, Tensor) and one.dtype in CONTINUOUS else one
             for one in (out if many else (out,))
         ]
         return type(out)(parts) if many else parts[0]
@@ -531,7 +538,7 @@ class _Refused(torch.autograd.Function):
     def forward(ctx, reason, out, *signals):
         ctx.reason, ctx.count = reason, len(signals)
         ctx.set_materialize_grads(False)
-        return out
+        return aliased(out)  # an argument that is returned would count as a view, which must not be written into
 
     @staticmethod
     def backward(ctx, relevance):

@@ -65,6 +65,8 @@ class Receipt:
         """The receipt in words."""
         if self.completeness is not None:
             what = f"the map sums to the change of the score within {100 * self.completeness:.1f} %"
+        elif self.explained is not None and not float(self.explained.sum()):
+            what = "the explained score is 0, of which nothing has a share"
         elif self.explained is not None:
             shares = [
                 f"{100 * float(value) / float(self.explained.sum()):.1f} % {where}"

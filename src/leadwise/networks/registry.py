@@ -7,9 +7,11 @@ from functools import partial
 from torch import nn
 
 from leadwise.networks.alexnet import load_alexnet
+from leadwise.networks.card import load_network
 from leadwise.networks.network import Network, network_of
 from leadwise.networks.picture_nets import PICTURE_NETS, load_picture_net
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
+from leadwise.paths import ASSETS
 
 KINDS = ("ecg", "image")
 
@@ -118,6 +120,14 @@ def _ecg(name: str, weights: str) -> Network:
     return network_of(load_ecg_model(name, weights, verbose=False))
 
 
+def _architecture(name: str, weights: str) -> Network:
+    if weights not in ("auto", "embedded"):
+        raise ValueError(
+            f'weights is {weights!r}; of {name} there are only "embedded" ones, trained on simulated patients.'
+        )
+    return load_network(ASSETS / "architectures" / name)
+
+
 def _alexnet(weights: str) -> Network:
     return network_of(load_alexnet(weights, verbose=False))
 
@@ -130,6 +140,10 @@ NETWORKS = Networks(
     {
         **{name: Row(name, "ecg", partial(_ecg, name)) for name in ECG_MODELS},
         "AVB clever hans": Row("AVB, its clever Hans twin", "ecg", partial(_twin, partial(_ecg, "AVB"))),
+        **{
+            name: Row(f"{name}, five labels at 100 Hz", "ecg", partial(_architecture, name))
+            for name in ("xresnet1d", "transformer")
+        },
         "AlexNet": Row("AlexNet", "image", _alexnet),
         **{
             name: Row(f"{name} ({row.megabytes} MB)", "image", partial(load_picture_net, name))

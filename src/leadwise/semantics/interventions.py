@@ -7,6 +7,7 @@ a map says. Single exchanges do not add up where parts work together; Shapley's 
 up. A map that claims to explain the difference has to have the same sums over the parts.
 
 Parts are exchanged in all leads at once unless they are parts of leads, so Einthoven's law holds at every sample.
+Recordings are (N, leads, T) here, whatever the layout of the network.
 
 A scene whose objects are known has a twin too, the same scene without them: there the parts are objects.
 """
@@ -112,6 +113,7 @@ def parts_of(
     leads: Mapping[str, Sequence[str]] | None = None,
     bands: Mapping[str, tuple[float, float]] | None = None,
     fs: float = PUBLISHED_FS,
+    rows: Sequence[str] = LEADS,
 ) -> Parts:
     """Divide N recordings by waves, groups of leads and bands of frequency, or any of the three.
 
@@ -123,6 +125,7 @@ def parts_of(
     leads : name -> leads, such as ``LEAD_GROUPS``; None exchanges all leads together
     bands : name -> (lower, upper) in Hz, such as ``BANDS``; None for no division
     fs : Hz
+    rows : leads of the recordings, such as ``Network.leads``; groups that hold none of them are left out
 
     Raises
     ------
@@ -135,6 +138,8 @@ def parts_of(
     ('P, PR', 'QRS', 'ST, T', 'rest')
     """
     of_wave, of_lead = _numbers("groups", groups, WAVES), _numbers("leads", leads, LEADS)
+    kept, of_lead = np.unique(of_lead[[LEADS.index(lead) for lead in rows]], return_inverse=True)
+    leads = leads and [name for k, name in enumerate(leads) if k in kept]
     labels = np.stack([wave_labels(one, samples) for one in waves])  # (N, T)
     count = len(groups) if groups else 1
     places = of_lead[None, :, None] * count + of_wave[labels][:, None]  # lead groups first, waves within
@@ -292,7 +297,7 @@ def interventions(
     if pairs is not None and pairs < 2:
         raise ValueError(f"pairs is {pairs}; expected 2 or more, for one says nothing about its error.")
     finite(x, "x"), finite(twin, "twin")
-    network, count = network_of(model), len(parts.names)
+    network, count = network_of(model).leads_first(), len(parts.names)
     question = Question(network, classes_of(network, x, target), one_of("explain", explain, EXPLAIN))
     orders = None if pairs is None and count <= EXACT else _orders(count, pairs or PAIRS, seed)
     kept = coalitions(count) if orders is None else torch.cat([_single(count), _prefixes(orders)])
@@ -391,6 +396,7 @@ def contrast(
     """
     row = METHODS[resolve(method)[0]]
     reference = next((p.name for p in row.parameters if p.tensor), None)
+    model = network_of(model).leads_first()
     target = target if isinstance(target, Tensor) and target.ndim else torch.full((len(x),), int(target))
     how = {"explain": explain, "progress": progress} | parameters
 
