@@ -1,5 +1,6 @@
 """Cohorts: moments against numpy and scipy, runs against the mean of their records, whatever interrupts them."""
 
+import copy
 import hashlib
 import tracemalloc
 from dataclasses import replace
@@ -595,3 +596,53 @@ def test_a_forest_shows_every_group_with_its_number(model, paths):
     for wrong in (("sex", "wave_share", "V1"), ("sex", "probability", "QRS"), ("age", "probability")):
         with pytest.raises(ValueError, match=r"no part|not grouped by"):
             forest(cohort, *wrong)
+
+
+# --- several classes at once ------------------------------------------------------------------------------------------
+
+
+def test_several_classes_in_one_run_are_those_of_one_run_each(two_leads, paths, tmp_path):
+    pytest.importorskip("pyarrow")
+    options = {"method": "lrp_epsilon", "groups": {"sex": ["f", "m"] * 6}, "progress": False, "batch": 5}
+    both = explain_cohort(two_leads, paths, target=("AF", "LBBB"), rows=tmp_path / "rows", **options)
+    assert Cohort.from_bytes(both.to_bytes()).groups["class"]["AF"].records == 12
+    assert (both.records, list(both.moments), list(both.groups)) == (12, [], ["class"])
+    for name, one in both.groups["class"].items():
+        alone = explain_cohort(two_leads, paths, target=name, **options)
+        for mine, other in ((one, alone), *zip(one.groups["sex"].values(), alone.groups["sex"].values(), strict=True)):
+            assert mine.moments.keys() == other.moments.keys()
+            for key in mine.moments:
+                np.testing.assert_array_equal(mine.mean(key), other.mean(key))
+                np.testing.assert_array_equal(mine.spread(key), other.spread(key))
+        assert ("agreement" in one.moments) == (name in two_leads.criteria)
+    rows = read_rows(tmp_path / "rows").to_pylist()
+    assert len(rows) == 24
+    af = [row["probability"] for row in rows if row["class"] == "AF"]
+    assert np.mean(af) == pytest.approx(both.groups["class"]["AF"].mean("probability"))
+
+
+def test_a_record_may_say_nothing_of_one_class_alone(two_leads, paths):
+    """Whatever speaks for the second class never does: those records are left out there, and counted as a whole."""
+    network = replace(two_leads, module=copy.deepcopy(two_leads.module))
+    with torch.no_grad():
+        network.module[-1].weight[1], network.module[-1].bias[1] = 0, -1
+    cohort = explain_cohort(network, [*paths[:3], paths[0].with_name("none")], target=(0, 1), progress=False, batch=2)
+    each = cohort.groups["class"]
+    assert (cohort.records, cohort.left_out) == (3, 1)
+    assert {name: (one.records, one.left_out) for name, one in each.items()} == {"LBBB": (3, 1), "AF": (0, 4)}
+    assert "no positive relevance" in each["AF"].reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"target": ("AF", "AF")}, "several different ones"),
+        ({"target": ()}, "expected one class"),
+        ({"target": ("AF", "MI")}, "MI"),
+        ({"target": (0, 1), "pathology": "LBBB"}, r"criteria=\{...\}"),
+        ({"target": (0, 1), "groups": {"class": [1]}}, "rename it"),
+    ],
+)
+def test_classes_that_make_no_sense_are_refused(two_leads, paths, changes, message):
+    with pytest.raises(ValueError, match=message):
+        explain_cohort(two_leads, paths[:1], progress=False, **changes)

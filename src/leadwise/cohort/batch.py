@@ -7,7 +7,6 @@ that runs it, nor on the batches before it.
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,6 +29,9 @@ from leadwise.semantics.criteria import criterion_of
 from leadwise.semantics.tables import waves_of
 from leadwise.simulation.simulate import SimulatedECG
 
+CLASS = "class"
+"""The column of groups by which the explained classes are told apart, where there are several."""
+
 
 @dataclass(frozen=True, eq=False)
 class Job:
@@ -39,8 +41,8 @@ class Job:
     ----------
     network : with leads and rate, and the length of its window
     method, parameters, explain : as for :func:`~leadwise.attribute`
-    target : index of the explained class
-    criterion : a key of ``CRITERIA``, a criterion of one's own, or None
+    targets : indices of the explained classes; of several, each has a cohort of its own
+    criteria : of each class a key of ``CRITERIA``, a criterion of one's own, or None
     start : where the window begins, seconds
     chunk : records that go through the network together
     doubtful : whether records count whose file or signal is in doubt: a flat lead, a wrong checksum ...
@@ -52,9 +54,9 @@ class Job:
     network: Network
     method: str
     parameters: dict
-    target: int
+    targets: tuple[int, ...]
     explain: str
-    criterion: Any
+    criteria: tuple
     start: float
     chunk: int
     doubtful: bool
@@ -66,10 +68,12 @@ class Job:
     def settings(self) -> dict:
         """What makes the numbers, as JSON can hold it."""
         own = {key: signature(value) for key, value in self.parameters.items()}
-        net, criterion = self.network, self.criterion
+        net = self.network
+        said = [one if isinstance(one, str | None) else str(criterion_of(one)) for one in self.criteria]
+        several = len(self.targets) > 1
         return {
-            "method": self.method, **own, "target": self.target, "explain": self.explain,
-            "pathology": criterion if isinstance(criterion, str | None) else str(criterion_of(criterion)),
+            "method": self.method, **own, "target": list(self.targets) if several else self.targets[0],
+            "explain": self.explain, "pathology": said if several else said[0],
             "window": f"{net.samples or 'all'} samples from {self.start:g} s", "filters": _filters(net),
             "model": signature(net.module), "outputs": net.outputs, "leadwise": __version__,
             "device": torch.device(self.device or net.device("cpu")).type, "chunk": self.chunk,
@@ -112,6 +116,14 @@ class _Window:
     recording: ECG
 
 
+@dataclass
+class _Class:
+    """What is found of one class: number -> what the record adds, and number -> why another adds nothing."""
+
+    found: dict[int, dict]
+    reasons: dict[int, str]
+
+
 def explain_batch(
     job: Job, records: Sequence[Record], first: int = 0, skip: Collection[int] = (), why: str = ""
 ) -> Result:
@@ -142,13 +154,16 @@ def explain_batch(
         except (ValueError, OSError) as error:
             reasons[number] = str(error)
     explained, said = _explained(job, prepared)
-    reasons |= {number: value for number, value in explained.items() if isinstance(value, str)}
-    found = {number: value for number, value in explained.items() if isinstance(value, dict)}
-    reasons = dict(sorted(reasons.items()))
-    cohort = _cohort(job, records, found, {number: f"{names[number]}: {text}" for number, text in reasons.items()})
+    classes = {
+        job.network.class_name(target): _Class(
+            {i: one[k] for i, one in explained.items() if isinstance(one[k], dict)},
+            dict(sorted((reasons | {i: one[k] for i, one in explained.items() if isinstance(one[k], str)}).items())),
+        )
+        for k, target in enumerate(job.targets)
+    }
+    cohort = _cohort_of_classes(job, records, names, classes)
     cohort.complaints, cohort.order = dict.fromkeys(said, 1), order_of(record.name for record in records)
-    rows = [_row(records[i], names[i], found.get(i), reasons.get(i)) for i in range(len(records))] if job.rows else []
-    return Result(cohort, rows)
+    return Result(cohort, _rows(records, names, classes) if job.rows else [])
 
 
 def _prepare(job: Job, ecg: ECG, doubts: Sequence[str]) -> _Prepared:
@@ -160,34 +175,37 @@ def _prepare(job: Job, ecg: ECG, doubts: Sequence[str]) -> _Prepared:
     return _Prepared(even if job.network.preprocess == "published" else ecg, waves)
 
 
-def _explained(job: Job, prepared: dict[int, _Prepared]) -> tuple[dict[int, dict | str], list[str]]:
-    """Return number -> what the record adds, or why it adds nothing; and what the method said about its maps."""
-    found: dict[int, dict | str] = {}
+def _explained(job: Job, prepared: dict[int, _Prepared]) -> tuple[dict[int, list[dict | str]], list[str]]:
+    """Return number -> what the record adds to each class, or why nothing; and what the method said about its maps."""
+    found: dict[int, list[dict | str]] = {}
     said: dict[str, None] = {}
     alike: dict[torch.Size, list[tuple[int, _Window]]] = {}
     for number, recording in _recordings(job, prepared).items():
         window = recording if isinstance(recording, str) else _window(job, recording)
         if isinstance(window, str):
-            found[number] = window
+            found[number] = [window] * len(job.targets)
         else:
             alike.setdefault(window.x.shape, []).append((number, window))
     for good in alike.values():
         for begin in range(0, len(good), job.chunk):
             numbers, windows = zip(*good[begin : begin + job.chunk], strict=True)
             results, told = _through_the_network(job, windows, [prepared[number] for number in numbers])
-            found |= dict(zip(numbers, results, strict=True))
+            found |= dict(zip(numbers, map(list, zip(*results, strict=True)), strict=True))
             said |= dict.fromkeys(told)
     return found, list(said)
 
 
 def _through_the_network(job: Job, windows: Sequence[_Window], prepared: Sequence[_Prepared]) -> tuple[list, list[str]]:
-    """Explain some windows together; return what each adds, or why nothing, and what the method said."""
+    """Explain some windows together; return for each class what each adds, or why nothing; and what the method said."""
     net, x = job.network, torch.cat([window.x for window in windows])
-    relevance, told = attribute_and_tell(net, x, job.method, job.target, job.explain, False, dict(job.parameters))
-    maps, signals = (net.by_leads(values).cpu().numpy() for values in (relevance, x))
-    probabilities = net.probability(x)[:, job.target].tolist()
-    results = [_summed_up(job, *one) for one in zip(prepared, windows, maps, signals, probabilities, strict=True)]
-    return results, list(complaints(METHODS[resolve(job.method)[0]], told))
+    signals, probabilities = net.by_leads(x).cpu().numpy(), net.probability(x)
+    results, said = [], []
+    for target, criterion in zip(job.targets, job.criteria, strict=True):
+        relevance, told = attribute_and_tell(net, x, job.method, target, job.explain, False, dict(job.parameters))
+        each = prepared, windows, net.by_leads(relevance).cpu().numpy(), signals, probabilities[:, target].tolist()
+        results.append([_summed_up(job, target, criterion, *one) for one in zip(*each, strict=True)])
+        said += complaints(METHODS[resolve(job.method)[0]], told)
+    return results, said
 
 
 def _window(job: Job, recording: ECG) -> _Window | str:
@@ -233,19 +251,20 @@ def _filters_alone(job: Job, ecg: ECG) -> bool:
 
 
 def _summed_up(
-    job: Job, one: _Prepared, window: _Window, relevance: np.ndarray, signal: np.ndarray, probability: float
-) -> dict | str:
-    """Return what a record adds to a cohort, or why it adds nothing."""
+    job: Job, target: int, criterion, one: _Prepared, window: _Window, relevance: np.ndarray, signal: np.ndarray,
+    probability: float,
+) -> dict | str:  # fmt: skip
+    """Return what a record adds to the cohort of a class, or why it adds nothing."""
     if not np.isfinite(relevance).all():
         return "its map is not finite: numbers overflowed on the way."
     net = job.network
     try:
         found: dict = summarise(
-            relevance, one.waves, signal, pathology=job.criterion, mask=_mask(job, one.ecg, relevance.shape[1]),
+            relevance, one.waves, signal, pathology=criterion, mask=_mask(job, one.ecg, relevance.shape[1]),
             fs=net.fs, leads=net.leads,
         )  # fmt: skip
         if job.interventions and isinstance(one.ecg, SimulatedECG) and one.ecg.twin is not None:
-            found |= _intervened(job, window.recording, relevance.shape[1])
+            found |= _intervened(job, target, window.recording, relevance.shape[1])
     except ValueError as error:
         return str(error)
     return {**found, "probability": probability}
@@ -260,21 +279,38 @@ def _mask(job: Job, ecg: ECG, samples: int) -> np.ndarray | None:
     return mask if mask.any() else None
 
 
-def _intervened(job: Job, recording: ECG, samples: int) -> dict[str, float]:
+def _intervened(job: Job, target: int, recording: ECG, samples: int) -> dict[str, float]:
     """Return how far a patient's log-odds lie above the healthy twin's, and how much of it swapping the cause takes."""
     if not isinstance(recording, SimulatedECG):
         raise ValueError("the network's preprocess returns another kind of ECG, so that the patient has no twin left.")
     ecg, net = recording.window(job.start, samples), replace(job.network, samples=samples)
     x = torch.cat([net.input_of(one) for one in (ecg, ecg.counterfactual, ecg.swap())])
     with torch.inference_mode():
-        own, twin, swapped = net.log_odds(x)[:, job.target].tolist()
+        own, twin, swapped = net.log_odds(x)[:, target].tolist()
     return {"effect": own - twin, "effect_of_cause": own - swapped}
 
 
-def _cohort(job: Job, records: Sequence[Record], found: dict[int, dict], reasons: dict[int, str]) -> Cohort:
-    """Return the cohort of a batch, with its groups."""
-    numbers, known = sorted(found), job.rows_and_rate
-    cohort = Cohort.of([found[i] for i in numbers], list(reasons.values()), known)
+def _cohort_of_classes(job: Job, records: Sequence[Record], names: Sequence[str], classes: dict[str, _Class]) -> Cohort:
+    """Return the cohort of a batch: of its class, or of several, each as one of its groups.
+
+    The whole of several classes has no numbers of its own. It counts the records that any class counts.
+    """
+    each = {name: _cohort(job, records, names, one) for name, one in classes.items()}
+    if len(each) == 1:
+        return next(iter(each.values()))
+    first, *others = classes.values()
+    everywhere = [i for i in first.reasons if all(i in one.reasons for one in others)]
+    reasons = [f"{names[i]}: {first.reasons[i]}" for i in everywhere]
+    whole = Cohort.of([{}] * (len(records) - len(everywhere)), reasons, job.rows_and_rate)
+    whole.groups[CLASS] = each
+    return whole
+
+
+def _cohort(job: Job, records: Sequence[Record], names: Sequence[str], one: _Class) -> Cohort:
+    """Return the cohort of one class, with its groups."""
+    found, reasons, known = one.found, one.reasons, job.rows_and_rate
+    numbers = sorted(found)
+    cohort = Cohort.of([found[i] for i in numbers], [f"{names[i]}: {text}" for i, text in reasons.items()], known)
     columns = list(dict.fromkeys(column for record in records for column in record.groups))
     for column in columns:
         values = sorted({value for record in records for value in record.groups[column]})
@@ -287,9 +323,16 @@ def _cohort(job: Job, records: Sequence[Record], found: dict[int, dict], reasons
     return cohort
 
 
-def _row(record: Record, name: str, found: dict | None, reason: str | None) -> dict:
-    """Return one record as a row of a table."""
-    return {"name": name, "left_out": reason, "groups": dict(record.groups), "values": _without_beats(found or {})}
+def _rows(records: Sequence[Record], names: Sequence[str], classes: dict[str, _Class]) -> list[dict]:
+    """Return one row a record; of several classes one each, with a column that says which."""
+    return [
+        {
+            "name": names[i], "left_out": one.reasons.get(i), "values": _without_beats(one.found.get(i, {})),
+            "groups": {**record.groups, **({CLASS: (name,)} if len(classes) > 1 else {})},
+        }
+        for i, record in enumerate(records)
+        for name, one in classes.items()
+    ]  # fmt: skip
 
 
 def _without_beats(found: dict) -> dict[str, np.ndarray]:

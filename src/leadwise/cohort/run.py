@@ -12,7 +12,7 @@ from typing import Any
 from torch import nn
 
 from leadwise.attribution.core import MethodWarning
-from leadwise.cohort.batch import Job
+from leadwise.cohort.batch import CLASS, Job
 from leadwise.cohort.checkpoint import Checkpoint
 from leadwise.cohort.engine import Batch, EngineError, client_of, run_here, run_spread
 from leadwise.cohort.moments import Cohort, order_of
@@ -28,7 +28,7 @@ def explain_cohort(
     records: Records | Iterable[Source],
     method: str = "lrp_epsilon",
     *,
-    target: int | str | None = None,
+    target: int | str | Sequence[int | str] | None = None,
     explain: str = "log-odds",
     pathology: Any = None,
     start: float = 0.0,
@@ -61,9 +61,11 @@ def explain_cohort(
         ``partial(simulate_ecg, "LBBB", seed)``, or recordings. A generator keeps the memory constant; so do paths,
         names and functions, and of these a resumed run skips what it has seen without opening it
     method, explain, parameters : as for :func:`~leadwise.attribute`
-    target : the explained class, its index or its name; None: the only one, or of two the second, the finding
+    target : the explained class, its index or its name; None: the only one, or of two the second, the finding. Of
+        several, ``("MI", "STTC")``, each recording is read, filtered and delineated once, and each class has a cohort
+        of its own, with its groups: ``cohort.groups["class"]["MI"]``
     pathology : whose criterion to compare with: a key of ``CRITERIA`` or a criterion of one's own; by default the
-        network's own for the explained class
+        network's own for the explained class. Not with several classes
     start, samples : the window that the network sees: where it begins, seconds, and its length in samples at the
         network's rate; by default the network's
     groups : columns of the data set by which to group as well, ``("sex", "age_band")``; for other records column -> one
@@ -108,13 +110,15 @@ def explain_cohort(
     >>> explain_cohort(network, patients, "gradient_x_input", progress=False).records
     3
     """
-    network, index, criterion = _meant(model, target, pathology, samples)
+    network, indices, criteria = _meant(model, target, pathology, samples)
+    if len(indices) > 1 and CLASS in groups:
+        raise ValueError(f"a column is called {CLASS!r}, as the groups of several classes are; rename it.")
     for name, value in {"batch": batch, "chunk": chunk}.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} is {value!r}; expected a whole number, 1 or more.")
     job = Job(
-        network, method, parameters, index, explain, criterion, start, chunk, doubtful, interventions, rows is not None,
-        device,
+        network, method, parameters, indices, explain, criteria, start, chunk, doubtful, interventions,
+        rows is not None, device,
     )  # fmt: skip
     settings = job.settings | {"batch": batch, "groups": ", ".join(groups)}
     state = Checkpoint(settings, checkpoint)
@@ -131,8 +135,8 @@ def explain_cohort(
     return cohort
 
 
-def _meant(model, target, pathology, samples: int | None) -> tuple[Network, int, Any]:
-    """Return the network with its window, the index of the explained class, and its criterion."""
+def _meant(model, target, pathology, samples: int | None) -> tuple[Network, tuple[int, ...], tuple]:
+    """Return the network with its window, the indices of the explained classes, and their criteria."""
     network = network_of(model)
     if not network.is_ecg:
         raise ValueError(
@@ -140,11 +144,18 @@ def _meant(model, target, pathology, samples: int | None) -> tuple[Network, int,
             "Network(module, leads=(...), fs=..., samples=..., classes=..., outputs=...)."
         )
     network = network if samples is None else replace(network, samples=samples)
-    index = network.index(target)
-    criterion = pathology if pathology is not None else network.criteria.get(network.class_name(index))
-    if criterion is not None:
-        criterion_of(criterion)  # raises here, not for every record
-    return network, index, criterion
+    several = isinstance(target, Sequence) and not isinstance(target, str)
+    indices = tuple(network.index(one) for one in target) if several else (network.index(target),)
+    if not indices or len(set(indices)) < len(indices):
+        raise ValueError(f"target is {target!r}; expected one class, or several different ones.")
+    if len(indices) > 1 and pathology is not None:
+        raise ValueError("pathology says one criterion for several classes; say them in Network(..., criteria={...}).")
+    own = [network.criteria.get(network.class_name(index)) for index in indices]
+    criteria = tuple(own if pathology is None else [pathology])
+    for criterion in criteria:
+        if criterion is not None:
+            criterion_of(criterion)  # raises here, not for every record
+    return network, indices, criteria
 
 
 def _batches(records: Iterable, size: int) -> Iterator[Batch]:

@@ -29,6 +29,7 @@ import numpy as np
 from scipy import signal as sps
 from scipy.interpolate import PchipInterpolator
 
+from leadwise.ecg.filters import butterworth, zero_phase
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Kind, Wave
@@ -153,7 +154,8 @@ class _Heart:
     """One record at 500 Hz, as the functions below see it.
 
     ``beats`` (B,): where the heart vector is longest; ``spans``: onset, offset of each QRS, or None; ``vector`` (T,):
-    length of the heart vector, mV; ``waves`` (L, T): the leads without QRS; ``slow`` (T,): their vector's length.
+    length of the heart vector, mV; ``waves`` (L, T): the leads without QRS; ``slow`` (T,): their vector's length, and
+    ``rest`` its lowest tenth: what noise and drift leave where nothing happens.
     """
 
     beats: np.ndarray
@@ -161,6 +163,7 @@ class _Heart:
     vector: np.ndarray
     waves: np.ndarray
     slow: np.ndarray
+    rest: float
 
     def next_qrs(self, beat: int) -> int:
         """Return where the next QRS begins, or at least peaks, or the record ends."""
@@ -280,7 +283,7 @@ def _find_beats(ecg: ECG) -> tuple[np.ndarray, np.ndarray, str]:
         return *none, "Every lead is flat or holds invalid samples (NaN)."
     chosen = INDEPENDENT if set(INDEPENDENT) <= set(usable) else usable
     leads = ecg.resample(FS).signal[[LEADS.index(name) for name in chosen]].astype(float)
-    activity = np.linalg.norm(sps.filtfilt(*sps.butter(2, [1, 40], "band", fs=FS), leads), axis=0)
+    activity = np.linalg.norm(zero_phase(leads, *butterworth((1, 40), FS)), axis=0)
     beats, left = _with_those_alike(leads, activity, _r_peaks(activity))
     beats = beats[activity[beats] > QRS_OVER_REST * np.median(activity)]
     if len(beats) < 2:
@@ -299,7 +302,7 @@ def _r_peaks(activity: np.ndarray) -> np.ndarray:
     with _neurokit() as neurokit2:
         try:
             held = np.pad(activity, margin, mode="edge")
-            found = neurokit2.ecg_peaks(held, sampling_rate=int(FS))[1]["ECG_R_Peaks"]
+            found = neurokit2.ecg_findpeaks(held, sampling_rate=int(FS))["ECG_R_Peaks"]
         except Exception:  # it raises whatever it stumbles over when it finds nothing
             found = []
     inside = [int(peak) - margin for peak in found if margin <= peak < margin + len(activity)]
@@ -336,7 +339,8 @@ def _look_at(leads: np.ndarray, beats: np.ndarray) -> _Heart:
     spans = [_qrs_span(speed, beats, beat) for beat in range(len(beats))]
     level = smooth - _isoelectric_line(smooth, spans)
     waves = _without_qrs(level, beats, spans)
-    return _Heart(beats, spans, np.linalg.norm(level, axis=0), waves, np.linalg.norm(waves, axis=0))
+    slow = np.linalg.norm(waves, axis=0)
+    return _Heart(beats, spans, np.linalg.norm(level, axis=0), waves, slow, float(np.quantile(slow, 0.1)))
 
 
 def _qrs_span(speed: np.ndarray, beats: np.ndarray, beat: int) -> tuple[int, int] | None:
@@ -410,7 +414,7 @@ def _t_peaks(heart: _Heart) -> np.ndarray:
     T ends in the steepest fall of the squared heart vector within the QT limit. Going back from there, its peak is the
     first top, or, where T rides on the slope of a displaced ST segment, the flattest point of the shoulder.
     """
-    slow, slope, fall = heart.slow, np.gradient(heart.slow), -np.gradient(heart.slow**2)
+    slow, slope, fall = heart.slow, _slope(heart.slow), -_slope(heart.slow**2)
     rr = np.append(np.diff(heart.beats), np.median(np.diff(heart.beats)))
     peaks = np.full(len(heart.beats), np.nan)
     for beat, span in enumerate(heart.spans):
@@ -428,7 +432,7 @@ def _t_peaks(heart: _Heart) -> np.ndarray:
             continue
         shoulder = back[flat[0] : flat[0] + _ms(50)]
         top = steepest - int(flat[0] + (np.argmax(shoulder >= 0) if (shoulder >= 0).any() else np.argmax(shoulder)))
-        if slow[top] > T_OVER_REST * np.quantile(slow, 0.1):
+        if slow[top] > T_OVER_REST * heart.rest:
             peaks[beat] = top
     return peaks
 
@@ -550,30 +554,30 @@ def _waves_of(beat: int, heart: _Heart, p_peaks, p_reasons, t_peaks, blocked: li
     found: list[Wave | Failure] = [Wave("QRS", 0, onset, onset + int(np.argmax(heart.vector[onset:offset])), offset)]
     if np.isfinite(p_peaks[beat]):
         start = heart.rest_after(beat - 1, t_peaks) if beat else 0
-        found.append(Wave("P", 0, *_extent("P", heart.slow, int(p_peaks[beat]), start, onset)))
+        found.append(Wave("P", 0, *_extent("P", heart, int(p_peaks[beat]), start, onset)))
     else:
         found.append(Failure(0, "P", sample, p_reasons[beat]))
     if np.isfinite(t_peaks[beat]):
         later = [*blocked, *p_peaks[beat + 1 : beat + 2], *heart.beats[beat + 1 : beat + 2], len(heart.slow)]
         stop = next(int(stop) for stop in later if np.isfinite(stop))
-        found.append(Wave("T", 0, *_extent("T", heart.slow, int(t_peaks[beat]), offset, stop)))
+        found.append(Wave("T", 0, *_extent("T", heart, int(t_peaks[beat]), offset, stop)))
     else:
         found.append(Failure(0, "T", sample, "No T wave stands out, or the record ends before it does."))
     start = heart.rest_after(beat, t_peaks)
     for number, (peak, stop) in enumerate(pairwise([*blocked, heart.next_qrs(beat)]), start=1):
-        found.append(Wave("P", number, *_extent("P", heart.slow, peak, start, stop)))
+        found.append(Wave("P", number, *_extent("P", heart, peak, start, stop)))
         start = peak
     return found
 
 
-def _extent(kind: str, slow: np.ndarray, peak: int, start: int, stop: int) -> tuple[int, int, int]:
+def _extent(kind: str, heart: _Heart, peak: int, start: int, stop: int) -> tuple[int, int, int]:
     """Return onset, peak and offset of a wave within [start, stop).
 
     It ends where it has fallen by all but a fraction of its height above the valley on that side, so that waves that
     overlap meet in the valley; but not beyond the tangent to its steepest flank (Lepeschkin and Surawicz, Circulation
     6, 1952), so that drift and U waves do not lengthen it.
     """
-    rest = min(np.quantile(slow, 0.1), slow[peak] / 2)  # what noise and drift leave where nothing happens
+    slow, rest = heart.slow, min(heart.rest, heart.slow[peak] / 2)
     left = _fall(slow[start : peak + 1][::-1], EDGE[kind], rest)
     return peak - left + 1, peak, peak + _fall(slow[peak:stop], EDGE[kind], rest)
 
@@ -585,7 +589,7 @@ def _fall(side: np.ndarray, fraction: float, rest: float) -> int:
         return 1
     valley, height = side[-1], side[0] - side[-1]
     crossing = int(np.argmax(side <= max(valley + fraction * height, rest)))
-    slope = -np.gradient(side)
+    slope = -_slope(side)
     steepest = int(np.argmax(slope[: np.argmax(side <= valley + 0.3 * height) + 1]))
     tangent = steepest + TANGENT * (side[steepest] - valley) / max(slope[steepest], 1e-12)
     return max(min(crossing, round(tangent)), 1)
@@ -629,8 +633,16 @@ def _scaled(wave: Wave, scale: float, samples: int) -> Wave:
     return replace(wave, onset=onset, peak=min(max(peak, onset), offset - 1), offset=offset)
 
 
+def _slope(row: np.ndarray) -> np.ndarray:
+    """Return ``np.gradient`` of a row (T,) of two samples or more, in a fifth of the time where it is short."""
+    slope = np.empty_like(row)
+    slope[1:-1] = (row[2:] - row[:-2]) / 2
+    slope[0], slope[-1] = row[1] - row[0], row[-1] - row[-2]
+    return slope
+
+
 def _lowpass(leads: np.ndarray, cutoff: float) -> np.ndarray:
-    return sps.filtfilt(*sps.butter(2, cutoff, fs=FS), leads, axis=-1)
+    return zero_phase(leads, *butterworth((cutoff,), FS))
 
 
 def _ms(milliseconds: float) -> int:

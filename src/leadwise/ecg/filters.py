@@ -11,6 +11,7 @@ float64 and return float32 for float32 input, else float64.
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 
 import numpy as np
 from scipy import signal as sps
@@ -171,7 +172,7 @@ def _mains_coefficients(fs: float, q: float = PUBLISHED_Q) -> tuple[np.ndarray, 
 def _lowpass_coefficients(fs: float) -> tuple[np.ndarray, np.ndarray]:
     if fs <= 80:
         raise ValueError(f"fs is {fs:g} Hz; a low-pass at 40 Hz needs more than 80 Hz.")
-    return sps.butter(2, 40.0, fs=fs)
+    return butterworth((40.0,), fs)
 
 
 STEPS = (
@@ -280,6 +281,51 @@ def resample(signal: np.ndarray, fs: float, new_fs: float) -> np.ndarray:
     return resampled.astype(kept)
 
 
+@lru_cache
+def butterworth(edges: tuple[float, ...], fs: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return (b, a) of a Butterworth filter of second order; designed once, as it takes as long as filtering a lead.
+
+    Parameters
+    ----------
+    edges : Hz; one of a low-pass, two of a band-pass
+    fs : Hz
+
+    Examples
+    --------
+    >>> butterworth((40.0,), 500.0)[1].round(3)
+    array([ 1.   , -1.307,  0.492])
+    """
+    b, a = sps.butter(2, edges[0], fs=fs) if len(edges) == 1 else sps.butter(2, edges, "bandpass", fs=fs)
+    b.flags.writeable = a.flags.writeable = False
+    return b, a
+
+
+def zero_phase(rows: np.ndarray, b: np.ndarray, a: np.ndarray) -> np.ndarray:
+    """Filter rows (..., T) forwards and backwards: ``scipy.signal.filtfilt``, to the last bit, in fewer steps.
+
+    It continues the ends by point reflection and starts each pass from the steady state.
+
+    Raises
+    ------
+    ValueError : no more samples than are reflected, three times the number of coefficients
+    """
+    edge = 3 * max(len(a), len(b))
+    if rows.shape[-1] <= edge:
+        raise ValueError(f"the signal has {rows.shape[-1]} samples; expected more than {edge}.")
+    before = 2 * rows[..., :1] - rows[..., edge:0:-1]
+    after = 2 * rows[..., -1:] - rows[..., -2 : -edge - 2 : -1]
+    held = np.concatenate((before, rows, after), axis=-1)
+    steady = _steady_state(tuple(b), tuple(a))
+    for _ in range(2):
+        held = sps.lfilter(b, a, held, axis=-1, zi=steady * held[..., :1])[0][..., ::-1]
+    return held[..., edge:-edge]
+
+
+@lru_cache
+def _steady_state(b: tuple[float, ...], a: tuple[float, ...]) -> np.ndarray:
+    return sps.lfilter_zi(b, a)
+
+
 def invalid_ranges(mask: np.ndarray) -> list[tuple[int, int]]:
     """Return the runs of True in a boolean array (T,) as half-open sample ranges [start, stop)."""
     edges = np.flatnonzero(np.diff(np.concatenate(([False], mask, [False])).astype(np.int8)))
@@ -289,7 +335,7 @@ def invalid_ranges(mask: np.ndarray) -> list[tuple[int, int]]:
 def _zero_phase(signal: np.ndarray, b: np.ndarray, a: np.ndarray) -> np.ndarray:
     if np.allclose(b, a, rtol=0, atol=1e-12):  # the identity: filtering would add rounding noise only
         return _by_blocks(np.copy, signal, shortest=10)
-    return _by_blocks(lambda rows: sps.filtfilt(b, a, rows, axis=-1), signal, shortest=10)
+    return _by_blocks(lambda rows: zero_phase(rows, b, a), signal, shortest=10)
 
 
 def _flattest_level(rows: np.ndarray, width: int, step: int) -> np.ndarray:
