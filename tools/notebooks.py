@@ -3,6 +3,7 @@
     python tools/notebooks.py build [NAMES]    sources -> executed notebooks/*.ipynb, without any downloaded data
     python tools/notebooks.py check [NAMES]    are notebooks/*.ipynb what their sources make? executes nothing
     python tools/notebooks.py run [NAMES]      sources -> build/*.html and plots/, executed anew with the learner's data
+    python tools/notebooks.py nbgrader [NAMES] sources -> build/nbgrader, assignments for nbgrader; executes nothing
 
 NAMES are notebook names or their beginnings, such as 06; without any, all notebooks are meant.
 """
@@ -16,6 +17,7 @@ from pathlib import Path
 import nbformat
 
 from notebook_frame import Frame, repository
+from notebook_nbgrader import export
 from notebook_rules import IMAGE, ROOT, clean, problems
 from notebook_run import Execution, execute
 from notebook_source import SourceError, sources, variants
@@ -39,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("command", choices=list(COMMANDS))
     parser.add_argument("names", nargs="*")
     parser.add_argument("--notebooks", type=Path, default=ROOT / "notebooks", help="the folder that holds src/")
-    parser.add_argument("--out", type=Path, default=ROOT / "build", help="where run writes HTML")
+    parser.add_argument("--out", type=Path, default=ROOT / "build", help="where run and nbgrader write")
     parser.add_argument("--plots", type=Path, default=ROOT / "plots", help="where run writes the figures")
     parser.add_argument(
         "--variant",
@@ -173,6 +175,13 @@ def save_figures(notebook: nbformat.NotebookNode, folder: Path) -> None:
             path.write_bytes(base64.b64decode(image))
 
 
+def nbgrader(options: argparse.Namespace) -> int:
+    """Write the notebooks with exercises as assignments of nbgrader."""
+    for path in export(options.notebooks, options.names, options.out / "nbgrader"):
+        print(path)
+    return 0
+
+
 def verdict(execution: Execution) -> str:
     """Return "ok", or how many problems there are."""
     number = len(execution.problems)
@@ -191,7 +200,7 @@ def indent(text: str) -> str:
     return "    " + text.replace("\n", "\n    ")
 
 
-COMMANDS = {"build": build, "check": check, "run": run}
+COMMANDS = {"build": build, "check": check, "nbgrader": nbgrader, "run": run}
 
 if __name__ == "__main__":
     sys.exit(main())

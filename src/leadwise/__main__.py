@@ -117,6 +117,26 @@ def _cohort(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _grade_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", help="submissions: anna.ipynb, or anna/06_reading_an_ecg.ipynb, and so on")
+    parser.add_argument("--out", default="grades.csv", metavar="FILE", help="the table (default: grades.csv)")
+    parser.add_argument("--notebooks", metavar="DIR", help="the course's own notebooks (default: the checkout's)")
+    parser.add_argument("--cell", type=float, default=60, metavar="S", help="for a learner's cell (default: 60)")
+    parser.add_argument("--limit", type=float, default=600, metavar="S", help="for a submission (default: 600)")
+
+
+def _grade(arguments: argparse.Namespace) -> int:
+    from leadwise.grading import grade, write_grades
+
+    try:
+        rows = grade(arguments.folder, arguments.notebooks, cell=arguments.cell, limit=arguments.limit)
+        path = write_grades(rows, arguments.out)
+    except (ValueError, OSError, RuntimeError) as error:
+        return _usage_error(error)
+    print(f"{len(rows)} rows in {path}")
+    return 0
+
+
 def _usage_error(message: object) -> int:
     print(f"leadwise: {message}", file=sys.stderr)
     return 2
@@ -126,6 +146,7 @@ COMMANDS = {
     "cohort": Command("explain a whole data set: means, groups, figures", _cohort_arguments, _cohort),
     "compare": Command("explain a recording by many methods: one figure each and a grid", _compare_arguments, _compare),
     "download": Command("fetch the real models, recordings and photographs", _download_arguments, _download),
+    "grade": Command("run submitted notebooks and write what their checks say", _grade_arguments, _grade),
 }
 
 
