@@ -43,6 +43,12 @@ def shown(grid):
     return {t["title"]: v / LARGEST * t["full"][0] for t, v in zip(canvas.tiles, sent, strict=True)}
 
 
+def patch_explain(monkeypatch, explain):
+    """Let the subjects explain by another function."""
+    for kind in ("picture", "recording"):
+        monkeypatch.setattr(f"leadwise.explorers.{kind}_subject.explain", explain)
+
+
 def same(a, b):
     return a.keys() == b.keys() and all(np.array_equal(a[name], b[name]) for name in a)
 
@@ -127,7 +133,7 @@ def test_methods_come_and_go(picture, recording):
 
 
 def test_a_map_is_kept(picture, monkeypatch):
-    monkeypatch.setattr("leadwise.explorers.method_grid.explain", lambda *a, **b: pytest.fail("computed again"))
+    patch_explain(monkeypatch, lambda *a, **b: pytest.fail("computed again"))
     picture.controls["methods"].value = ("gradient",)
     picture.controls["methods"].value = QUICK
     picture.wait()
@@ -149,44 +155,44 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
                 threading.Event().wait(0.01)
         return attribute(model, x, method, target=target, progress=False)
 
-    monkeypatch.setattr("leadwise.explorers.method_grid.explain", slow)
+    patch_explain(monkeypatch, slow)
     grid.controls["methods"].value = ("smoothgrad", "occlusion", "random")
     assert under_way.wait(60)
     told = (
         {tile["title"] for tile in grid.canvas.tiles} if kind == "picture" else {c.title for c in grid.canvas.children}
     )
     assert len(told) == 3
-    assert grid.busy.layout.display == "flex"
+    assert grid.busy.layout.visibility == "visible"
     grid.controls["methods"].value = ("gradient", "random")
     grid.wait()
     assert calls == ["smoothgrad", "occlusion", "random"]
     assert list(shown(grid)) == [METHODS["gradient"].title, METHODS["random"].title]
-    assert grid.busy.layout.display == "none"
+    assert grid.busy.layout.visibility == "hidden"
 
 
 def test_cancel_keeps_what_is_there(picture, monkeypatch):
     under_way = threading.Event()
 
-    def endless(model, x, method, target, progress):
+    def endless(model, x, method, target, progress, **settings):
         while True:
             under_way.set()
             progress(1, 2)
             threading.Event().wait(0.01)
 
-    monkeypatch.setattr("leadwise.explorers.method_grid.explain", endless)
+    patch_explain(monkeypatch, endless)
     picture.controls["methods"].value = ("gradient", "occlusion")
     assert under_way.wait(60)
     picture.halt.click()
     assert [tile["told"] for tile in picture.canvas.tiles] == ["", "cancelled"]
     assert "2 maps" not in picture.alt
-    assert picture.busy.layout.display == "none"
+    assert picture.busy.layout.visibility == "hidden"
 
 
 def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
-    def broken(model, x, method, target, progress):
+    def broken(model, x, method, target, progress, **settings):
         raise ValueError("no such layer")
 
-    monkeypatch.setattr("leadwise.explorers.method_grid.explain", broken)
+    patch_explain(monkeypatch, broken)
     picture.controls["methods"].value = ("gradient", "vargrad")
     picture.wait()
     assert [tile["told"] for tile in picture.canvas.tiles] == ["", "no such layer"]

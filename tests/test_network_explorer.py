@@ -169,8 +169,8 @@ def test_a_synthesis_is_the_one_that_is_called(explorer):
     explorer.parameters["jitter"].value = 3
     explorer.synthesise(wait=True)
     assert explorer.error is None
-    assert explorer.code() == "maximise_activation(net, target=2, steps=9, jitter=3)"
-    found = eval(explorer.code(), {"maximise_activation": maximise_activation, "net": explorer.model})
+    assert explorer.call() == "maximise_activation(net, target=2, steps=9, jitter=3)"
+    found = eval(explorer.call(), {"maximise_activation": maximise_activation, "net": explorer.model})
     assert torch.equal(explorer.frames[9], found.images[0])
     assert "in 9 steps" in explorer.message.value
     assert "step 9 (" in explorer.alt

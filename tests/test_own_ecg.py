@@ -1,7 +1,6 @@
 """The explorer for a learner's own recording: every control, and files that spoil nothing."""
 
 import io
-from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +9,6 @@ import leadwise
 from figures import drawn, drive, stops, upload
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers.own_ecg import UNITS, OwnECG
-from leadwise.report import explain_ecg
 
 
 def npy(array) -> bytes:
@@ -48,14 +46,6 @@ def test_every_control(explorer, sim):
     assert explorer.explanation.probabilities["AVB"] == pytest.approx(float(network.probability(x)), abs=1e-6)
     expected = leadwise.attribute(network, x, "lrp_epsilon", target=1, explain="log-odds", **explorer.settings())
     np.testing.assert_allclose(explorer.explanation.relevance, expected, rtol=1e-4, atol=1e-7)
-
-
-def test_the_printed_code_makes_the_map_that_is_shown(explorer, sim):
-    explorer.controls["family"].value, explorer.controls["start"].value = "LRP", 1.5
-    explorer.controls["method"].value = "lrp_epsilon"
-    explorer.parameters["epsilon"].value = 10.0
-    again = eval(explorer.code_line.code, {"explain_ecg": partial(explain_ecg, weights="embedded"), "ecg": sim})
-    assert np.array_equal(again.relevance, explorer.explanation.relevance)
 
 
 def test_every_network_window_and_method_is_drawn(explorer, monkeypatch):

@@ -11,6 +11,7 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 import anywidget
 import ipywidgets as widgets
@@ -20,12 +21,15 @@ from leadwise.attribution.registry import METHODS, Parameter
 from leadwise.explorers.code_line import CodeLine
 from leadwise.explorers.figure_canvas import FigureCanvas
 from leadwise.explorers.live import with_picture
+from leadwise.explorers.script import complete, written
+from leadwise.explorers.subject import Asked, Subject
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.paths import checkout
 from leadwise.plotting.save import save_figure
+from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import printable
 
-LABEL = {"description_width": "84px"}
+LABEL = {"description_width": "76px"}
 FIELD = widgets.Layout(width="auto")  # as wide as its cell of the grid
 FAMILIES = {
     "gradient": "gradients",
@@ -37,14 +41,38 @@ FAMILIES = {
 PATIENCE = 0.08  # seconds that a control waits for its picture; after that, a bar shows how far the method has come
 REST = 0.2  # seconds after which nobody is moving a control any more
 KEPT = 64  # results that an explorer remembers
+# What controls of parameters are called, where the parameter's name says it badly or is another control's label.
+WORDS = {
+    "input_rule": "first layer", "mu": "sign from", "baseline": "reference", "leads": "hide leads",
+    "reselect_target": "class anew", "total_variation": "smoothing", "background": "compared to",
+}  # fmt: skip
+RARE = (
+    "score",
+    "seed",
+    "input_rule",
+    "mu",
+    "attention",
+    "reselect_target",
+    "style",
+    "normalise",
+    "clip",
+)  # folded away
+SIDE, STAGE = "1 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
 
 def grid(controls) -> widgets.GridBox:
     """Return controls in as many equal columns as the page has room for."""
-    columns = "repeat(auto-fill, minmax(250px, 1fr))"
+    columns = "repeat(auto-fill, minmax(220px, 1fr))"
     shape = {"grid_template_columns": columns, "grid_gap": "0 8px", "align_items": "center", "margin": "0 0 6px 0"}
     return widgets.GridBox(list(controls), layout=widgets.Layout(**shape))
+
+
+def fold(title: str, *controls) -> widgets.Accordion:
+    """Return controls under a heading that shows them when it is pressed."""
+    folded = widgets.Accordion(children=[grid(controls)], selected_index=None)
+    folded.set_title(0, title)
+    return folded
 
 
 def parts(*roots) -> list[widgets.Widget]:
@@ -100,30 +128,38 @@ def plain(value):
 
 
 class Explorer:
-    """Controls beside a live view. A subclass fills ``controls`` and implements ``draw``.
+    """Controls beside a live view. A subclass fills ``controls`` and implements ``draw`` and ``code``.
 
     ``draw`` is called whenever a control changes, except for those in ``display``: these change the view in the
-    browser, without the kernel. An error is shown in the explorer and the last good picture stays. In a notebook the
-    same output holds the live view and a PNG of the present state, which is what GitHub, print and an untrusted page
-    show.
+    browser, without the kernel. An error is shown in the explorer; the last good picture stays, in grey and under
+    another title. In a notebook the same output holds the live view and a PNG of the present state, which is what
+    GitHub, print and an untrusted page show.
+
+    The picture stands first in its column, so that nothing that is written or offered moves it.
 
     A kernel keeps every widget until it is told otherwise: ``close()`` an explorer that is no longer needed, or make it
     in a ``with`` statement.
     """
 
     display: Mapping[str, str] = MappingProxyType({})  # control -> trait of the canvas that it moves in the browser
+    previous = "previous picture"  # what the picture is called once the controls ask for one that can't be shown
     quiet = False  # whether controls are being set by the explorer itself
 
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.controls = controls
         self.canvas = self.make_canvas()
-        self.message = widgets.HTML(layout=widgets.Layout(flex="1 1 auto", min_height="28px"))
+        self.code_line, self.save_button = CodeLine(), self.saver()
+        self.message = widgets.HTML(layout=widgets.Layout(flex="1 1 auto", min_height="52px"))
         self.links = [widgets.jsdlink(self._source(name), (self.canvas, t)) for name, t in self.display.items()]
         for name, control in controls.items():
             if name not in self.display:
                 control.observe(self._changed, "value")
-        page = widgets.Layout(max_width="1140px")  # the picture's width, so that controls end where it ends
-        self.view = widgets.VBox([self.panel(), self.status(), self.canvas, *self.below()], layout=page)
+        side = widgets.VBox([self.panel()], layout=widgets.Layout(flex=SIDE, min_width="0"))
+        stage = [self.canvas, self.status(), *self.below(), self.foot()]
+        stage = widgets.VBox(stage, layout=widgets.Layout(flex=STAGE, min_width="0"))
+        shape = {"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 12px"}
+        self.view = widgets.Box([side, stage], layout=widgets.Layout(**shape))
+        self.view.add_class("leadwise-explorer")
         self.error: Exception | None = None
         self.refresh()
         self.wait()
@@ -150,36 +186,45 @@ class Explorer:
         return FigureCanvas()
 
     def panel(self) -> widgets.Widget:
-        """Return the controls as laid out above the picture."""
+        """Return the controls as laid out beside the picture."""
         return grid(self.controls.values())
 
     def status(self) -> widgets.Widget:
-        """Return what stands between controls and picture."""
+        """Return what stands right below the picture."""
         return self.message
 
     def below(self) -> list[widgets.Widget]:
-        """Return what stands below the picture."""
+        """Return what stands below that."""
         return []
 
+    def foot(self) -> widgets.Widget:
+        """Return the code that makes what is shown, to be copied, and a button that saves the figure."""
+        shape = widgets.Layout(justify_content="space-between", align_items="flex-start")
+        return widgets.HBox([self.code_line, self.save_button], layout=shape)
+
     def say(self, line: str) -> None:
-        """Show a line of HTML above the picture, at once."""
+        """Show a line of HTML below the picture, at once."""
         self.message.value = f"<div style='line-height: 1.5; padding: 4px 0'>{printable(line)}</div>"
 
     def complain(self, error: Exception) -> None:
-        """Show what went wrong above the picture, at once."""
-        self.say(f"<b style='color: #a33b00'>{escape(str(error) or type(error).__name__)}</b>")
+        """Show what went wrong below the picture, at once."""
+        self.say(f"<b class='leadwise-error'>{escape(str(error) or type(error).__name__)}</b>")
 
     def values(self) -> dict:
         """Return the present value of every control."""
         return {name: control.value for name, control in self.controls.items()}
 
-    def draw(self, **values) -> str:
-        """Show on the canvas what the controls ask for; return a line to print above it (HTML)."""
+    def draw(self) -> str:
+        """Show on the canvas what the controls ask for; return a line to print below it (HTML)."""
+        raise NotImplementedError
+
+    def code(self) -> str:
+        """Return code that makes what is shown, complete."""
         raise NotImplementedError
 
     def refresh(self) -> None:
         """Show the picture for the present values; an error goes to the message line."""
-        self._attempt(lambda: self.draw(**self.values()))
+        self._attempt(self.draw)
 
     def wait(self) -> None:
         """Wait until what the controls ask for is shown."""
@@ -217,7 +262,7 @@ class Explorer:
             self.complain(error)
 
     def _attempt(self, show) -> None:
-        """Call a function that shows something and returns the line above it; an error takes the line's place."""
+        """Call a function that shows something and returns the line below it; an error takes the line's place."""
         try:
             line = show()
         except Cancelled:
@@ -225,12 +270,13 @@ class Explorer:
         except Exception as error:
             self._fail(error)
         else:
-            self.error = None
+            self.error, self.canvas.previous = None, ""
             self.say(line)
+            self.code_line.code = self.code()
 
     def _fail(self, error: Exception) -> None:
-        """Keep an error and show it; the picture stays as it was."""
-        self.error = error
+        """Keep an error and show it; the picture stays, as the previous one."""
+        self.error, self.canvas.previous = error, self.previous
         self.complain(error)
 
     def _changed(self, change) -> None:
@@ -257,18 +303,22 @@ class Explorer:
 
 
 class FigureExplorer(Explorer):
-    """An explorer whose ``draw`` returns a figure and a line (HTML)."""
+    """An explorer whose ``figure`` returns a figure and a line (HTML)."""
+
+    def figure(self) -> tuple[CourseFigure, str]:
+        """Return the figure that the controls ask for, and the line below it."""
+        raise NotImplementedError
+
+    def draw(self) -> str:
+        """Show the figure; return the line."""
+        figure, line = self.figure()
+        self.canvas.show(figure)
+        return line
 
     def refresh(self) -> None:
         """Draw the figure for the present values; an error goes to the message line."""
-
-        def show():
-            figure, line = self.draw(**self.values())
-            self.canvas.show(figure)
-            return line
-
         with COLLECTOR.waits():
-            self._attempt(show)
+            super().refresh()
 
 
 class SlowExplorer(Explorer):
@@ -276,15 +326,15 @@ class SlowExplorer(Explorer):
 
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.worker = Worker()
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="160px"))
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="100px"))
         self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(display="none", flex="0 0 auto"))
+        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
         super().__init__(controls)
 
     def status(self) -> widgets.Widget:
         """Return the message and, at its right, the bar."""
-        return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="center"))
+        return widgets.HBox([self.message, self.busy], layout=widgets.Layout(align_items="flex-start"))
 
     def wait(self) -> None:
         """Wait until what the controls ask for is shown."""
@@ -301,39 +351,56 @@ class SlowExplorer(Explorer):
             return self.worker.wait(PATIENCE)
 
 
-class MethodExplorer(SlowExplorer):
-    """An explorer with a control "method", whose parameters get controls of their own, made from the method's row.
+S = TypeVar("S", bound=Subject)
 
-    A subclass says what is asked (``asked``), computes the answer (``answer``) and shows it (``draw``). Answers are
-    kept. A slow one is computed in a thread of its own, with a bar and a button that cancels it; the newest input wins.
+
+class MethodExplorer(SlowExplorer, Generic[S]):
+    """An explorer of one map: a subject, a method, and controls for its parameters, made from the method's row.
+
+    A subclass computes the answer (``answer``) and shows it (``show``). Answers are kept. A slow one is computed in a
+    thread of its own, with a bar and a button that cancels it; the newest input wins.
 
     Parameters
     ----------
-    controls : with "method", a choice among keys of ``METHODS``
-    given : values of the first method's parameters; the others, and all other methods, start at their defaults
+    subject : what is explained
+    method : a key of ``METHODS``, to begin with
+    given : values of its parameters; the others, and all other methods, start at their defaults
+    families : which families of methods can be chosen
     """
 
-    images = False  # whether pictures are explained: they have defaults of their own
-    choice: tuple[str, ...] = ("method",)  # the controls that choose a method; its parameters stand behind them
-
-    def __init__(self, controls: dict[str, widgets.Widget], given: dict | None = None):
+    def __init__(self, subject: S, method: str, given: dict | None = None, families=tuple(FAMILIES)):
+        self.subject = subject
+        family = METHODS[method].family
+        controls = subject.controls | {
+            "family": drop("family", [(FAMILIES[key], key) for key in families], family),
+            "method": drop("method", methods_of(family), method),
+        }
+        self.controls = controls
+        self.asked: Asked | None = None  # what is shown
         self.parameters: dict[str, widgets.Widget] = {}
         self.offered: dict = {}  # method -> controls of its parameters, made when they are first needed
         self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
-        self.at_work, self.lock = None, threading.Lock()  # what is being computed, for the bar
-        self.code_line = CodeLine()
-        self.save_button = self.saver()
-        self.method_box = grid(controls[name] for name in self.choice)
-        self.offer_parameters(controls["method"].value, given or {})
+        self.at_work: Asked | None = None  # what is being computed, for the bar
+        self.lock = threading.Lock()
+        self.main, self.folded = grid([]), fold("more")
+        self.offer_parameters(method, given or {})
         super().__init__(controls)
 
-    def foot(self) -> widgets.Widget:
-        """Return the call that makes the map, to be copied, and a button that saves the figure."""
-        shape = widgets.Layout(justify_content="space-between")
-        return widgets.HBox([self.code_line, self.save_button], layout=shape)
+    def panel(self) -> widgets.Widget:
+        """Return what is explained, by which method with which parameters, how it is drawn; what is rare, folded."""
+        self.lay_out()
+        return widgets.VBox([self.main, self.folded])
+
+    def lay_out(self) -> None:
+        """Offer the controls that matter now."""
+        how = self.parameters | {name: self.controls[name] for name in self.display}
+        what = [*self.subject.needed(), *(self.controls[name] for name in ("family", "method"))]
+        main = [*what, *(control for name, control in how.items() if name not in RARE)]
+        rare = [*self.subject.rare(), *(control for name, control in how.items() if name in RARE)]
+        self.main.children, self.folded.children[0].children = main, rare
 
     def offer_parameters(self, method: str, given: dict | None = None) -> None:
-        """Put the controls of a method's parameters beside the choice of the method.
+        """Offer the controls of a method's parameters.
 
         Raises
         ------
@@ -341,76 +408,75 @@ class MethodExplorer(SlowExplorer):
         """
         kept = None if given else self.offered.get(method)
         if kept is None:
-            kept = self._controls_of(method, given or {})
+            kept = parameter_controls(method, given or {}, self.subject.images)
+            for control in kept.values():
+                control.observe(self._changed, "value")
             self.offered[(method, "given") if given else method] = kept
         else:  # a browser may still send what it has of them: they are kept, and begin anew
-            defaults = METHODS[method].defaults(self.images)
+            defaults = METHODS[method].defaults(self.subject.images)
             with self.quietly():
                 for name, control in kept.items():
                     control.value = defaults[name]
         self.parameters = kept
-        self.method_box.children = [*self.method_box.children[: len(self.choice)], *kept.values()]
-
-    def _controls_of(self, method: str, given: dict) -> dict[str, widgets.Widget]:
-        """Return controls of a method's parameters, those with something to choose, by name."""
-        rows = list(METHODS[method].parameters)
-        strangers = sorted(set(given) - {row.name for row in rows})
-        if strangers:
-            has = ", ".join(row.name for row in rows) or "none"
-            raise ValueError(f"{method} has no parameter {', '.join(map(repr, strangers))}; it has {has}.")
-        rows = [
-            replace(row, default=row.check(given[row.name]), image_default=None) if row.name in given else row
-            for row in rows
-        ]
-        made = {row.name: control_for(row, images=self.images) for row in rows}
-        made = {name: control for name, control in made.items() if control is not None}
-        for control in made.values():
-            control.observe(self._changed, "value")
-        return made
 
     def _changed(self, change) -> None:
         if self.quiet:
             return
-        if change.owner is self.controls.get("family"):
-            self.controls["method"].options = methods_of(change.new)  # chooses the first, which comes back here
+        try:
+            with self.quietly():
+                control = self.subject.follow(change.owner)
+                self.subject.turn(control)
+                if control is self.controls["family"]:
+                    self.controls["method"].options = methods_of(change.new)  # chooses the first
+                    control = self.controls["method"]
+        except Exception as error:
+            self._fail(error)
             return
-        if change.owner is self.controls["method"]:
-            self.offer_parameters(change.new)
+        if control is self.controls["method"]:
+            self.offer_parameters(control.value)
+        if control not in self.parameters.values():
+            self.lay_out()
         super()._changed(change)
 
     def settings(self) -> dict:
         """Return the parameters of the method as they stand."""
         return {name: plain(control.value) for name, control in self.parameters.items()}
 
-    def changed_settings(self) -> str:
-        """Return those parameters that differ from their defaults, as they are written in a call: ", epsilon=10.0"."""
-        defaults = METHODS[self.controls["method"].value].defaults(self.images)
-        return "".join(f", {name}={value!r}" for name, value in self.settings().items() if value != defaults[name])
+    def ask(self) -> Asked:
+        """Return what the controls ask for."""
+        with self.quietly():
+            case = self.subject.case()
+        return Asked(case, self.controls["method"].value, tuple(self.settings().items()))
 
-    def asked(self, **values):
-        """Return what the answer depends on, hashable, for these values of the controls."""
-        raise NotImplementedError
-
-    def answer(self, asked, progress):
+    def answer(self, asked: Asked, progress):
         """Compute the answer; ``progress`` is for ``attribute``, and may end the computation by raising."""
         raise NotImplementedError
 
-    def draw(self, answer, **values) -> str:
-        """Show an answer on the canvas; return a line to print above it (HTML)."""
+    def show(self, asked: Asked, answer) -> str:
+        """Show an answer on the canvas; return a line to print below it (HTML)."""
         raise NotImplementedError
+
+    def draw(self) -> str:
+        """Show the answer that was computed last; return the line below it."""
+        return self.show(self.asked, self.answers[self.asked])
+
+    def code(self) -> str:
+        """Return code that makes the map that is shown, complete."""
+        lines, fill = self.subject.script(self.asked.case)
+        call = self.subject.call(self.asked, written(changed(self.asked, self.subject.images)))
+        return complete(*lines, f"relevance = {call}", self.subject.picture_of(self.asked.case), fill=tuple(fill))
 
     def refresh(self) -> None:
         """Show the answer for the present values: at once where it is known or soon computed, else when it is."""
         self.worker.cancel()
-        values = self.values()
         try:
-            asked = self.asked(**values, settings=tuple(sorted(self.settings().items())))
+            asked = self.ask()
         except Exception as error:
             self._fail(error)
             return
         if asked in self.answers and not self.worker.busy:
-            self._show(asked, values)
-        elif not self._start(lambda check: self._compute(asked, values, check)):
+            self._show(asked)
+        elif not self._start(lambda check: self._compute(asked, check)):
             self._show_bar(asked, 0.0)
 
     def cancel(self) -> None:
@@ -418,7 +484,7 @@ class MethodExplorer(SlowExplorer):
         if self.worker.stop():
             self.say("cancelled: the picture still shows what was asked before")
 
-    def _compute(self, asked, values, check) -> None:
+    def _compute(self, asked: Asked, check) -> None:
         """Compute an answer, unless it is known, and show it; runs in the worker's thread."""
 
         def progress(done, total):
@@ -433,7 +499,7 @@ class MethodExplorer(SlowExplorer):
                 while len(self.answers) > KEPT:
                     self.answers.popitem(last=False)
             check()
-            self._show(asked, values)
+            self._show(asked)
         except Cancelled:
             raise
         except Exception as error:
@@ -441,17 +507,20 @@ class MethodExplorer(SlowExplorer):
         finally:
             with self.lock:
                 self.at_work = None
-                self.busy.layout.display = "none"
+                self.busy.layout.visibility = "hidden"
 
-    def _show_bar(self, asked, share: float) -> None:
+    def _show_bar(self, asked: Asked, share: float) -> None:
         """Show how far the method has come, if it is still at work on this."""
         with self.lock:
             if self.at_work == asked:
                 self.bar.value = share
-                self.busy.layout.display = "flex"
+                self.busy.layout.visibility = "visible"
 
-    def _show(self, asked, values) -> None:
-        self._attempt(lambda: self.draw(self.answers[asked], **values))
+    def _show(self, asked: Asked) -> None:
+        before, self.asked = self.asked, asked
+        self._attempt(self.draw)
+        if self.error is not None:
+            self.asked = before
 
 
 class _Collector:
@@ -495,6 +564,32 @@ def methods_of(family: str) -> list[tuple[str, str]]:
     return [(row.title, key) for key, row in METHODS.items() if row.family == family]
 
 
+def parameter_controls(method: str, given: dict, images: bool) -> dict[str, widgets.Widget]:
+    """Return controls of a method's parameters, those with something to choose, by name.
+
+    Raises
+    ------
+    ValueError : a value is given for a parameter that the method lacks, or it is out of range
+    """
+    rows = list(METHODS[method].parameters)
+    strangers = sorted(set(given) - {row.name for row in rows})
+    if strangers:
+        has = ", ".join(row.name for row in rows) or "none"
+        raise ValueError(f"{method} has no parameter {', '.join(map(repr, strangers))}; it has {has}.")
+    rows = [
+        replace(row, default=row.check(given[row.name]), image_default=None) if row.name in given else row
+        for row in rows
+    ]
+    made = {row.name: control_for(row, images=images) for row in rows}
+    return {name: control for name, control in made.items() if control is not None}
+
+
+def changed(asked: Asked, images: bool) -> dict:
+    """Return those parameters that differ from their defaults."""
+    defaults = METHODS[asked.method].defaults(images)
+    return {name: value for name, value in asked.settings if value != defaults[name]}
+
+
 def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | None:
     """Return a control for a method's parameter, made from its row in the registry.
 
@@ -502,7 +597,8 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     default is found from the input.
     """
     default = parameter.image_default if images and parameter.image_default is not None else parameter.default
-    shared = {"description": parameter.name, "style": LABEL, "layout": FIELD}
+    words = WORDS.get(parameter.name, parameter.name.replace("_", " "))
+    shared = {"description": words, "style": LABEL, "layout": FIELD}
     shared[TOOLTIP] = parameter.help
     if default is None:
         return None

@@ -5,7 +5,7 @@ import traitlets
 
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.live import LiveView, Text, module, style
+from leadwise.explorers.live import LiveView, Text, module, style, titled
 from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.page import (
@@ -193,4 +193,6 @@ class ECGCanvas(LiveView):
     def plot(self) -> CourseFigure:
         """Return what is shown as a figure by ``plot_ecg``: the same options, the whole window."""
         options = {name: getattr(self, name) for name in PLOTTED} | {"leads": GROUPS[self.group] or self.leads}
-        return plot_ecg(**self._shown, style=self.overlay, title=self.title, label=self.label, **options)
+        return plot_ecg(
+            **self._shown, style=self.overlay, title=titled(self.previous, self.title), label=self.label, **options
+        )

@@ -4,10 +4,12 @@ import ipywidgets as widgets
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, plain
+from leadwise.explorers.script import complete
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.simulation.simulate import ELEVATION, heart_beat
 
+TITLE = "One heartbeat, seen from twelve sides"
 CONDITIONS = {
     "normal": "NORM",
     "left bundle branch block": "LBBB",
@@ -38,14 +40,19 @@ class HeartVector(FigureExplorer):
             }
         )  # fmt: skip
 
-    def draw(self, condition, axis, pr, qrs, st_level, st_leads):
+    def figure(self):
         """Return the figure for these settings, and a line that says what the leads show."""
-        beat = heart_beat(condition, st_level=st_level, st_leads=st_leads, axis=axis, pr=pr, qrs=qrs)
+        beat = heart_beat(**self.values())
         qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
         qrs_complex = beat.leads[:, qrs_wave.onset : qrs_wave.offset]
         balance = qrs_complex.sum(1) / np.abs(qrs_complex).sum(1)  # from -1, all below the line, to +1, all above
         shown = " and ".join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
-        return plot_heartbeat(beat, "One heartbeat, seen from twelve sides"), f"QRS on balance: {shown}"
+        return plot_heartbeat(beat, TITLE), f"QRS on balance: {shown}"
+
+    def code(self) -> str:
+        """Return the calls that make the beat and its figure."""
+        settings = ", ".join(f"{name}={plain(value)!r}" for name, value in self.values().items())
+        return complete(f"beat = heart_beat({settings})", f"plot_heartbeat(beat, {TITLE!r})")
 
 
 def _in_words(balance: float) -> str:

@@ -51,6 +51,7 @@ class LiveView(anywidget.AnyWidget):
     """
 
     _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
+    previous = Text().tag(sync=True)  # what an outdated picture is called, in grey; "" for the present one
     choices: Mapping[str, tuple] = MappingProxyType({})  # trait -> the words it may hold
     also: tuple[str, ...] = ()  # further options of a subclass, for the message
 
@@ -77,6 +78,11 @@ class LiveView(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options):
         return with_picture(super()._repr_mimebundle_(**options), self.plot())
+
+
+def titled(previous: str, title: str | None) -> str:
+    """Return the title of a picture, behind what it is called where it is outdated."""
+    return ": ".join(filter(None, (previous, title)))
 
 
 def with_picture(bundle: tuple[dict, dict], figure) -> tuple[dict, dict]:

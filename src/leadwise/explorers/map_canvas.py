@@ -10,7 +10,7 @@ from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 
 from leadwise.explorers.canvas import COLOURS, quantise
-from leadwise.explorers.live import LiveView, Text, module, style
+from leadwise.explorers.live import LiveView, Text, module, style, titled
 from leadwise.plotting import plot_image_grid
 from leadwise.plotting.explained import describe as describe_explained
 from leadwise.plotting.explained import mathtext, plot_explained, shares_on
@@ -161,6 +161,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         """
         options = {name: getattr(self, name) for name in self.display_traits()} | display
         image, objects, title, label, about = self._shown.values()
+        title = titled(self.previous, title) or None
         if not self._several:
             options |= about | {"objects": objects, "title": title, "label": label}
             return plot_explained(image, self._maps[""], **options)

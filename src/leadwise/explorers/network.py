@@ -2,7 +2,6 @@
 
 import time
 from functools import partial
-from html import escape
 from math import isqrt
 
 import ipywidgets as widgets
@@ -12,8 +11,9 @@ from torch import nn
 
 from leadwise.attribution.registry import Parameter
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain
-from leadwise.explorers.images import Explained
 from leadwise.explorers.picture import PictureChoice
+from leadwise.explorers.picture_subject import Explained
+from leadwise.explorers.script import complete
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
 from leadwise.plotting import number, plot_tiles
@@ -178,10 +178,10 @@ class NetworkExplorer(FigureExplorer):
         else:
             self.refresh()
 
-    def draw(self, view, **values):
+    def figure(self):
         """Return the figure of a view, and a line that says what is seen."""
-        figure, line = getattr(self, f"_draw_{view}")(**values)
-        return figure, line
+        values = self.values()
+        return getattr(self, f"_draw_{values.pop('view')}")(**values)
 
     def _draw_filters(self, **_):
         filters = first_layer_filters(self.model, scaled=True)
@@ -206,13 +206,13 @@ class NetworkExplorer(FigureExplorer):
         )
         silent = int((maps.flatten(1).amax(1) <= 0).sum())
         line = f"{len(maps)} channels, {silent} of them silent everywhere" if several else _strongest(maps[0])
-        return figure, f"{line}<br><code>feature_maps(net, x, {layer!r})</code>"
+        return figure, line
 
     def _draw_classes(self, **_):
         x, title = self.choice.load()
         figure = plot_tiles({title: x}, bars={title: self._classes(x, 5)}, side=89.6)
         line = f"{len(self.class_names)} classes share a probability of 1, whatever the picture shows"
-        return figure, f"{line}<br><code>top_k(net, x)</code>"
+        return figure, line
 
     def _classes(self, x, count: int) -> list[tuple[str, float]]:
         return top_k(self.model, x[None], min(count, len(self.class_names)), self.class_names)[0]
@@ -230,7 +230,21 @@ class NetworkExplorer(FigureExplorer):
         }
 
     def code(self) -> str:
-        """Return the call that makes the picture for the present settings."""
+        """Return the call that makes what is shown, with network and picture; a synthesis, for the present settings."""
+        view, (net, fill) = self.controls["view"].value, self.explained.script()
+        if view == "synthesis":
+            return complete(net, f"found = {self.call()}", fill=(fill,))
+        if view == "filters":
+            return complete(net, "filters = first_layer_filters(net, scaled=True)", fill=(fill,))
+        shown = self.choice.shown()
+        calls = {
+            "maps": f"maps = feature_maps(net, x[None], {self.controls['layer'].value!r})[0]",
+            "classes": f"best = top_k(net, x[None], {min(5, len(self.class_names))})[0]",
+        }
+        return complete(net, f"x = {shown.code}", calls[view], fill=(fill, shown.fill))
+
+    def call(self) -> str:
+        """Return the call of ``maximise_activation`` for the present settings."""
         defaults = {row.name: row.default for row in PARAMETERS}
         changed = {k: v for k, v in self.chosen().items() if k not in defaults or v != defaults[k]}
         return f"maximise_activation(net, {', '.join(f'{name}={value!r}' for name, value in changed.items())})"
@@ -297,7 +311,7 @@ class NetworkExplorer(FigureExplorer):
                 tiles[f"step {shown}"] = self.frames[shown]
                 bars[f"step {shown}"] = self._classes(self.frames[shown], 3)
         figure = plot_tiles(tiles, bars=bars, title=f"What raises {self._unit(settings)}")
-        return figure, f"{self._state(latest, steps)}<br><code>{escape(self.code())}</code>"
+        return figure, self._state(latest, steps)
 
     def _unit(self, settings) -> str:
         if "target" in settings:

@@ -1,33 +1,138 @@
 """A learner's own recording: upload it, say what the file does not say, see what the checks and the networks say."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 
 import ipywidgets as widgets
 
-from leadwise.attribution import METHODS
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
-from leadwise.explorers.base import FAMILIES, FIELD, LABEL, MethodExplorer, drop, grid, methods_of, slide
+from leadwise.explorers.base import FIELD, LABEL, MethodExplorer, changed, drop, slide
+from leadwise.explorers.script import complete, network_line, written
+from leadwise.explorers.subject import Asked, Subject
 from leadwise.explorers.upload import uploaded_files
 from leadwise.networks.ecg_net import as_published
 from leadwise.networks.network import Network
 from leadwise.networks.registry import NETWORKS
 from leadwise.networks.weights import ECG_MODELS
+from leadwise.plotting.style import printable
 from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.quality import Report, check_ecg
 from leadwise.recordings.reading import FORMATS, read_ecg
 from leadwise.report import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg, plot_explanation, save_page
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
-SOURCE, SAID, SHOWN = ("upload", "path"), ("fs", "unit", "leads"), ("model", "start")
+SOURCE, SAID = ("upload", "path"), ("fs", "unit", "leads")
 
 
-class OwnECG(MethodExplorer):
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A recording as it was read, without a calibration pulse; what the checks say; the code that reads it."""
+
+    ecg: ECG
+    quality: Report
+    code: str
+    fill: str = ""
+
+
+@dataclass(frozen=True)
+class OwnCase:
+    """A recording, the network that is explained (None: the most probable), and where the window starts, seconds."""
+
+    reading: Reading
+    model: str | None
+    start: float
+
+
+class OwnSubject(Subject):
+    """A recording of the learner's own, and the networks that are asked about it.
+
+    Parameters
+    ----------
+    recording, weights, models : as for :class:`OwnECG`
+    """
+
+    display: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self, recording=None, weights="auto", models=None):
+        self.models = models
+        self.networks = _networks(models, weights)
+        is_path = isinstance(recording, str | Path)
+        self.source: ECG | str | dict[str, bytes] | None = str(recording) if is_path else recording
+        self.read: tuple = (None, None)  # what was read, and the Reading
+        text = {"style": LABEL, "layout": FIELD, "continuous_update": False}
+        accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
+        self.controls = {
+            "upload": widgets.FileUpload(description="upload", accept=accepted, multiple=True, layout=FIELD),
+            "path": widgets.Text(
+                description="or path", value=self.source if is_path else "", placeholder="folder/file.csv", **text
+            ),
+            "fs": widgets.Text(description="rate (Hz)", placeholder="as the file says", **text),
+            "unit": drop("unit", UNITS, None),
+            "leads": widgets.Text(description="leads", placeholder="as the file says; or I,II,III,aVR, ...", **text),
+            "model": drop("explained", [("the most probable", None), *((name, name) for name in self.networks)], None),
+            "start": slide("start (s)", 6.0, 0.1, ".1f"),
+        }
+
+    def needed(self) -> list[widgets.Widget]:
+        """Return where the recording comes from, what the file does not say, and what is explained."""
+        return list(self.controls.values())
+
+    def follow(self, control: widgets.Widget) -> widgets.Widget:
+        """Turn to the file that was brought."""
+        if control is self.controls["upload"]:
+            self.source = uploaded_files(control) or self.source
+        if control is self.controls["path"] and control.value.strip():
+            self.source = control.value.strip()
+        return control
+
+    def said(self) -> dict:
+        """Return what the learner says about the file, as arguments of ``read_ecg``."""
+        fs, unit, leads = (self.controls[name].value for name in SAID)
+        said = {"fs": fs.strip().replace(",", "."), "unit": unit, "leads": leads.strip()}
+        said = {name: value for name, value in said.items() if value}
+        return said | ({"fs": _number(said["fs"])} if "fs" in said else {})
+
+    def reading(self) -> Reading:
+        """Return the recording as the controls describe it, and what the checks say; read anew when they changed."""
+        said, source = {} if isinstance(self.source, ECG | None) else self.said(), self.source
+        files = tuple(source.items()) if isinstance(source, dict) else id(source) if isinstance(source, ECG) else source
+        key = files, tuple(said.items())
+        if self.read[0] != key:
+            first = next(iter(records()))
+            raw = load_record(first) if source is None else source
+            ecg = cut_calibration(raw if isinstance(raw, ECG) else read_ecg(raw, **said))
+            code, fill = _code(source, written(said), first)
+            self.read = key, Reading(ecg, check_ecg(ecg), code, fill)
+        return self.read[1]
+
+    def case(self) -> OwnCase:
+        """Return recording, network and window."""
+        reading = self.reading()
+        last = max(reading.ecg.duration - max(net.duration or 0.0 for net in self.networks.values()), 0.0)
+        start = self.controls["start"]
+        start.disabled, start.max = last <= 0, last or 6.0
+        return OwnCase(reading, self.controls["model"].value, min(start.value, last))
+
+    def script(self, case: OwnCase) -> tuple[list[str], list[str]]:
+        """Return what makes the recording and the networks."""
+        own = isinstance(self.models, Mapping) or any(NETWORKS.rows[name].own for name in self.networks)
+        ecg = f"ecg = cut_calibration({case.reading.code})"
+        if own:
+            fill = "my_networks: the networks that the explorer asks, name -> network; theirs can't be known here"
+            return [ecg, "networks = my_networks"], [case.reading.fill, fill]
+        loads = [network_line(name, net, own=False)[0].removeprefix("net = ") for name, net in self.networks.items()]
+        rows = [f"    {name!r}: {load}," for name, load in zip(self.networks, loads, strict=True)]
+        return [ecg, "networks = {", *rows, "}"], [case.reading.fill]
+
+
+class OwnECG(MethodExplorer[OwnSubject]):
     """Read a recording from an upload or a path, check it, run networks, explain one of them.
 
-    A file that cannot be read, or that fails a check, gets a message; the last good picture stays.
+    A file that cannot be read, or that fails a check, gets a message; the last good picture stays, as the previous one.
 
     Parameters
     ----------
@@ -39,111 +144,44 @@ class OwnECG(MethodExplorer):
     parameters : of the method
     """
 
-    choice = ("family", "method")
+    previous = "previous recording"
 
     def __init__(self, recording=None, method="lrp_epsilon", weights="auto", folder=None, models=None, **parameters):
         self.folder = folder
-        self.networks = _networks(models, weights)
-        is_path = isinstance(recording, str | Path)
-        self.source: ECG | str | dict[str, bytes] = str(recording) if is_path else recording
-        if recording is None:
-            self.source = load_record(next(iter(records())))
-        self.ecg: ECG | None = None
-        self.read: tuple | None = None  # what ``ecg`` was read from
         self.explanation: Explanation | None = None
-        text = {"style": LABEL, "layout": FIELD, "continuous_update": False}
-        accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
-        controls = {
-            "upload": widgets.FileUpload(description="upload", accept=accepted, multiple=True, layout=FIELD),
-            "path": widgets.Text(
-                description="or path", value=self.source if is_path else "", placeholder="folder/file.csv", **text
-            ),
-            "fs": widgets.Text(description="rate (Hz)", placeholder="as the file says", **text),
-            "unit": drop("unit", UNITS, None),
-            "leads": widgets.Text(description="leads", placeholder="as the file says; or I,II,III,aVR, ...", **text),
-            "model": drop("explained", [("the most probable", None), *((name, name) for name in self.networks)], None),
-            "start": slide("start (s)", 6.0, 0.1, ".1f"),
-            "family": drop("family", [(title, key) for key, title in FAMILIES.items()], METHODS[method].family),
-            "method": drop("method", methods_of(METHODS[method].family), method),
-        }
         self.report_button = widgets.Button(
-            description="save report", icon="file-text-o", layout=widgets.Layout(width="130px")
+            description="save report", icon="file-text-o", layout=widgets.Layout(width="130px", flex="0 0 auto")
         )
         self.report_button.on_click(lambda button: self.save_report())
-        super().__init__(controls, parameters)
+        super().__init__(OwnSubject(recording, weights, models), method, parameters)
 
-    def panel(self) -> widgets.Widget:
-        """Return where the recording comes from, what the file does not say, what is explained, and how."""
-        rows = [grid(self.controls[name] for name in names) for names in (SOURCE, SAID, SHOWN)]
-        return widgets.VBox([*rows, self.method_box])
-
-    def below(self) -> list[widgets.Widget]:
-        """Return the call that explains the same, and buttons that save the one-page report or the figure."""
-        foot = self.foot()
+    def foot(self) -> widgets.Widget:
+        """Return the code that explains the same, and buttons that save the one-page report or the figure."""
+        foot = super().foot()
         foot.children = [self.code_line, widgets.HBox([self.report_button, self.save_button])]
-        return [foot]
+        return foot
 
     def code(self) -> str:
-        """Return the call of ``explain_ecg`` that makes what is shown."""
-        e = self.explanation
-        return f'explain_ecg(ecg, method="{e.method}", explain="{e.model}", start={e.start:g}{self.changed_settings()})'
+        """Return the call of ``explain_ecg`` that makes what is shown, with all that it needs."""
+        e, (lines, fill) = self.explanation, self.subject.script(self.asked.case)
+        said = f'method="{e.method}", explain={e.model!r}, start={e.start!r}{written(changed(self.asked, False))}'
+        call = f"explanation = explain_ecg(ecg, networks, {said})"
+        shown = ["relevance = explanation.relevance", "plot_explanation(explanation)"]
+        return complete(*lines, call, *shown, fill=tuple(fill))
 
-    def _changed(self, change) -> None:
-        if change.owner is self.controls["upload"]:
-            try:
-                self.source = uploaded_files(change.owner) or self.source
-            except ValueError as error:
-                self._fail(error)
-                return
-        if change.owner is self.controls["path"] and change.new.strip():
-            self.source = change.new.strip()
-        super()._changed(change)
-
-    def said(self) -> dict:
-        """Return what the learner says about the file, as arguments of ``read_ecg``."""
-        fs, unit, leads = (self.controls[name].value for name in SAID)
-        said = {"fs": fs.strip().replace(",", "."), "unit": unit, "leads": leads.strip()}
-        said = {name: value for name, value in said.items() if value}
-        return said | ({"fs": _number(said["fs"])} if "fs" in said else {})
-
-    def recording(self) -> tuple[ECG, Report]:
-        """Return the recording as the controls describe it, and what the checks say; read anew when they changed."""
-        key: tuple
-        if isinstance(self.source, ECG):
-            key, ecg = (id(self.source),), self.source
-        else:
-            files = tuple(self.source.items()) if isinstance(self.source, dict) else self.source
-            key, ecg = (files, tuple(self.said().items())), None
-        if self.read is None or self.read[0] != key:
-            ecg = read_ecg(self.source, **self.said()) if ecg is None else ecg
-            ecg = cut_calibration(ecg)
-            self.read = (key, ecg, check_ecg(ecg))
-            self.answers.clear()
-        return self.read[1:]
-
-    def asked(self, model, start, method, settings, **_):
-        """Return the recording, the network (None: the most probable), the window, the method and its parameters."""
-        self.ecg, self.quality = self.recording()
-        longest = max(net.duration or 0.0 for net in self.networks.values())
-        last = max(self.ecg.duration - longest, 0.0)
-        with self.quietly():
-            self.controls["start"].disabled = last <= 0
-            self.controls["start"].max = last or 6.0
-        return self.read[0], model, min(start, last), method, settings
-
-    def answer(self, asked, progress) -> Explanation:
+    def answer(self, asked: Asked, progress) -> Explanation:
         """Return the explanation."""
-        _, model, start, method, settings = asked
+        case, settings = asked.case, dict(asked.settings)
         return explain_ecg(
-            self.ecg, self.networks, method=method, explain=model, start=start, progress=progress, **dict(settings)
-        )
+            case.reading.ecg, self.subject.networks, method=asked.method, explain=case.model, start=case.start,
+            progress=progress, **settings,
+        )  # fmt: skip
 
-    def draw(self, e, **_):
+    def show(self, asked: Asked, answer: Explanation) -> str:
         """Show the explanation; return what the checks and the networks say."""
-        self.explanation = e
+        e = self.explanation = answer
         self.canvas.show(plot_explanation(e))
-        self.code_line.code = self.code()
-        said = " · ".join(f"p({name}) = {value:.3f}" for name, value in e.probabilities.items())
+        said = " · ".join(f"p({escape(name)}) = {value:.3f}" for name, value in e.probabilities.items())
         measured = escape(e.measured.get(e.model, ""))
         findings = "".join(f"<br>{escape(str(finding))}" for finding in e.quality.findings)
         return (
@@ -168,6 +206,19 @@ def _networks(models, weights: str) -> dict[str, Network]:
         return {name: as_published(model) for name, model in models.items()}
     own = [name for name in NETWORKS.names("ecg") if NETWORKS.rows[name].own]
     return {name: NETWORKS.load(name, weights) for name in models or [*ECG_MODELS, *own]}
+
+
+def _code(source, said: str, first: str) -> tuple[str, str]:
+    """Return the expression that makes a raw recording, and what has to be filled in."""
+    if source is None:
+        return f"load_record({first!r})", ""
+    if isinstance(source, ECG):
+        return "my_recording", "my_recording: the ECG that the explorer was given; its name can't be known here"
+    if isinstance(source, str):
+        return f"read_ecg({source!r}{said})", ""
+    name, *rest = map(printable, source)
+    beside = f", with {', '.join(map(repr, rest))} beside it" * bool(rest)
+    return f"read_ecg(my_file{said})", f"my_file: the path of the upload {name!r}{beside}"
 
 
 def _number(text: str) -> float:

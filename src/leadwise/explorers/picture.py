@@ -1,6 +1,6 @@
 """Choose a picture: a scene by its seed, an example photograph, a file, or an upload."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from leadwise.explorers.upload import uploaded_files
 from leadwise.images.io import load_image, load_photograph, photographs
 from leadwise.images.scenes import Scene, make_scene
 from leadwise.networks.alexnet import preprocess, to_image
+from leadwise.plotting.style import printable
 
 # Which further controls a source needs.
 NEEDS = {"given": (), "scene": ("seed", "objects", "mark"), "file": ("path",), "upload": ("upload",)}
@@ -29,6 +30,7 @@ class Shown:
     x : float (3, 224, 224)
     name : what to call it
     code : the expression that makes it
+    fill : a name in ``code`` that only the caller knows, and what it stands for; "" where there is none
     objects : name -> mask, bool (224, 224), of the objects that are known
     caption : what it is, and whose
     """
@@ -38,6 +40,7 @@ class Shown:
     code: str
     objects: dict[str, np.ndarray] = field(default_factory=dict)
     caption: str = ""
+    fill: str = ""
 
 
 class PictureChoice:
@@ -131,21 +134,37 @@ def _begin(image, objects: int) -> tuple[Shown | None, dict]:
         again = _scene(*same.values()) if same["objects"] in (1, 2) else None
         if again is not None and np.array_equal(to_image(again.x), image.image):
             return None, first | same
-        return _from_scene(image, "preprocess(scene.image)"), first | {"source": "given"}  # one with chosen classes
+        return _given_scene(image), first | {"source": "given"}  # one with chosen classes
     if isinstance(image, str) and image in photographs():
         return None, first | {"source": f"photograph {image}"}
     if isinstance(image, str | Path):
         return None, first | {"source": "file", "path": str(image)}
     ready = torch.is_tensor(image) and image.is_floating_point()
     x = image.reshape(image.shape[-3:]) if ready else preprocess(image)
-    code = "x" if ready else "preprocess(image)"
-    return Shown(x, "the given picture", code, caption="the given picture"), first | {"source": "given"}
+    code, shape = (
+        ("my_image", "(3, 224, 224), as preprocess returns it")
+        if ready
+        else ("preprocess(my_image)", "uint8 (H, W, 3)")
+    )
+    if ready and image.ndim > 3:
+        code = "my_image.reshape(my_image.shape[-3:])"
+    fill = f"my_image: the picture that the explorer was given, {shape}; its name can't be known here"
+    return Shown(x, "the given picture", code, caption="the given picture", fill=fill), first | {"source": "given"}
 
 
 @lru_cache(maxsize=16)
 def _scene(seed: int, objects: int, mark: bool) -> Shown:
     extra = f", objects={objects}" * (objects > 1) + ", mark=True" * mark
     return _from_scene(make_scene(seed, objects=objects, mark=mark), f"preprocess(make_scene({seed}{extra}).image)")
+
+
+def _given_scene(scene: Scene) -> Shown:
+    """Return a scene that somebody drew, with the call that draws it where one does."""
+    marked = ", mark=True" * bool(scene.mark.any())
+    if np.array_equal(make_scene(scene.seed, scene.labels, mark=bool(marked)).image, scene.image):
+        return _from_scene(scene, f"preprocess(make_scene({scene.seed}, {scene.labels!r}{marked}).image)")
+    fill = "my_scene: the scene that the explorer was given; its name can't be known here"
+    return replace(_from_scene(scene, "preprocess(my_scene.image)"), fill=fill)
 
 
 def _from_scene(scene: Scene, code: str) -> Shown:
@@ -171,4 +190,5 @@ def _file(path: str, changed: int) -> Shown:
 
 @lru_cache(maxsize=4)
 def _upload(name: str, content: bytes) -> Shown:
-    return Shown(preprocess(load_image(content)), name, "preprocess(image)", caption=name)
+    fill = f"my_file: the path of the upload {printable(name)!r}"
+    return Shown(preprocess(load_image(content)), name, "preprocess(load_image(my_file))", caption=name, fill=fill)

@@ -1,7 +1,6 @@
 """Move the parameters of an LRP rule and watch one layer share out its relevance."""
 
 from dataclasses import replace
-from html import escape
 from typing import NamedTuple
 
 import ipywidgets as widgets
@@ -12,6 +11,7 @@ from leadwise.attribution.layerwise import Shares, share_out
 from leadwise.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
 from leadwise.attribution.rules import RULES, STABILISER
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
+from leadwise.explorers.script import complete
 from leadwise.plotting.rule import plot_rule, short
 from leadwise.plotting.style import number as figures
 
@@ -187,17 +187,29 @@ class RuleLab(FigureExplorer):
         return share_out(RULES[self.controls["rule"].value](self.parameters()), *self.layer())
 
     def line(self) -> str:
-        """Return the rule's formula, where the relevance went, and the call that shares it out, as HTML."""
+        """Return the rule's formula, and where the relevance went, as HTML."""
         rule, relevance, shares = self.controls["rule"].value, self.layer()[3], self.shares()
         handed, kept, rest = (short(float(part.sum())) for part in shares)
-        call = f'share_out(RULES["{rule}"]({self.parameters()}), inputs, weights, bias, relevance)'
         return (
             f"R<sub>j←k</sub> = {ROWS[rule].formula}<br>relevance in {short(float(relevance.sum()))} = "
-            f"handed on {handed} + kept by the bias {kept} + absorbed {rest}<br><code>{escape(call)}</code>"
+            f"handed on {handed} + kept by the bias {kept} + absorbed {rest}"
         )
 
-    def draw(self, rule, **values):
-        """Return the figure and the line above it."""
+    def code(self) -> str:
+        """Return the call of ``share_out`` that makes what is shown, with the layer."""
+        values, names = self.values(), "inputs, weights, bias, relevance"
+        layer = f"{names} = my_layer" if self.given else f"{names} = draw_layer({values['seed']}, {values['kind']!r})"
+        fill = (
+            "my_layer: the layer that the explorer was given, as tensors of float64: inputs, weights, bias, relevance"
+        )
+        lines = [layer] + ["bias = 0 * bias"] * (not values["bias"])
+        call = f'shares = share_out(RULES["{values["rule"]}"]({self.parameters()}), {names})'
+        plot = f"plot_rule({names}, *shares)"
+        return complete(*lines, call, plot, fill=(fill,) if self.given else ())
+
+    def figure(self):
+        """Return the figure and the line below it."""
+        rule = self.controls["rule"].value
         *layer, relevance = self.layer()
         settings = ", ".join(f"{name} = {figures(value)}" for name, value in self.parameters().items() if name != "mu")
         title = f"Rule {ROWS[rule].title}" + f": {settings}" * bool(settings)

@@ -1,26 +1,64 @@
-// A line of code and a button that copies it.
+// Code in full, folded, with a button that copies it. It also looks after the explorer that it stands in: ipywidgets
+// gives a slider no name and, where its stops are words, no truth to its value.
+
+/** Tell a reader of a screen what a slider is called and where it stands, as those who see it can read. */
+function tellSlider(handle) {
+  const box = handle.closest(".widget-inline-hbox, .jupyter-widgets");
+  const name = box?.querySelector(".widget-label")?.textContent, value = box?.querySelector(".widget-readout")?.textContent;
+  for (const [attribute, text] of [["aria-label", name], ["aria-valuetext", value]]) {
+    if (text && handle.getAttribute(attribute) !== text) handle.setAttribute(attribute, text);
+  }
+}
+
+/** Mend what ipywidgets says of its controls within an explorer. */
+function tidy(explorer) {
+  for (const handle of explorer.querySelectorAll(".noUi-handle")) tellSlider(handle);
+  for (const one of explorer.querySelectorAll('[title="null"]')) one.removeAttribute("title");
+  for (const select of explorer.querySelectorAll("select:not([aria-label])")) {
+    const name = select.parentElement.querySelector(".widget-label")?.textContent || "methods";
+    select.setAttribute("aria-label", name);
+  }
+}
+
+/** Keep an explorer tidy while it changes; returns what ends that. */
+function keepTidy(el) {
+  let explorer, waiting;
+  const watch = new MutationObserver(() => { waiting ??= requestAnimationFrame(() => { waiting = undefined; tidy(explorer); }); });
+  const begin = setInterval(() => { // a view is rendered before it is put into the page
+    explorer = el.closest(".leadwise-explorer");
+    if (!explorer) return;
+    clearInterval(begin);
+    tidy(explorer);
+    watch.observe(explorer, { subtree: true, childList: true, attributes: true, attributeFilter: ["title", "aria-valuetext"] });
+  }, 100);
+  return () => { clearInterval(begin); watch.disconnect(); };
+}
 
 function render({ model, el }) {
-  const code = document.createElement("code"), button = document.createElement("button"), said = document.createElement("span");
+  const code = document.createElement("pre"), button = document.createElement("button"), said = document.createElement("span");
+  const folded = document.createElement("details"), summary = document.createElement("summary");
   button.type = "button";
-  button.textContent = "Copy";
-  button.setAttribute("aria-label", "Copy the code");
+  button.textContent = "Copy the code";
   said.setAttribute("role", "status");
+  summary.textContent = "Python that makes this, complete";
+  folded.append(summary, code);
   const write = () => { code.textContent = model.get("code"); said.textContent = ""; };
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(model.get("code"));
       said.textContent = "copied";
     } catch { // no permission, or a page without https
+      folded.open = true;
       getSelection().selectAllChildren(code);
       said.textContent = "selected: copy it with Ctrl+C";
     }
   });
   el.classList.add("leadwise-code");
-  el.replaceChildren(button, code, said);
+  el.replaceChildren(button, folded, said);
   model.on("change:code", write);
   write();
-  return () => model.off("change:code", write);
+  const end = keepTidy(el);
+  return () => { end(); model.off("change:code", write); };
 }
 
 export default { render };

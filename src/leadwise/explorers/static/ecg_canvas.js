@@ -9,6 +9,7 @@ const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "group_index"
 const WORDS = ["title", "label", "record_id"];
 const VIEW = ["zoom", "left"];
 const MOST_ZOOM = 16, LEAST_SAMPLES = 20;
+const AROUND_PX = 310; // of the screen, for what stands above and below the paper
 const HANDLE_PX = 22; // as in the style sheet
 const NAME_PX = 13, SMALL_PX = 11, TIMES_PX = 18; // text sizes, and the room for the seconds below the paper
 
@@ -159,6 +160,12 @@ export function layOut(ecg, show, look, widthPx) {
     });
   }
   return { ...page, ...rows, perMm, xPx, yPx, widthPx, heightPx: rows.height * perMm + TIMES_PX, mvPx: look.gain * perMm };
+}
+
+/** The same, narrower where the paper would be higher than the screen. */
+function fitted(ecg, show, look, widthPx) {
+  const lay = layOut(ecg, show, look, widthPx), room = roomFor(AROUND_PX);
+  return lay.heightPx <= room ? lay : layOut(ecg, show, look, Math.max((widthPx * room) / lay.heightPx, 320));
 }
 
 const xOf = (strip, sample) => strip.leftPx + (sample - strip.begin) * strip.stepPx;
@@ -503,12 +510,13 @@ class ECGView extends View {
     this.stale = false;
     if (!widthPx || !this.ecg.samples) return;
     const ratio = window.devicePixelRatio || 1, show = readShow(this.model), { ecg, look, table, brush } = this;
-    this.scene = { ecg, show, look, table, brush, ratio, lay: layOut(ecg, show, look, widthPx) };
+    this.scene = { ecg, show, look, table, brush, ratio, lay: fitted(ecg, show, look, widthPx) };
     this.keepMarks();
     const { lay } = this.scene;
     this.drawLayers();
     const ctx = sized(this.sheet, lay.widthPx, lay.heightPx, ratio);
     for (const canvas of [this.sheet, this.over]) canvas.style.height = `${lay.heightPx}px`;
+    this.stage.style.width = `${lay.widthPx}px`;
     const blit = (layer) => ctx.drawImage(layer, 0, 0, layer.width / ratio, layer.height / ratio);
     blit(this.layers.paper);
     if (ecg.quantised) drawRelevance(ctx, this.scene);
@@ -548,11 +556,11 @@ class ECGView extends View {
 
   drawWords() {
     const { ecg, show } = this.scene;
-    this.title.textContent = show.title;
+    this.title.textContent = this.title.title = show.title;
     this.facts.textContent = facts(this.scene);
     this.legend.root.hidden = !ecg.quantised;
     const help = "Arrow keys pan, plus and minus zoom, 0 shows all, C shows calipers.";
-    this.stage.setAttribute("aria-label", `${inWords(this.scene)} ${help}`);
+    this.stage.setAttribute("aria-label", [this.model.get("previous"), inWords(this.scene), help].filter(Boolean).join(" "));
     if (!ecg.quantised) return;
     const most = Math.max(...ecg.maxima), end = show.normalise === "record" ? number(most) : "max";
     const colour = (value) => css(this.table, colourAt(value, show, this.look), false);

@@ -4,6 +4,7 @@
 
 const BUFFERS = { points: Float32Array, codes: Uint8Array, pixels: Uint8Array };
 const MOVE = 1, LINE = 2, CURVE3 = 3, CURVE4 = 4; // matplotlib's path codes; any other closes the path
+const AROUND_PX = 260; // of the screen, for what stands above and below a figure
 const NARROWEST = 0.8, WIDEST = 1.1; // how far a browser's font may be squeezed or stretched to matplotlib's width
 
 /** What has been written down: operations, their styles, and the buffers they point into. */
@@ -114,17 +115,18 @@ export function replay(ctx, drawing, scale) {
 class FigureView extends View {
   constructor(model, host) {
     super(model);
-    this.root = element("canvas", "leadwise-figure", { role: "img" });
+    this.sheet = element("canvas", "leadwise-figure", { role: "img" });
+    this.root = element("div", "leadwise-view", {}, [this.sheet]);
     this.on(["drawing", "alt", ...Object.keys(BUFFERS)], () => { this.drawing = null; });
     host.append(this.root);
   }
 
   drawNow() {
     this.drawing ??= read(this.model);
-    const canvas = this.root, [width, height] = this.drawing.size ?? [0, 0];
-    canvas.style.maxWidth = `${width}px`;
+    const canvas = this.sheet, [width, height] = this.drawing.size ?? [0, 0], previous = this.model.get("previous");
+    canvas.style.maxWidth = `${Math.min(width, height ? (roomFor(AROUND_PX) * width) / height : width)}px`;
     canvas.style.aspectRatio = `${width} / ${height}`;
-    canvas.setAttribute("aria-label", this.model.get("alt"));
+    canvas.setAttribute("aria-label", [previous, this.model.get("alt")].filter(Boolean).join(": "));
     const pixels = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
     if (!pixels || !width) return;
     canvas.width = pixels;

@@ -6,8 +6,8 @@
 const PICTURE = ["picture", "size", "masks", "objects"];
 const DISPLAY = ["style_index", "clip_index", "sign_index", "threshold"];
 const WORDS = ["tiles", "panel", "title", "label", "words"];
-const EDGE_PX = 8, TILE_PX = 200, WIDEST_PX = 340, GAP_PX = 14; // margin, and tiles among several; as in the style sheet
-const NARROW_PX = 860; // below, the panel of a single map stands under the pictures
+const EDGE_PX = 8, TILE_PX = 140, WIDEST_PX = 340, GAP_PX = 14; // margin, and tiles among several; as in the style sheet
+const NARROW_PX = 760; // below, the panel of a single map stands under the pictures
 
 /** The picture: its colours, the pale grey below a map, the objects on it and their outlines. */
 export function readPicture(model) {
@@ -209,9 +209,9 @@ class MapView extends View {
     this.drawTiles();
     if (this.single) this.writePanel(words);
     this.writeLegend();
-    this.title.textContent = this.model.get("title");
+    this.title.textContent = this.title.title = this.model.get("title");
     this.title.hidden = !this.model.get("title");
-    this.stage.setAttribute("aria-label", `${this.model.get("words")} ${HELP}`);
+    this.stage.setAttribute("aria-label", [this.model.get("previous"), this.model.get("words"), HELP].filter(Boolean).join(" "));
     this.point(this.at);
   }
 

@@ -4,6 +4,12 @@ export const LARGEST = 32767; // int16: relevance travels as fractions of its ma
 export const SIGNS = { signed: Math.abs, positive: (value) => value, negative: (value) => -value };
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+/** How high a picture may be, so that it fits a screen with what stands around it; never so low that nothing is seen. */
+export function roomFor(aroundPx, leastPx = 320) {
+  // A frame (Colab, VS Code) is as high as what it holds: there the screen says what fits.
+  const highPx = window.self === window.top ? window.innerHeight : window.screen.availHeight - 200;
+  return Math.max(highPx - aroundPx, leastPx);
+}
 export const percent = (fraction) => `${Math.round(100 * fraction)} %`;
 
 /** Three significant digits with a true minus sign, as leadwise.plotting.style.number writes them. */
@@ -87,6 +93,17 @@ export class View {
     this.model = model;
     this.handlers = [];
     this.resized = new ResizeObserver(() => this.draw());
+    this.chip = element("div", "leadwise-chip", { hidden: "" });
+    this.on(["previous"]);
+  }
+
+  /** Say of an outdated picture, in grey, what it is: "previous recording". */
+  markPrevious() {
+    const previous = this.model.get("previous") ?? "";
+    this.chip.textContent = previous;
+    this.chip.hidden = !previous;
+    this.root.classList.toggle("leadwise-previous", Boolean(previous));
+    if (this.chip.parentElement !== this.root) this.root.append(this.chip);
   }
 
   /** When one of these traits changes, call `first`, then draw. */
@@ -102,6 +119,7 @@ export class View {
   draw() {
     this.waiting ??= requestAnimationFrame(() => {
       this.waiting = undefined;
+      this.markPrevious();
       this.drawNow();
     });
   }

@@ -1,0 +1,390 @@
+"""A recording as what is explained: its choice, the network of ECGs, the class, the window."""
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from itertools import count
+from types import MappingProxyType
+
+import ipywidgets as widgets
+import numpy as np
+import torch
+from torch import Tensor
+
+from leadwise.attribution.question import EXPLAIN
+from leadwise.ecg.calibration import cut_calibration
+from leadwise.ecg.record import ECG
+from leadwise.explorers.base import FIELD, drop, explain, slide
+from leadwise.explorers.canvas import CHOICES
+from leadwise.explorers.ecg_grid import ECGGrid
+from leadwise.explorers.script import network_line
+from leadwise.explorers.subject import Asked, Subject
+from leadwise.explorers.upload import uploaded_files
+from leadwise.networks.network import Network, network_of
+from leadwise.networks.registry import NETWORKS
+from leadwise.networks.weights import ECG_MODELS
+from leadwise.plotting import number
+from leadwise.plotting.style import printable
+from leadwise.recordings.catalogue import CONDITIONS, load_record, records
+from leadwise.recordings.reading import FORMATS, read_ecg
+
+GIVEN = "the given recording"
+MOST_PROBABLE = "the most probable"
+LATEST = 6.0  # s, the end of a slider that has nothing to slide
+TOP = 3  # classes whose probability is said beside that of the explained one
+DISPLAY = MappingProxyType(
+    {
+        "threshold": "threshold",
+        "sign": "sign_index",
+        "leads": "group_index",
+        "style": "overlay_index",
+        "normalise": "normalise_index",
+    }
+)
+
+
+@dataclass(frozen=True)
+class RecordingCase:
+    """What is explained of a recording.
+
+    Parameters
+    ----------
+    record, model : their names in the menus
+    target : index of the explained class; None is the most probable one
+    score : what of it: "logit" or "log-odds"
+    start : where the window begins, seconds
+    """
+
+    record: str
+    model: str
+    target: int | None
+    score: str
+    start: float
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """What a network gets of a recording, (1, ...), and its probabilities (K,)."""
+
+    x: Tensor
+    probabilities: Tensor
+
+
+class RecordingSubject(Subject):
+    """A recording, the network that is asked about it, the explained class and the window.
+
+    Parameters
+    ----------
+    source : an ECG, or a name of ``records()``; None is the first recording of the model's pathology
+    model : a name of ``NETWORKS``, or a network that says what it takes
+    target : index or name of the explained class; None is the finding, or the most probable class of many
+    weights : of the course's networks, as in ``load_ecg_model``
+    leads : what the menu of leads calls all that are shown
+
+    Raises
+    ------
+    ValueError : an unknown record, network or class, or no recording at all
+    """
+
+    display = DISPLAY
+
+    def __init__(self, source=None, model="LBBB", target=None, weights="auto", leads="all"):
+        available = records()
+        if not available:
+            raise ValueError("there is no recording to explain; fetch some with: python -m leadwise download ecgs")
+        self.given = source if isinstance(source, ECG) else None
+        self.networks = Menu(model, weights)
+        own = records(self.networks.first) if self.networks.first in CONDITIONS else {}
+        first = next(iter(own), next(iter(available)))
+        record = GIVEN if self.given else source or first
+        if record != GIVEN and record not in available:
+            raise ValueError(f"no record {record!r}; expected one of {', '.join(available)}.")
+        self.recording = lru_cache(maxsize=16)(self._recording)
+        self.window = lru_cache(maxsize=16)(self._window)
+        self.score = lru_cache(maxsize=32)(self._score)
+        self.uploads: dict[str, tuple[dict[str, bytes], ECG]] = {}  # the learner's own, by their names in the menu
+        options = [(GIVEN, GIVEN)] * (self.given is not None) + titles(available)
+        net, accepted = self.networks[self.networks.first], ",".join(one for each in FORMATS.values() for one in each)
+        self.controls = {
+            "record": drop("record", options, record),
+            "upload": widgets.FileUpload(description="your own", accept=accepted, multiple=True, layout=FIELD),
+            "model": drop("network", self.networks.options, self.networks.first),
+            "target": classes_control(net),
+            "start": slide("start (s)", LATEST, 0.1, ".1f"),
+            "score": drop("of it, the", list(EXPLAIN), "log-odds"),
+            **display_controls([(leads, "all"), *((group, group) for group in CHOICES["group"][1:])]),
+        }
+        if target is not None:
+            self.controls["target"].value = net.index(target)
+        self._offer_window()
+
+    # Controls --------------------------------------------------------------------------------------------------------
+
+    def needed(self) -> list[widgets.Widget]:
+        """Return recording, upload, network, class and window."""
+        return [self.controls[name] for name in ("record", "upload", "model", "target", "start")]
+
+    def rare(self) -> list[widgets.Widget]:
+        """Return what of the class is explained."""
+        return [self.controls["score"]]
+
+    def follow(self, control: widgets.Widget) -> widgets.Widget:
+        """Put an upload into the menu and choose it; one that cannot be read leaves everything as it was."""
+        menu = self.controls["record"]
+        files = uploaded_files(control) if control is self.controls["upload"] else {}
+        if not files:
+            return control
+        name = self._name_for(files)
+        if name not in self.uploads:
+            self.uploads[name] = files, read_ecg(files)
+        if name not in [value for _, value in menu.options]:
+            menu.options = [*menu.options, (name, name)]
+        menu.value = name
+        return menu
+
+    def turn(self, control: widgets.Widget) -> None:
+        """Offer the classes of another network, and the windows of another recording."""
+        if control is self.controls["record"] or control is self.controls["model"]:
+            offer_classes(self.controls["target"], self.networks[self.controls["model"].value])
+            self._offer_window()
+
+    def _offer_window(self) -> None:
+        record, model = self.controls["record"].value, self.controls["model"].value
+        recording, net, start = self.recording(record, model), self.networks[model], self.controls["start"]
+        last = recording.duration - (net.duration or recording.duration)
+        start.disabled, start.max = last <= 0, last if last > 0 else LATEST
+
+    def _name_for(self, files: dict[str, bytes]) -> str:
+        """Return the name of an upload in the menu: another content under a name that is taken gets a number."""
+        first = f"yours: {printable(next(iter(files)))}"
+        names = (first if number == 1 else f"{first} ({number})" for number in count(1))
+        return next(name for name in names if name not in self.uploads or self.uploads[name][0] == files)
+
+    # Cases -----------------------------------------------------------------------------------------------------------
+
+    def case(self) -> RecordingCase:
+        """Return recording, network, class, what of it, and where the window starts."""
+        record, model, target, score, start = (
+            self.controls[name].value for name in ("record", "model", "target", "score", "start")
+        )
+        recording, net = self.recording(record, model), self.networks[model]
+        last = max(recording.duration - (net.duration or 0.0), 0.0)
+        return RecordingCase(record, model, target, score, min(start, last) if net.duration else 0.0)
+
+    def net(self, case: RecordingCase) -> Network:
+        """Return the network of a case."""
+        return self.networks[case.model]
+
+    def whole(self, case: RecordingCase) -> ECG:
+        """Return the whole recording of a case as its network gets it, without a calibration pulse."""
+        return self.recording(case.record, case.model)
+
+    def seen(self, case: RecordingCase) -> Window:
+        """Return what the network gets of a case, and what it answers."""
+        return self.window(case.record, case.model, case.start)
+
+    def target(self, case: RecordingCase) -> int:
+        """Return the index of the explained class."""
+        return int(self.seen(case).probabilities.argmax()) if case.target is None else case.target
+
+    def stop(self, case: RecordingCase) -> float:
+        """Return where the window ends, seconds."""
+        net = self.net(case)
+        return case.start + net.by_leads(self.seen(case).x).shape[-1] / net.fs
+
+    def explained(self, case: RecordingCase) -> float:
+        """Return the value that is explained: the logit or log-odds of the class."""
+        return float(self.score(case.record, case.model, case.start, case.score)[self.target(case)])
+
+    def said(self, case: RecordingCase, others: int = TOP) -> str:
+        """Return the probability of the finding, or of the explained class and the most probable others."""
+        net, probabilities = self.net(case), self.seen(case).probabilities
+        if len(probabilities) == 2 and net.outputs == "classes":
+            shown = [net.index()]
+        else:
+            best, target = probabilities.argsort(descending=True).tolist(), self.target(case)
+            shown = [target, *(k for k in best[: others + 1] if k != target)][: others + 1]
+        return " · ".join(f"p({net.class_name(k)}) = {float(probabilities[k]):.3f}" for k in shown)
+
+    def _recording(self, record: str, model: str) -> ECG:
+        return self.networks[model].recording(cut_calibration(self._raw(record)))
+
+    def _raw(self, record: str) -> ECG:
+        if record == GIVEN:
+            return self.given
+        return self.uploads[record][1] if record in self.uploads else load_record(record)
+
+    def _window(self, record: str, model: str, start: float) -> Window:
+        net = self.networks[model]
+        x = net.input_of(self.recording(record, model), start)
+        with one_thread():
+            return Window(x, net.probability(x)[0])
+
+    def _score(self, record: str, model: str, start: float, score: str) -> Tensor:
+        net, x = self.networks[model], self.window(record, model, start).x
+        with one_thread(), torch.no_grad():
+            return (net.log_odds if score == "log-odds" else net.logits)(x)[0]
+
+    # Maps ------------------------------------------------------------------------------------------------------------
+
+    def explain(self, asked: Asked, progress) -> Tensor:
+        """Return the relevance (1, ...), shaped like the network's input."""
+        case, x = asked.case, self.seen(asked.case).x
+        with one_thread():
+            settings = {"explain": case.score, **dict(asked.settings)}
+            return explain(self.net(case), x, asked.method, self.target(case), progress, **settings)
+
+    def drawn(self, case: RecordingCase, relevance: Tensor) -> np.ndarray:
+        """Return a map on the whole recording, (12, T)."""
+        return self.net(case).on_recording(relevance, self.whole(case), case.start)
+
+    def title(self, case: RecordingCase) -> str:
+        """Return what is explained, in words."""
+        net = self.net(case)
+        return f"the {net.title} network, explained: {case.score} of {net.class_name(self.target(case))}"
+
+    def several(self) -> ECGGrid:
+        """Return a view of many maps, empty."""
+        return ECGGrid()
+
+    def show(self, canvas: ECGGrid, case: RecordingCase, maps: dict, notes: dict) -> None:
+        """Show maps of a window."""
+        ecg, title = self.whole(case), f"{case.record}: {self.title(case)}"
+        on_ecg = {name: None if one is None else self.drawn(case, one) for name, one in maps.items()}
+        canvas.show(ecg, on_ecg, notes=notes, title=title, start=case.start, stop=self.stop(case))
+
+    def note(self, case: RecordingCase, relevance) -> str:
+        """Return the sum of a map."""
+        return f"sum {number(float(relevance.sum()))}"
+
+    def line(self, case: RecordingCase) -> str:
+        """Return what the network is, its probabilities, and the value that is explained."""
+        who, p = described(self.net(case)), self.said(case)
+        return f"{escape(who)}: {escape(p)} · explained {case.score} {number(self.explained(case))}"
+
+    # Code ------------------------------------------------------------------------------------------------------------
+
+    def script(self, case: RecordingCase) -> tuple[list[str], list[str]]:
+        """Return what makes network, recording, and the input of the network."""
+        net = self.net(case)
+        own = net is self.networks.given or NETWORKS.rows[case.model].own
+        line, fill = network_line(case.model, net, own=own, like="network_of")
+        ecg, also = self._code_of(case.record)
+        window = [f"recording = net.recording(cut_calibration({ecg}))", f"x = net.input_of(recording, {case.start!r})"]
+        return [line, *window], [fill, also]
+
+    def _code_of(self, record: str) -> tuple[str, str]:
+        """Return the expression that makes a raw recording, and what has to be filled in."""
+        if record == GIVEN:
+            return "my_recording", "my_recording: the ECG that the explorer was given; its name can't be known here"
+        if record in self.uploads:
+            first, *rest = map(printable, self.uploads[record][0])
+            beside = f", with {', '.join(map(repr, rest))} beside it" * bool(rest)
+            return "read_ecg(my_file)", f"my_file: the path of the upload {first!r}{beside}"
+        return f"load_record({record!r})", ""
+
+    def call(self, asked: Asked, settings: str) -> str:
+        """Return the call of ``attribute``."""
+        target, score = self.target(asked.case), asked.case.score
+        return f'attribute(net, x, "{asked.method}", target={target}, explain="{score}"{settings})'
+
+    def picture_of(self, case: RecordingCase) -> str:
+        """Return the call of ``plot_ecg``."""
+        whole = f"net.on_recording(relevance, recording, {case.start!r})"
+        return f"plot_ecg(recording, {whole}, start={case.start!r}, stop={self.stop(case)!r})"
+
+    def pictures_of(self, case: RecordingCase) -> str:
+        """Return the call of ``plot_grid``."""
+        whole = f"{{name: net.on_recording(one, recording, {case.start!r}) for name, one in maps.items()}}"
+        return f"plot_grid(recording, {whole}, start={case.start!r}, stop={self.stop(case)!r})"
+
+
+class Menu:
+    """The networks of ECGs that can be chosen: those of ``NETWORKS``, and one that was given. Name -> Network.
+
+    Parameters
+    ----------
+    model : a name of ``NETWORKS``, or a network that says what it takes
+    weights : of the course's networks, as in ``load_ecg_model``
+
+    Raises
+    ------
+    ValueError : no such network, or one that does not say what it takes
+    """
+
+    def __init__(self, model, weights: str = "auto"):
+        names = NETWORKS.names("ecg")
+        self.given = None if isinstance(model, str) else network_of(model)
+        if self.given is not None and not self.given.is_ecg:
+            raise ValueError(
+                f"{self.given!r} does not say which recordings it takes; say it: "
+                "Network(module, leads=(...), fs=..., samples=...)."
+            )
+        if self.given is None and model not in names:
+            raise ValueError(f"model is {model!r}; expected one of {', '.join(names)}, or a network.")
+        self.first = model if self.given is None else f"{self.given.title}, given"
+        self.options = NETWORKS.menu("ecg") + ([] if self.given is None else [(self.first, self.first)])
+        self.load = lru_cache(lambda name: NETWORKS.load(name, weights))
+
+    def __getitem__(self, name: str) -> Network:
+        return self.given if self.given is not None and name == self.first else self.load(name)
+
+
+def described(net: Network) -> str:
+    """Return what a network is, for the line above a picture: "Ischaemia, embedded network"."""
+    what = ECG_MODELS.get(net.title, net.title)
+    return f"{what[:1].upper()}{what[1:]}, {net.source or 'your own'} network"
+
+
+def classes_control(net: Network) -> widgets.Dropdown:
+    """Return a choice of the explained class."""
+    options = _classes(net)
+    return drop("explained", options, options[0][1])
+
+
+def offer_classes(control: widgets.Dropdown, net: Network) -> None:
+    """Offer the classes of a network; the choice stays where the classes do."""
+    options = _classes(net)
+    if list(control.options) != options:
+        kept = control.index if len(control.options) == len(options) else 0
+        control.options, control.index = options, kept
+
+
+def _classes(net: Network) -> list[tuple[str, int | None]]:
+    """Return the classes for a menu, the finding of two first; of more, the most probable one before them."""
+    classes = list(enumerate(net.classes or ()))
+    options: list[tuple[str, int | None]] = [(name, index) for index, name in classes]
+    if len(classes) == 2 and net.outputs == "classes":
+        return options[::-1]
+    return options if len(classes) == 1 else [(MOST_PROBABLE, None), *options]
+
+
+def titles(available: dict) -> list[tuple[str, str]]:
+    """Return recordings for a menu: (what it is and where it comes from, name)."""
+    return [(f"{info.title} [{info.origin}]", name) for name, info in available.items()]
+
+
+def display_controls(groups) -> dict[str, widgets.Widget]:
+    """Return the controls that change only how relevance is drawn, by their names in ``DISPLAY``.
+
+    ``groups`` : leads that can be chosen, as (label, group) or as groups of ``ECGCanvas``; "all" comes first
+    """
+    return {
+        "threshold": slide("threshold", 0.95, 0.05, ".0%"),
+        "sign": drop("sign", CHOICES["sign"], "signed"),
+        "leads": drop("leads", groups, "all"),
+        "style": drop("style", CHOICES["overlay"], "band"),
+        "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
+    }
+
+
+@contextmanager
+def one_thread():
+    """Let PyTorch use one thread: a small network gains nothing from two, which would wait for the browser's turn."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
