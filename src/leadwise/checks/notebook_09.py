@@ -195,7 +195,7 @@ QUESTIONS = [
             Option(
                 "The network is useless.",
                 False,
-                "It uses the very part that makes the diagnosis. Ask the map what the exchange asks before blaming either.",
+                "It uses the very part that makes the diagnosis. Ask the map what the exchange asks, then blame it.",
             ),
         ],
     ),
