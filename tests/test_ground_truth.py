@@ -2,7 +2,6 @@
 
 import csv
 import json
-import re
 import sys
 from pathlib import Path
 
@@ -127,23 +126,6 @@ def test_in_at_least_three_families_of_methods_the_two_scores_disagree_by_a_thir
         if abs(by_effect - by_place) >= len(found) / 3
     }
     assert len(apart - {"control"}) >= 3, apart
-
-
-def test_the_readme_says_what_the_committed_result_says(places):
-    """Best method and score, methods behind the best control, and two methods' places, of each cause."""
-    text = (HERE.parent / "README.md").read_text().split("<!-- ground_truth -->")[1].split("<!-- /ground_truth -->")[0]
-    best, controls, elsewhere = text.strip().splitlines()
-    summary = json.loads((HERE / "ground_truth.json").read_text())["summary"]
-    named = {name.split()[2].replace("object", "scenes"): one for name, one in summary.items() if "embedded" in name}
-    for cause, one in named.items():
-        said = rf"{re.escape(METHODS[one['best method']].title)} \({cause}, {100 * one['its score']:.0f} %"
-        assert re.search(said, best, re.IGNORECASE), said
-        assert f"{len(one['methods behind that control'])} ({cause})" in controls
-    assert controls.startswith(f"- Of {sum(row.family != 'control' for row in METHODS.values())} methods")
-    _, by_effect, by_place = places["LBBB"]["square"]
-    assert f"$x^2$ has place {by_place} of {len(places['LBBB'])} by localisation, and {by_effect} by" in elsewhere
-    _, by_effect, by_place = places["object"]["guided_grad_cam"]
-    assert f"guided Grad-CAM {by_place} and {by_effect}." in elsewhere
 
 
 def test_the_committed_table_has_controls_and_every_method_for_each_network_it_names():
