@@ -4,7 +4,8 @@
     python benchmarks/ground_truth.py --patients 4 --scenes 4 --out /tmp/trial.csv     a trial
     python benchmarks/ground_truth.py --plain                  interventions and localisation alone, nothing tuned
     python benchmarks/ground_truth.py --seeds FOLDER           also networks trained from other seeds, which lie as
-                                                               FOLDER/NAME/AVB.safetensors, for any number of NAMEs
+                                                               FOLDER/NAME/AVB.safetensors, for any number of NAMEs,
+                                                               of all causes or some (training/seeds.py makes them)
 
 Target. Of each patient there is a twin without the condition. Groups of waves are exchanged with the twin's, in all
 leads together, and the change of the network's log-odds is shared out by Shapley's value: that is what each part does
@@ -399,7 +400,12 @@ def tasks(options) -> list[tuple]:
     if options.seeds:
         names += [(one.name, str(options.seeds)) for one in sorted(options.seeds.iterdir()) if one.is_dir()]
     kept = str(options.out.with_suffix(".parts"))
-    kinds = [("ECG", *name, cause, options.patients) for name in names for cause in options.causes]
+    kinds = [
+        ("ECG", name, folder, cause, options.patients)
+        for name, folder in names
+        for cause in options.causes
+        if folder is None or (Path(folder) / name / f"{cause}.safetensors").exists()
+    ]
     kinds += [("scenes", "embedded", None, "object", options.scenes)] if options.scenes else []
     slow = {"perturbation": 0, "gradient": 1}
     methods = sorted(options.methods, key=lambda name: slow.get(METHODS[name].family, 2))
@@ -439,7 +445,11 @@ def write(path: Path, rows: list[dict], minutes: float, workers: int) -> None:
         table.writeheader()
         for row in rows:
             table.writerow({k: f"{v:.4g}" if isinstance(v, float) else v for k, v in line_of(row).items()})
-    facts = {"minutes": round(minutes, 1), "processes": workers, "torch": torch.__version__}
+    facts = {
+        "minutes of the last run, without what was kept": round(minutes, 1),
+        "processes": workers,
+        "torch": torch.__version__,
+    }
     facts |= {"machine": platform.machine(), "first seeds": FIRST, "columns": SCHEMA}
     agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some in groups(rows)}
     facts |= {"summary": summary(rows), "rank agreement with the interventions": agreed}

@@ -57,7 +57,7 @@ def test_networks_are_averaged_and_tuned_settings_left_out(rows):
     more = [*rows, row("AVB", "deeplift", 0.6, model="seed-1"), row("AVB", "deeplift", 0.0, setting="tuned")]
     figure = plot_ground_truth(more)
     assert ["DeepLIFT", "60 %", "70 %", "–"] in lines(figure)
-    assert "2 networks a cause" in " ".join(" ".join(text.get_text().split()) for text in texts(figure))
+    assert "patients: 1 to 2 networks a cause" in " ".join(" ".join(text.get_text().split()) for text in texts(figure))
 
 
 def test_the_alternative_text_names_the_best_and_the_best_control(rows):

@@ -22,7 +22,8 @@ def test_every_file_that_the_front_page_names_is_there():
 
 @pytest.fixture
 def copy(tmp_path):
-    for name in ("README.md", *(f"benchmarks/{name}.json" for name in ("reference_maps", "latency"))):
+    tables = ("reference_maps.json", "latency.json", "ground_truth.json", "ground_truth.csv")
+    for name in ("README.md", *(f"benchmarks/{name}" for name in tables)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns("src", "solutions"))

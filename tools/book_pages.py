@@ -105,16 +105,16 @@ def benchmarks() -> str:
 
 
 def ground_truth(path: Path) -> list[str]:
-    """Return the figure and the table of the ground-truth benchmark: what is misplaced, of scenes the lift."""
+    """Return the figure and the table of the ground-truth benchmark: what is misplaced."""
     found: dict[str, dict[str, list[str]]] = {}
     for row in csv.DictReader(path.read_text("utf-8").splitlines()):
         cause = f"{row['data']} {row['model']} {row['cause']}"
-        score = row["lift" if row["data"] == "scenes" else "misplaced"]
-        found.setdefault(f"`{row['method']}`", {}).setdefault(cause, []).append(f"{float(score or 'nan'):.2f}")
+        score = float(row["misplaced"] or "nan")
+        found.setdefault(f"`{row['method']}`", {}).setdefault(cause, []).append(f"{score:.2f}")
     alt = "One row for each method, one column for each cause: agreement of the map with what interventions show"
     said = (
-        "Of patients, the share of the map in other parts than those that change the network's answer, or of the other "
-        "sign: 0 is right, 1 wrong. Of scenes, the normalised lift on the object: 0 is white noise, 1 all of it."
+        "The share of the map in other parts (waves, or objects) than those that change the network's "
+        "answer, or of the other sign: 0 is right, 1 wrong."
     )
     more = "First with the plain setting, then tuned: the best of a few settings, chosen on other patients."
     return [f"![{alt}](../plots/gallery/ground_truth.png)", "", said, more, "", *table(found, turn=False), ""]

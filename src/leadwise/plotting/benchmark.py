@@ -43,10 +43,12 @@ def plot_ground_truth(table, *, title: str | None = None) -> CourseFigure:
     order = np.argsort(-_worst(numbers, columns), kind="stable")
     family = {row["method"]: row["family"] for row in rows}
     names = [_title(methods[i]) + " (control)" * (family[methods[i]] == "control") for i in order]
-    networks = len({row["model"] for row in rows if row["data"] != "scenes"})
+    used = {(_column(row), row["model"]) for row in rows if row["data"] != "scenes"}
+    counts = sorted({sum(column == one for one, _ in used) for column in {one for one, _ in used}}) or [0]
+    networks = " to ".join(map(str, dict.fromkeys((counts[0], counts[-1]))))
     label = (
-        f"share of the map where, and with the sign with which, the answer changes; {max(networks, 1)} "
-        f"network{'s' * (networks > 1)} a cause; scenes: one of AlexNet. Sorted by the worst cause."
+        f"share of the map where, and with the sign with which, the answer changes; patients: {networks} "
+        f"network{'s' * (counts[-1] > 1)} a cause; scenes: one. Sorted by the worst cause."
     )
     heading = title or "Which maps show what changes the answer?"
     figure = plot_matrix(numbers[order], names, columns, title=heading, label=label, write=percent)
