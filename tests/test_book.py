@@ -35,6 +35,14 @@ def test_the_configuration_can_be_read(monkeypatch):
     assert registry(None, "https://physionet.org/") is None
 
 
+def test_the_ten_lines_on_the_front_page_are_those_of_the_readme():
+    """Which test_readme runs."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    part = re.search(r"## Explain your model in ten lines\n.*?(?=^## )", readme, re.DOTALL | re.MULTILINE)[0].rstrip()
+    assert "leadwise.Network(" in part
+    assert part in INDEX
+
+
 def test_every_page_is_in_a_table_of_contents():
     listed = re.findall(r"^\w\S*$", "\n".join(re.findall(r"```\{toctree\}(.*?)```", INDEX, re.DOTALL)), re.MULTILINE)
     notebooks = sorted(f"notebooks/{path.stem}" for path in (ROOT / "notebooks" / "src").glob("*.py"))

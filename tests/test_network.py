@@ -261,3 +261,21 @@ def test_what_is_no_input_and_no_class_is_said(x, target, message, method):
     with pytest.raises(ValueError) as error:  # noqa: PT011  the message is checked below, without regex escapes
         attribute(CLASSES, x, method, target)
     assert message in str(error.value)
+
+
+class Quotient(nn.Module):
+    """f = 1000 (a - b), where a and b are nearly the same: parts that cancel."""
+
+    def forward(self, x):
+        mean = x.mean((1, 2))
+        return (1000 * (x[:, 0, 0] - x[:, 0, 1]) + mean)[:, None]
+
+
+def test_a_complete_map_whose_parts_cancel_is_warned_of_and_says_by_how_much():
+    x = torch.ones(1, 2, 3)
+    with pytest.warns(MethodWarning, match="parts are 2001 times as large"):
+        attribute(Quotient(), x, "integrated_gradients", 0, steps=10)
+    found = receipt(Quotient(), x, "deeplift", 0)
+    assert found.cancelling == pytest.approx(2001, abs=1)
+    assert "times as large that cancel" in found.sentence
+    assert receipt(Quotient(), x, "gradient", 0).cancelling is None

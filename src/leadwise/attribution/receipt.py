@@ -16,7 +16,8 @@ AGREEMENT = 0.5
 """A sampled map whose two halves correlate less than this is warned of: it is mostly noise."""
 
 CREATED = 100
-"""A map of LRP whose sum exceeds the explained score, and 1, so many times is warned of."""
+"""A map of LRP whose sum exceeds the explained score, and 1, so many times is warned of; so is a complete map whose
+magnitudes exceed the change of the score."""
 
 SMALL = 0.05
 """Scores that change by less than this are compared in logits, not in shares of the change."""
@@ -32,6 +33,8 @@ class Receipt:
     method : title of the method
     completeness : largest share of the change of the score that the map's sum misses (integrated gradients, DeepLIFT,
         KernelSHAP); None for other methods
+    cancelling : how many times larger the map's magnitudes are than the change, or 1, that they sum to, for the same
+        methods, the worst of the batch; beyond 100 they cancel, and say little by themselves
     agreement : correlation of the maps of two halves of the samples, the lowest of the batch; None where nothing is
         drawn. The whole map is better than either half
     explained : Tensor (N,), the explained score, for LRP; None for other methods
@@ -44,6 +47,7 @@ class Receipt:
     relevance: Tensor
     method: str
     completeness: float | None = None
+    cancelling: float | None = None
     agreement: float | None = None
     explained: Tensor | None = None
     conserved: Tensor | None = None
@@ -56,8 +60,9 @@ class Receipt:
         """Make the receipt of what a method told."""
         joined = {key: torch.cat(told[key]).detach().cpu() for key in ("explained", "conserved") if key in told}
         return cls(
-            relevance, row.title, completeness(told), agreement(told), joined.get("explained"), joined.get("conserved"),
-            told.get("bias"), told.get("absorbed"), told.get("ends in", [None])[0],
+            relevance, row.title, completeness(told), cancelling(told), agreement(told),
+            joined.get("explained"), joined.get("conserved"), told.get("bias"), told.get("absorbed"),
+            told.get("ends in", [None])[0],
         )  # fmt: skip
 
     @property
@@ -65,6 +70,7 @@ class Receipt:
         """The receipt in words."""
         if self.completeness is not None:
             what = f"the map sums to the change of the score within {100 * self.completeness:.1f} %"
+            what += f", by parts {self.cancelling:.0f} times as large that cancel" * (self.cancelling > CREATED)
         elif self.explained is not None and not float(self.explained.sum()):
             what = "the explained score is 0, of which nothing has a share"
         elif self.explained is not None:
@@ -90,6 +96,14 @@ def completeness(told: Mapping) -> float | None:
         return None
     wanted, found = (torch.cat([v.double() for v in told[key]]) for key in ("difference", "summed"))
     return float(((found - wanted).abs() / wanted.abs().clamp(min=SMALL)).max())
+
+
+def cancelling(told: Mapping) -> float | None:
+    """Return how many times larger the magnitudes of a map are than the change of the score, or 1, that they sum to."""
+    if "difference" not in told:
+        return None
+    change = torch.cat(told["difference"]).double().abs().clamp(min=1)
+    return float((told["magnitude"].to(change) / change).max())
 
 
 def agreement(told: Mapping) -> float | None:
@@ -127,6 +141,11 @@ def complaints(row: Method, told: Mapping) -> Iterator[str]:
         yield (
             f"{row.title}: the map's sum misses the change of the score by {100 * miss:.0f} %. "
             "More steps or samples bring it closer."
+        )
+    if miss is not None and cancelling(told) > CREATED:
+        yield (
+            f"{row.title}: the map's parts are {cancelling(told):.0f} times as large as the change of the score that "
+            "they sum to: they cancel, and say little by themselves. integrated_gradients divides by nothing."
         )
     if halves is not None and not halves >= AGREEMENT:
         yield (

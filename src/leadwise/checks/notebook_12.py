@@ -1,0 +1,286 @@
+"""Checks and quiz of notebook 12, Your own network, a module with a note, and maps that others say they made."""
+
+from functools import partial
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from leadwise.attribution import attribute, receipt
+from leadwise.checks import core
+from leadwise.checks import quiz as quizzes
+from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind
+from leadwise.checks.quiz import Option, Question
+from leadwise.networks.network import Network
+from leadwise.semantics import contrast, interventions, misplaced
+
+
+class Stranger(nn.Module):
+    """(N, T, 3) -> a dict: under "scores" two logits, under "features" what they are made of."""
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.head = nn.Conv1d(3, 6, 25, stride=5), nn.Linear(6, 2)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """Return scores and features."""
+        features = torch.relu(self.body(x.transpose(1, 2))).mean(-1)
+        return {"features": features, "scores": self.head(features)}
+
+
+def stranger() -> nn.Module:
+    """Return the module of exercise 1, with random weights."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(12)
+        return Stranger().eval()
+
+
+# Field -> what the note says, and what to say of anything else.
+NOTE = {
+    "leads": (("V1", "II", "V5"), "the leads come in the order of the note: V1, II, V5."),
+    "fs": (250, "the note names the sampling rate."),
+    "samples": (1000, "4 s at 250 Hz are so many samples: multiply."),
+    "classes": (("sinus rhythm", "AF"), 'the note names two classes: ("sinus rhythm", "AF"), in this order.'),
+    "outputs": ("classes", "the two exclude each other: a softmax, not two sigmoids."),
+    "layout": ("NTC", "(N, T, leads) has time before leads; section 1 names the layouts."),
+}
+
+
+@exercise("12", 1, "A module with a note", expects="a Network")
+def described(mine, *, module):
+    """Whether ``mine`` says all that the note says."""
+    if not isinstance(mine, Network):
+        raise Hint(f"`mine` should be a leadwise.Network, not {kind(mine)}.")
+    if mine.module is not module:
+        raise Hint("`mine` should hold the module `stranger`.")
+    for field, (wanted, why) in NOTE.items():
+        given = getattr(mine, field)
+        if given is None:
+            raise Hint(f"`{field}` is not said yet: {why}")
+        if given != wanted and not (field == "classes" and tuple(map(str.casefold, given)) == ("sinus rhythm", "af")):
+            raise Hint(f"`{field}` is {given!r}: {why}")
+    x = torch.linspace(-1, 1, 3000).reshape(1, 1000, 3)
+    expected = torch.softmax(module(x)["scores"], 1).detach()
+    if not torch.allclose(mine.probability(x), expected, atol=1e-6):
+        raise Hint("its probabilities are not those of `scores`: pick chooses among what the module returns.")
+    return "Said once; every method, report and explorer can ask it now."
+
+
+ANSWERS = {
+    "a": ("answered", "`input` resamples; only what isn't there can't be had."),
+    "b": ("refused", "the network wants 10 s. Nothing is invented for the last two."),
+    "c": ("answered", "section 2: a Network asks as in evaluation, whatever mode the module was left in."),
+    "d": ("refused", "whether three logits exclude each other, they do not say; the log-odds differ."),
+    "e": ("answered", "a gradient passes a Fourier transform; integrated gradients need no more."),
+    "f": ("refused", "LRP has no rule for complex numbers; see the refusals in section 2."),
+}
+
+
+@exercise("12", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"')
+def refused_or_not(answers):
+    """Which of six requests are refused."""
+    if not isinstance(answers, dict) or set(answers) != set(ANSWERS):
+        raise Hint("`answers` should be a dict with the keys a to f.")
+    given = {k: as_choice(answers[k], ("answered", "refused"), f"answers[{k!r}]") for k in sorted(answers)}
+    wrong = [k for k in given if given[k] != ANSWERS[k][0]]
+    if wrong:
+        raise Hint(f"{6 - len(wrong)} of 6 are right. {wrong[0]}: {ANSWERS[wrong[0]][1]}")
+    return "What can be had is given, what can only be guessed is asked for."
+
+
+STEPS = (5, 15, 50, 150)
+
+
+@exercise("12", 3, "Steps that are enough", expects="a dict: steps -> completeness, and one of the numbers of steps")
+def steps_enough(missed, enough, *, network, x):
+    """``missed``: steps -> share of the change that the map's sum misses; ``enough``: the smallest below 2 %."""
+    if not isinstance(missed, dict) or {int(key) for key in missed} != set(STEPS):
+        raise Hint("`missed` should be a dict with the keys 5, 15, 50 and 150.")
+    given = {int(key): as_number(value, f"missed[{key}]") for key, value in missed.items()}
+    how = {"target": network.index("LBBB"), "progress": False}
+    wanted = {
+        steps: receipt(network, x, "integrated_gradients", steps=steps, **how).completeness or 0.0 for steps in STEPS
+    }
+    for steps in STEPS:
+        if np.isclose(given[steps], 100 * wanted[steps], rtol=0.01) and wanted[steps] > 1e-4:
+            raise Hint(f"missed[{steps}] is in per cent; `completeness` is a fraction.")
+        if not np.isclose(given[steps], wanted[steps], rtol=0.05, atol=5e-4):
+            raise Hint(
+                f"missed[{steps}] is {given[steps]:.3g}: take `completeness` of receipt(former, x, ...) for the class "
+                f"LBBB with steps={steps}, without a baseline."
+            )
+    right = min((steps for steps in STEPS if wanted[steps] < 0.02), default=None)
+    if as_number(enough, "`enough`") != right:
+        raise Hint("`enough` is the smallest number of steps whose `missed` is below 0.02.")
+    return "The receipt, not a habit, says how many steps a network needs."
+
+
+JUDGED = ("lrp_epsilon", "deeplift", "gradient_x_input")
+
+
+@exercise("12", 4, "The nearest map", expects="a dict: network -> method")
+def best_methods(best, *, networks, cases, target):
+    """For each network the method that misplaces least, of three."""
+    if not isinstance(best, dict) or set(best) != set(networks):
+        raise Hint(f"`best` should be a dict with the keys {' and '.join(networks)}.")
+    ill, well, parts = cases
+    for name, network in networks.items():
+        given = as_choice(best[name], JUDGED, f"best[{name!r}]")
+        shown = interventions(network, ill, well, parts, target, progress=False).shapley.sum(0)
+        found = {}
+        for method in JUDGED:
+            sums = parts.sums(contrast(network, ill, well, method, target, progress=False)).sum(0)
+            found[method] = float(misplaced(sums, shown))
+        if found[given] > min(found.values()) + 0.005:
+            raise Hint(
+                f"{name}: {given} misplaces {found[given]:.2f}, and another of the three less. Compare the sums of "
+                "contrast(...) over the parts with the interventions' shapley, both summed over the patients."
+            )
+    return "No method was best by its name: that is why there is a judge."
+
+
+# What is often computed instead of the mean over heads and rows -> what to say then. A is a tensor (N, heads, P, P).
+OTHER_MEANS = (
+    (lambda a: a.mean((1, 3)), "that is the mean over columns, which is 1/P for everybody: rows sum to 1."),
+    (lambda a: a.sum((1, 2)), "that is a sum over heads and rows; the task asks for the mean."),
+    (lambda a: a.mean(1).sum(1), "that is a sum over those who look; the task asks for the mean."),
+    (lambda a: a.amax(1).mean(1), "that is the largest head; the task asks for the mean over heads."),
+    (lambda a: a.mean((0, 1, 2))[None].expand(len(a), -1), "the recordings were averaged too; keep N."),
+)
+
+
+@exercise("12", 5, "Looked at", expects="a function of weights (N, heads, P, P) that returns (N, P)")
+def looked_at(function):
+    """``looked_at(attention)`` -> how much each piece is looked at."""
+    function = as_function(function, "`looked_at`")
+    generator = torch.Generator().manual_seed(5)
+    attention = torch.softmax(2 * torch.randn(3, 4, 6, 6, generator=generator), -1)
+    found = as_array(function(attention.clone()), "its result", (3, 6))
+    if np.allclose(found, attention.mean((1, 2)).numpy(), rtol=1e-4):
+        return "Each row sums to 1; what a column gets is what tells pieces apart."
+    for formula, hint in OTHER_MEANS:
+        if np.allclose(found, formula(attention).numpy(), rtol=1e-4):
+            raise Hint(hint[0].upper() + hint[1:])
+    raise Hint("Average over axis 1, the heads, and axis 2, the rows of those who look.")
+
+
+FLAWS = {"A": "other class", "B": "scaled", "C": "hooks", "D": "none"}
+FLAW_HINTS = {
+    ("A", "none"): "Compare the sum of A with the LBBB logit, and the map with your own.",
+    (
+        "A",
+        "hooks",
+    ): "A hooked map is wrong by orders of magnitude; compare the sum of A with the logits of the network.",
+    ("B", "none"): "Look at the largest |R| of B, and at its sum.",
+    ("B", "other class"): "B correlates with your own map of LBBB: what differs is its size.",
+    ("C", "none"): "Compare the sum of C with the logit.",
+    ("C", "other class"): "No class of this network has a logit near the sum of C.",
+    ("D", "hooks"): "The sum of D is what reaches the input: look at your own receipt.",
+}
+
+
+def other_peoples_maps(net: Network, x: Tensor) -> dict[str, Tensor]:
+    """Return four maps shaped like x, each said to be LRP-epsilon (1e-6) of the logit of LBBB."""
+    from zennit.attribution import Gradient
+    from zennit.composites import LayerMapComposite
+    from zennit.rules import Epsilon, Norm, Pass
+    from zennit.types import Activation, AvgPool, BatchNorm, Linear
+
+    target, how = net.index("LBBB"), {"epsilon": 1e-6}
+    rules = [(Linear, Epsilon(1e-6)), (BatchNorm, Epsilon(1e-6)), (Activation, Pass()), (AvgPool, Norm())]
+    logits = net.logits(x).detach()
+    start = nn.functional.one_hot(torch.tensor([target] * len(x)), logits.shape[1]) * logits
+    with Gradient(net.module, LayerMapComposite(rules)) as attributor:
+        hooked = attributor(x, start)[1].detach()
+    right = attribute(net, x, "lrp_epsilon", target=target, **how)
+    return {
+        "A": attribute(net, x, "lrp_epsilon", target=net.index("AF"), **how),
+        "B": right / right.abs().max(),
+        "C": hooked,
+        "D": right,
+    }
+
+
+@exercise("12", 6, "Other people's maps", expects='a dict: "A" to "D" -> a flaw')
+def peoples_flaws(flaws):
+    """Which of ``other_peoples_maps`` has which flaw."""
+    if not isinstance(flaws, dict) or set(flaws) != set(FLAWS):
+        raise Hint("`flaws` should be a dict with the keys A, B, C and D.")
+    given = {name: as_choice(flaw, FLAWS.values(), f"flaws[{name!r}]") for name, flaw in flaws.items()}
+    wrong = [name for name in sorted(FLAWS) if given[name] != FLAWS[name]]
+    if wrong:
+        first = wrong[0]
+        why = FLAW_HINTS.get((first, given[first]), f"Test {first} for {given[first]!r} again.")
+        raise Hint(f"{4 - len(wrong)} of 4 are right. {why}")
+    return "A sum and a correlation find all three. Looking at pictures would have found none."
+
+
+QUESTIONS = [
+    Question(
+        "A map of your network sums to the logit within 0.1 %. What does this prove?",
+        [
+            Option("That nothing was lost between logit and input.", True, "That, and no more."),
+            Option(
+                "That the map shows what the network uses.",
+                False,
+                "DeepLIFT on the transformer sums as well, by parts hundreds of times larger that cancel.",
+            ),
+            Option("That the network is right.", False, "A map explains wrong answers as completely as right ones."),
+        ],
+    ),
+    Question(
+        "LRP is refused on your network because of an operation in a side branch. What now?",
+        [
+            Option(
+                "Use a method that needs only gradients or logits, such as integrated gradients or occlusion.",
+                True,
+                "The refusal names them.",
+            ),
+            Option(
+                "Detach the branch: what can be explained is explained.",
+                False,
+                "The map would then be that of another network, and nobody would see it.",
+            ),
+            Option(
+                "Take a package that gives a map without complaint.",
+                False,
+                "It will: the plain gradient for what it does not know.",
+            ),
+        ],
+    ),
+    Question(
+        "Two networks, both right about a patient, have maps that correlate 0.1. What follows?",
+        [
+            Option("One of the maps is wrong.", False, "Each may be right about its own network."),
+            Option("One of the networks is wrong.", False, "Both answers are right; ways to them may differ."),
+            Option(
+                "Nothing yet: sum both over waves, and ask each network by interventions.",
+                True,
+                "Samples are the wrong unit where one network has pieces of 100 ms.",
+            ),
+        ],
+    ),
+    Question(
+        "What can attention weights of the transformer not say, whatever their quality?",
+        [
+            Option("What speaks against a label.", True, "They are never negative."),
+            Option("What LBBB rests on, and what RBBB.", True, "One set of weights serves all labels."),
+            Option("Which pieces a layer takes values from.", False, "Just that is what they say."),
+        ],
+    ),
+    Question(
+        "A paper shows LRP of a ResNet, computed with hooks, each map scaled to its maximum. What do you ask first?",
+        [
+            Option(
+                "What the map summed to before it was scaled, and how skip connections were treated.",
+                True,
+                "Without a canoniser each + hands on everything twice, and scaling hides it.",
+            ),
+            Option("Which colour map was used.", False, "That changes the picture, not the numbers."),
+            Option("How many patients were shown.", False, "Worth asking, but a thousand wrong maps are no better."),
+        ],
+    ),
+]
+
+quiz = partial(quizzes.quiz, "12", QUESTIONS)
+progress = partial(core.progress, "12")
