@@ -19,13 +19,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
+
+import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 METHOD = "lrp_epsilon"
-PARTS = ("cost", "workers", "overhead", "kills", "packed")
+PARTS = ("cost", "workers", "overhead", "bad", "kills", "packed")
 
 
 def main() -> None:
@@ -68,6 +71,28 @@ def workers(options) -> list[dict]:
 def overhead(options) -> list[dict]:
     """The scheduler alone: 16 workers that sleep 1 ms a record, 16 threads of one process; a real record takes 15."""
     return [in_child(options.folder, f"overhead {batch}", 64_000) for batch in (64, 512)]
+
+
+def bad(options) -> dict:
+    """Ten bad records of each kind among a thousand: which are left out, and does anything else change?"""
+    from leadwise import load_ecg_model
+    from leadwise.cohort import explain_cohort, ptb_xl
+    from simulated_ptb_xl import FAULTS, spoiled
+
+    network = load_ecg_model("LBBB", "embedded", verbose=False)
+    good = list(ptb_xl(options.folder).first(min(options.records, 1000 - 10 * len(FAULTS))).sources)
+    with tempfile.TemporaryDirectory() as place:
+        spoils = {str(spoiled(kind, Path(place) / f"{kind}-{i}", i)): kind for i in range(10) for kind in FAULTS}
+        every = max(len(good) // len(spoils), 1)
+        mixed = [one for i, path in enumerate(spoils) for one in (*good[i * every : (i + 1) * every], Path(path))]
+        mixed += good[len(spoils) * every :]
+        alone = explain_cohort(network, good, METHOD, progress=False)
+        cohort = explain_cohort(network, mixed, METHOD, progress=False)
+    named = Counter(spoils.get(reason.split(": ", 1)[0], "a good one") for reason in cohort.reasons)
+    return {
+        "good": len(good), "counted": cohort.records, "left out": cohort.left_out, "named": dict(named),
+        "largest change of a mean": max(float(np.abs(cohort.mean(k) - alone.mean(k)).max()) for k in alone.moments),
+    }  # fmt: skip
 
 
 def kills(options) -> dict:
@@ -235,8 +260,6 @@ def sleeping(folder: Path, batch: str, count: int) -> dict:
 
 def sleep(key, batch, skip=(), why=""):
     """Stand in for a batch: 1 ms a record, and a result of the usual size."""
-    import numpy as np
-
     from leadwise.cohort.moments import Cohort, Moments, order_of
 
     begin = time.perf_counter()

@@ -11,6 +11,7 @@ import argparse
 import ast
 import csv
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,12 @@ CONDITIONS = {
     "ISCH": ("ISC_", 0.1), "LVH": ("LVH", 0.1), "AF": ("AFIB", 0.07), "PVC": ("PVC", 0.05),
 }  # fmt: skip
 """Simulated condition -> its SCP-ECG statement, and how many of all have it."""
+
+FAULTS = (
+    "flat lead", "no heartbeat", "heights that no ECG has", "truncated", "missing data", "invalid samples", "too short",
+    "wrong checksum", "a lead too few", "no header",
+)  # fmt: skip
+"""What a record may have that no cohort should count."""
 
 
 def main() -> None:
@@ -97,6 +104,41 @@ def write_wfdb(path: Path, signal: np.ndarray, fs: int, comments: tuple[str, ...
     for lead, row, total in zip(LEADS, steps, sums, strict=True):
         lines.append(f"{path.name}.dat 16 1000.0(0)/mV 16 0 {row[0]} {total} 0 {lead}")
     path.with_suffix(".hea").write_text("\n".join([*lines, *(f"#{line}" for line in comments)]) + "\n")
+
+
+def spoiled(kind: str, folder: Path, seed: int = 77) -> Path:
+    """Write a record of 5 s with one of ``FAULTS``; return its path."""
+    from leadwise import simulate_ecg
+
+    ecg = simulate_ecg("NORM", seed, seconds=5)
+    signal = ecg.signal.copy()
+    if kind == "flat lead":
+        signal[3] = 0
+    elif kind == "no heartbeat":
+        signal[:] = 0.01 * np.random.default_rng(0).standard_normal(signal.shape)
+    path = replace(ecg, signal=signal).save(folder, kind.replace(" ", "-"))
+    data = path.with_suffix(".dat")
+    if kind == "truncated":
+        data.write_bytes(data.read_bytes()[:-4000])
+    elif kind == "missing data":
+        data.unlink()
+    elif kind == "invalid samples":
+        steps = np.fromfile(data, "<i2").reshape(-1, 12)
+        steps[100:140, 2] = -32768
+        steps.tofile(data)
+    elif kind == "wrong checksum":
+        steps = np.fromfile(data, "<i2")
+        steps[500] += 3
+        steps.tofile(data)
+    elif kind == "too short":
+        path = simulate_ecg("NORM", seed, seconds=3).save(folder, "too-short")
+    elif kind == "a lead too few":
+        path.write_text(path.read_text().replace(" V6", " V9"))
+    elif kind == "heights that no ECG has":
+        path.write_text(path.read_text().replace("1000.0(0)/mV", "10.0(0)/mV"))
+    elif kind == "no header":
+        path.unlink()
+    return path.with_suffix("")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import sys
 import tracemalloc
 from dataclasses import replace
 from functools import partial
@@ -32,6 +33,9 @@ from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.network import network_of
 from leadwise.plotting import number
 from leadwise.semantics import WAVES, describe
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+from simulated_ptb_xl import FAULTS, spoiled
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -285,47 +289,8 @@ def test_the_probability_of_a_label_is_its_sigmoid(model, paths):
     assert float(cohort.mean("probability")) == pytest.approx(float(expected), abs=1e-6)
 
 
-def damaged(kind, tmp_path):
-    """Write a record with one fault; return its path."""
-    ecg = leadwise.simulate_ecg("NORM", 77, seconds=5)
-    signal = ecg.signal.copy()
-    if kind == "flat lead":
-        signal[3] = 0
-    elif kind == "no heartbeat":
-        signal[:] = 0.01 * np.random.default_rng(0).standard_normal(signal.shape)
-    path = replace(ecg, signal=signal).save(tmp_path, kind.replace(" ", "-"))
-    data = path.with_suffix(".dat")
-    if kind == "truncated":
-        data.write_bytes(data.read_bytes()[:-4000])
-    elif kind == "missing data":
-        data.unlink()
-    elif kind == "invalid samples":
-        steps = np.fromfile(data, "<i2").reshape(-1, 12)
-        steps[100:140, 2] = -32768
-        steps.tofile(data)
-    elif kind == "wrong checksum":
-        steps = np.fromfile(data, "<i2")
-        steps[500] += 3
-        steps.tofile(data)
-    elif kind == "too short":
-        path = leadwise.simulate_ecg("NORM", 78, seconds=3).save(tmp_path, "too-short")
-    elif kind == "a lead too few":
-        path.write_text(path.read_text().replace(" V6", " V9"))
-    elif kind == "heights that no ECG has":
-        path.write_text(path.read_text().replace("1000.0(0)/mV", "10.0(0)/mV"))
-    elif kind == "no header":
-        path.unlink()
-    return path.with_suffix("")
-
-
-FAULTS = (
-    "flat lead", "no heartbeat", "heights that no ECG has", "truncated", "missing data", "invalid samples", "too short",
-    "wrong checksum", "a lead too few", "no header",
-)  # fmt: skip
-
-
 def test_bad_records_are_left_out_named_and_counted_and_change_nothing_else(model, paths, tmp_path):
-    bad = [damaged(kind, tmp_path) for kind in FAULTS]
+    bad = [spoiled(kind, tmp_path) for kind in FAULTS]
     mixed = [one for pair in zip(paths, [*bad, *[None] * 9], strict=False) for one in pair if one is not None]
     good = explain_cohort(model, paths, "gradient_x_input", progress=False)
     cohort = explain_cohort(model, mixed, "gradient_x_input", progress=False)
@@ -339,7 +304,7 @@ def test_bad_records_are_left_out_named_and_counted_and_change_nothing_else(mode
 
 
 def test_doubtful_records_count_where_they_are_asked_for(model, tmp_path):
-    cohort = explain_cohort(model, [damaged("flat lead", tmp_path)], "gradient", doubtful=True, progress=False)
+    cohort = explain_cohort(model, [spoiled("flat lead", tmp_path)], "gradient", doubtful=True, progress=False)
     assert (cohort.records, cohort.left_out) == (1, 0)
 
 
@@ -445,7 +410,7 @@ def test_any_order_of_results_gives_the_same_bits(tmp_path):
 
 def test_one_row_a_record(model, paths, tmp_path):
     pytest.importorskip("pyarrow")
-    flat = damaged("flat lead", tmp_path / "bad")
+    flat = spoiled("flat lead", tmp_path / "bad")
     options = {"groups": {"sex": ["f", "m"] * 6 + ["f"]}, "rows": tmp_path / "rows", "batch": 5, "progress": False}
     cohort = explain_cohort(model, [*paths, flat], "gradient_x_input", **options)
     rows = read_rows(tmp_path / "rows").to_pylist()
