@@ -15,11 +15,19 @@ NOTEBOOKS := $(BIN)/python tools/notebooks.py
 NB ?=
 # REPO=owner/name on GitHub, for badges.
 REPO ?=
+# A folder that `make wheelhouse` has filled: everything is installed from there, and nothing from the network.
+WHEELHOUSE ?=
+HOUSE := build/wheelhouse
+HOUSEPIP = build/pip/$(notdir $(BIN))/python -m pip wheel -q -w $(HOUSE) --find-links $(HOUSE)
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+ifneq ($(WHEELHOUSE),)
+export PIP_NO_INDEX = 1
+export PIP_FIND_LINKS = $(abspath $(WHEELHOUSE))
+endif
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks badges constraints data book links types coverage lock audit unpinned clean
+.PHONY: help course lab test lint notebooks wheelhouse dist badges constraints data book links types coverage lock audit unpinned clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -27,6 +35,8 @@ help:
 	@echo "make test       install, lint, unit tests, and all notebooks checked and run"
 	@echo "make notebooks  install, then rebuild notebooks/*.ipynb from notebooks/src/*.py"
 	@echo "make badges     print the repository's address; with REPO=owner/name, write another one everywhere"
+	@echo "make wheelhouse fill build/wheelhouse, from which WHEELHOUSE=folder installs without a network"
+	@echo "make dist       wheel and source distribution in dist/, checked"
 	@echo "make book       install, then put the course into one web site, build/book/index.html"
 	@echo "make clean      remove build/, plots of runs and caches; 'rm -r $(VENV)' removes the installation"
 	@echo
@@ -99,6 +109,27 @@ $(STAMP): requirements.txt requirements-dev.txt constraints.txt pyproject.toml
 	$(BIN)/python -m pip install -q -r $(VENV)/requirements.txt -r requirements-dev.txt -c constraints.txt -c $(VENV)/torch.txt
 	$(BIN)/python -m pip install -q -e . $(SIGNXAI2) --no-deps --no-build-isolation
 	@$(BIN)/python -c 'from leadwise.compat import write_startup; write_startup()'
+	@touch $@
+
+# For a room without a network. The folder fits the system and the Python that filled it; there:
+#   make course WHEELHOUSE=/path/to/wheelhouse
+wheelhouse:
+	rm -rf $(HOUSE) build/pip && $(PYTHON) -m venv build/pip
+	$(HOUSEPIP) $(TORCH) -c constraints.txt
+	@ls $(HOUSE) | sed -n 's/^torch-\([0-9.]*\).*/torch==\1/p' > build/pip/torch.txt
+	@sed -e '/^torch==/d' -e '/^signxai2==/d' requirements.txt > build/pip/requirements.txt
+	$(HOUSEPIP) -r build/pip/requirements.txt -r requirements-dev.txt -c constraints.txt -c build/pip/torch.txt
+	$(HOUSEPIP) --no-deps . $(SIGNXAI2)
+	-git archive --format=zip --prefix=leadwise/ -o $(HOUSE)/leadwise-course.zip HEAD
+	@du -sh $(HOUSE)
+
+# The package as PyPI gets it, looked through by twine.
+dist: $(VENV)/.dist
+	rm -rf dist && $(BIN)/python -m build -q
+	$(BIN)/python -m twine check --strict dist/*
+
+$(VENV)/.dist: $(STAMP)
+	$(BIN)/python -m pip install -q build twine
 	@touch $@
 
 # After a change of requirements: in a new virtual environment, `pip install` -r each of requirements*.txt, then

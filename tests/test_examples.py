@@ -11,7 +11,7 @@ MODULES = (
     *("attribution.core", "attribution.layerwise", "maps", "semantics.interventions", "evaluation.statistics"),
     *(f"networks.{name}" for name in ("network", "registry", "card", "xresnet1d", "ribeiro", "transformer")),
     *(f"cohort.{name}" for name in ("comparisons", "datasets", "moments", "records", "run", "summary")),
-    *("grading", "plotting.cohort"),
+    *("cores", "grading", "plotting.cohort"),
 )
 
 

@@ -62,7 +62,8 @@ class Execution:
     Parameters
     ----------
     seconds : wall-clock time of the cells, kernel's start included
-    peak_mb : peak resident memory of the kernel and its children
+    peak_mb : peak memory of the kernel and its children, without mapped files (libraries, large weights), which the
+        system drops and reads again when memory is short
     driven, controls : how many controls were moved within DRIVING seconds, of how many
     problems : what went wrong
     """
@@ -274,7 +275,7 @@ def drive(client: BlockingKernelClient, change: Change, timeout: float) -> list[
 
 @contextmanager
 def peak_memory(pid: int, result: Execution):
-    """Sample the resident memory of a process and its children ten times a second, and keep the maximum."""
+    """Sample the memory of a process and its children ten times a second, and keep the maximum."""
     done, kernel = threading.Event(), psutil.Process(pid)
 
     def sample():
@@ -291,9 +292,9 @@ def peak_memory(pid: int, result: Execution):
 
 
 def resident_mb(process: psutil.Process) -> float:
-    """Return the resident memory of a process and its children in MB (10^6 bytes); 0 once it has gone."""
+    """Return the memory of a process and its children in MB (10^6 bytes), mapped files aside; 0 once it has gone."""
     try:
-        family = [process, *process.children(recursive=True)]
-        return sum(member.memory_info().rss for member in family) / 1e6
+        used = [member.memory_info() for member in (process, *process.children(recursive=True))]
+        return sum(memory.rss - getattr(memory, "shared", 0) for memory in used) / 1e6
     except psutil.Error:
         return 0.0

@@ -45,6 +45,7 @@ from leadwise.plotting import number, percent, plot_tiles
 
 # %% load
 net = leadwise.load_alexnet()
+large = net.source == "imagenet"  # ten times the computing: fewer scenes, classes and steps below
 
 # %% [markdown]
 # A scene is made from a number. Its objects are known to the pixel, which later notebooks need. `preprocess` turns a
@@ -52,7 +53,7 @@ net = leadwise.load_alexnet()
 # divided by its standard deviation.
 
 # %% scenes and their classes
-scenes = [make_scene(seed) for seed in range(128)]
+scenes = [make_scene(seed) for seed in range(32 if large else 128)]
 X = torch.stack([preprocess(scene.image) for scene in scenes])
 print(f"{len(X)} scenes, {tuple(X.shape)}, values from {X.min():.1f} to {X.max():.1f}")
 
@@ -202,7 +203,7 @@ def measured(layer, noise):
     """Mean magnitude of the gradient of a layer's middle units, over noise pictures and channels: (H, W)."""
     kept, total = [], 0
     hook = net.get_submodule(layer).register_forward_hook(lambda module, args, out: kept.append(out))
-    for part in noise.split(4):
+    for part in noise.split(2):
         part.requires_grad_()
         net(part)
         out = kept.pop()
@@ -212,7 +213,7 @@ def measured(layer, noise):
     return total / len(noise) / 3
 
 
-noise = torch.randn(16, 3, 415, 415, generator=torch.Generator().manual_seed(0))
+noise = torch.randn(4 if large else 16, 3, 415, 415, generator=torch.Generator().manual_seed(0))
 tiles, masks = {}, {}
 for layer in ("features.4", "features.7", "features.9", "features.11"):
     gradient = measured(layer, noise)
@@ -437,7 +438,9 @@ plot_tiles(tiles, notes=notes, bars={label: top_k(net, one, 2) for label, one in
 
 # %% regularisers
 OFF = {"jitter": 0, "blur": 0, "total_variation": 0, "decay": 0, "smooth": 0, "grey": 0}
-fast = copy.deepcopy(net).to(leadwise.device())  # on a GPU, if there is one
+on_cpu = leadwise.device().type == "cpu"
+fast = net if on_cpu else copy.deepcopy(net).to(leadwise.device())  # a copy on a GPU, if there is one
+steps = 16 if large else 32
 CHOICES = {
     "none": OFF,
     "jitter": OFF | {"jitter": 24},
@@ -446,7 +449,7 @@ CHOICES = {
     "all": {},
 }
 tried = {
-    label: maximise_activation(fast, target=target, steps=32, contrast=1, **options).images[0]
+    label: maximise_activation(fast, target=target, steps=steps, contrast=1, **options).images[0]
     for label, options in CHOICES.items()
 }
 plot_tiles(
@@ -490,7 +493,7 @@ plt.show()
 # change afterwards?
 
 # %% strip
-found = maximise_activation(fast, target=target, steps=48, contrast=1, keep=5)
+found = maximise_activation(fast, target=target, steps=3 * steps // 2, contrast=1, keep=5)
 strip = {f"step {step}": picture for step, picture in zip(found.steps, found.strip[:, 0], strict=True)}
 plot_tiles(strip, columns=5, side=27, bars={label: top_k(net, picture, 2) for label, picture in strip.items()})
 
@@ -503,15 +506,15 @@ plt.show()
 # %% [markdown]
 # The curve trembles because of the jitter: each step sees the picture at another place.
 #
-# **Many classes.** Twelve classes, evenly spread over the list of names. Are the pictures of use, that is, does the
-# network find in them something that it could find in a picture? A test that needs no opinion: shift them by 9 pixels,
-# which no object minds, and ask again.
+# **Many classes.** Twelve classes, or six of a large network, evenly spread over the list of names. Are the pictures of
+# use, that is, does the network find in them something that it could find in a picture? A test that needs no opinion:
+# shift them by 9 pixels, which no object minds, and ask again.
 
 # %% many classes
-classes = torch.linspace(0, len(net.class_names) - 1, 12).round().int().tolist()
+classes = torch.linspace(0, len(net.class_names) - 1, 6 if large else 12).round().int().tolist()
 shown = {}
 for label, options in {"none": OFF, "all": {}}.items():
-    shown[label] = maximise_activation(fast, target=classes, steps=32, contrast=1, **options).images
+    shown[label] = maximise_activation(fast, target=classes, steps=steps, contrast=1, **options).images
 
 
 def share_of_class(pictures):
@@ -561,7 +564,7 @@ plot_tiles(tiles, columns=6, side=19, notes=notes, title="What raises a class ag
 tiles = {}
 for layer in ("features.1", "features.3", "features.6", "features.8", "features.10"):
     active = feature_maps(net, X, layer).clamp(min=0).mean((0, 2, 3)).topk(3).indices.tolist()
-    liked = maximise_activation(fast, layer=layer, channel=active, steps=24).images
+    liked = maximise_activation(fast, layer=layer, channel=active, steps=3 * steps // 4).images
     number_of = layer.removeprefix("features.")
     tiles |= {f"{number_of}, no. {channel}": picture for channel, picture in zip(active, liked, strict=True)}
 plot_tiles(tiles, columns=3, side=19, title="Single channels: layer, number")

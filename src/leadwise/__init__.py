@@ -7,6 +7,7 @@ and ``python -m leadwise download`` needs no PyTorch. The package teaches; it ne
 from importlib import import_module
 
 from leadwise.compat import prepare_torchvision
+from leadwise.cores import use_own_cores
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ _PUBLIC = {
 
 __all__ = list(_PUBLIC)
 
+use_own_cores()  # before PyTorch starts its threads
 prepare_torchvision()  # so that `import signxai` or `import zennit` after this works; see leadwise.compat
 
 

@@ -20,6 +20,8 @@ POINTWISE = (
 )
 
 
+CHUNK = 32  # samples in the network at once, so that memory does not grow with the batch
+
 SHAPES: dict[tuple, tuple[int, ...]] = {
     (nn.Conv1d, len(LEADS)): ECGNet.sample_shape,
     (nn.Conv2d, 3): (3, 224, 224),
@@ -79,11 +81,15 @@ def feature_maps(net: nn.Module | Network, x: Tensor, layer: str) -> Tensor:
 
     A layer that the network uses more than once, or not at all, raises a ValueError, as does an unknown name.
     """
-    single = x.ndim == network_of(net).sample_dims(x)
-    kept = network_of(net).outputs_of(layer, _on_device(net, x[None] if single else x))
-    if len(kept) != 1:
-        raise ValueError(f"layer {layer!r} ran {len(kept)} times; expected a layer that runs once.")
-    return kept[0][0] if single else kept[0]
+    network = network_of(net)
+    single = x.ndim == network.sample_dims(x)
+    parts = []
+    for part in _on_device(net, x[None] if single else x).split(CHUNK):
+        kept = network.outputs_of(layer, part)
+        if len(kept) != 1:
+            raise ValueError(f"layer {layer!r} ran {len(kept)} times; expected a layer that runs once.")
+        parts.append(kept[0])
+    return parts[0][0] if single else torch.cat(parts)
 
 
 @torch.no_grad()
@@ -95,7 +101,8 @@ def top_k(net: nn.Module, x: Tensor, k: int = 5, classes: Sequence[str] | None =
     classes = getattr(net, "class_names", None) if classes is None else classes
     network = network_of(net)
     single = x.ndim == network.sample_dims(x)
-    probabilities = torch.softmax(network.logits(_on_device(net, x[None] if single else x)), -1)
+    parts = _on_device(net, x[None] if single else x).split(CHUNK)
+    probabilities = torch.cat([torch.softmax(network.logits(part), -1) for part in parts])
     if classes is None:
         classes = [str(index) for index in range(probabilities.shape[-1])]
     if len(classes) != probabilities.shape[-1]:

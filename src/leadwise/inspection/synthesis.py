@@ -118,7 +118,7 @@ def maximise_activation(
                 parts.append(_ascend(score, x, shifts, spectrum, kept, told, **options))
     strips, activations = zip(*parts, strict=True)
     strip = torch.cat(strips, 1).cpu()
-    return Synthesis(strip[-1], strip, tuple(kept), torch.cat(activations, 1).cpu())
+    return Synthesis(strip[-1].clone(), strip, tuple(kept), torch.cat(activations, 1).cpu())
 
 
 def _check_choice(network: Network, target, layer, channel) -> None:

@@ -205,8 +205,9 @@ def _load_checkpoint(path: Path) -> AlexNet:
         )
     verify(path, CHECKPOINT.as_posix(), "alexnet")
     state = read_checkpoint(path, "Delete it and download it again: python -m leadwise download alexnet")
-    model = AlexNet(source="imagenet")
-    fill_weights(model, state, path)
+    with torch.device("meta"):  # the checkpoint's tensors take the place of the untrained ones: nothing is there twice
+        model = AlexNet(source="imagenet")
+    fill_weights(model, state, path, assign=True)
     return model
 
 
