@@ -70,8 +70,10 @@ def test_a_frame_says_where_to_open_how_long_it_takes_and_where_to_go(course):
     exercise, solution = (notebooks[path].cells for path in ("02_two.ipynb", "solutions/02_two.ipynb"))
     assert [cell.id for cell in exercise] == [cell.id for cell in solution]
     assert [cell.id for cell in exercise[:3]] == ["02-00", "02-badges", "02-bootstrap"]
-    # 1200 words and the title's at 120 a minute, 2 lines at 20, 7 for the exercise, half a minute of running: 17.7
-    expected = "**About 20 minutes** (120 words a minute, 7 for each of 1 exercises); "
+    # the least: 1213 words / 150 + 2 lines / 25 + 2 for the exercise + 1 for its step + 31 s = 11.7 minutes
+    # the most: 1213 / 80 + 2 / 10 + 5 + 2 + 31 s = 22.9; without the exercise 8.7 and 15.9
+    expected = "**About 10 to 25 minutes**, without its exercises 5 to 20. Counted: 1,213 words, 2 lines of code, "
+    expected += "1 exercise, 1 step of its solution; "
     assert exercise[1].source.endswith(expected + "runs in 31 s. Builds on [01](01_one.ipynb).")
     assert solution[1].source.endswith(expected + "runs in 42 s. Builds on [01](../01_one.ipynb).")
     path = f"{repository()}/blob/main/notebooks/02_two.ipynb"
@@ -118,15 +120,21 @@ def test_a_time_is_kept_unless_it_has_changed(course):
     assert next(iter(frame.timings.items())) == ("01_one", 1)
 
 
-def test_minutes_count_words_lines_exercises_and_seconds():
-    cells = [nbformat.v4.new_markdown_cell("word " * 600 + "\n\n## References\n" + "word " * 6000)]
-    cells += [nbformat.v4.new_code_cell("x = 1\n\n" * 100)]
+def test_minutes_count_all_that_a_learner_does():
     solution = {"metadata": {"tags": ["solution"]}}
-    cells += [nbformat.v4.new_code_cell("x = 1\n" * 100, **solution) for _ in range(2)]
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    assert minutes(notebook, 60) == 25  # 600 / 120 + 100 / 20 + 2 * 7 + 1 = 25
-    assert minutes(notebook, 210) == 30  # 27.5 is as near to 30 as to 25: nobody is promised too little
-    assert minutes(nbformat.v4.new_notebook(), 0) == 5
+    cells = [nbformat.v4.new_markdown_cell("word " * 600 + "\n\n## References\n" + "word " * 6000)]
+    cells.insert(0, nbformat.v4.new_markdown_cell("answer " * 999, **solution))
+    cells += [
+        nbformat.v4.new_code_cell("x = 1\n\n" * 96 + "plot_ecg(x)\nRuleLab()\ncheck.quiz()\ncheck.think_first(1)")
+    ]
+    cells += [nbformat.v4.new_code_cell("# A task.\n" + "x = 1\n" * 10, **solution) for _ in range(2)]
+    counted = notebook_frame.count(nbformat.v4.new_notebook(cells=cells))
+    assert list(counted) == list(notebook_frame.RATES)
+    assert list(counted.values()) == [600, 100, 2, 1, 1, 2, 20]
+    # the least: 600 / 150 + 100 / 25 + 2 / 2 + 1 / 2 + 2 + 2 * 2 + 20 + 1
+    # the most: 600 / 80 + 100 / 10 + 2 * 2 + 2 + 6 + 2 * 5 + 2 * 20 + 1
+    assert minutes(counted, 60) == (35, 85)  # 36.5 and 80.5, rounded outwards
+    assert minutes(dict.fromkeys(counted, 0), 0) == (5, 10)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,7 @@ def test_the_way_back_and_on(source):
         assert all(f"]({up}{stem}.ipynb)" in last for stem in neighbours)
         assert "GLOSSARY.md" in last
         assert "not for diagnosis" in last
-        assert re.search(r"\*\*About \d+ minutes\*\*", notebook.cells[1].source)
+        assert re.search(r"\*\*About \d+ to \d+ minutes\*\*", notebook.cells[1].source)
 
 
 @every

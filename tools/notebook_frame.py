@@ -3,9 +3,14 @@
 Below the title stand links to Binder and Colab and how long it takes; then the cell that fetches the course where a
 notebook comes alone; at the end the way on. A source whose first cell is no title (`# # 06 Reading an ECG`) gets none.
 
-The minutes are computed: WORDS a minute of prose up to the references, LINES a minute of code, MINUTES for each
-exercise, and the seconds that the cells took, from timings.json, which `notebooks.py build` writes. They are rounded
-to five.
+The minutes are a range, from what is counted in the source (`count`) times RATES, and the seconds that the cells took,
+from timings.json, which `notebooks.py build` writes.
+
+Calibration. Adults read 238 words of plain prose a minute (Brysbaert 2019, doi:10.1016/j.jml.2019.104047); a lesson
+with formulas is read at two thirds of that by who knows the matter, and at a third by who is new to it. The other rates
+were set so that the middle of the range is twice the estimate that stood here before (120 words and 20 lines a minute,
+7 minutes an exercise, figures not counted), because complete trials from the text alone took twice as long as that.
+Nobody has been timed against the range itself yet: where you are, change RATES and say so here.
 """
 
 import json
@@ -19,11 +24,20 @@ import nbformat
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Adults read 238 words of plain prose a minute (Brysbaert 2019, doi:10.1016/j.jml.2019.104047). A lesson is to be
-# understood, and has formulas and pictures: half of that.
-WORDS = 120
-LINES = 20
-MINUTES = 7
+# What is counted -> minutes for each, for who knows the matter and for who is new to it. A step: a line of a solution.
+LESSON = {
+    "words": (1 / 150, 1 / 80),
+    "lines of code": (1 / 25, 1 / 10),
+    "figures": (0.5, 2.0),
+    "prompts": (0.5, 2.0),
+    "quizzes": (2.0, 6.0),
+}
+WORK = {"exercises": (2.0, 5.0), "steps of their solutions": (1.0, 2.0)}
+RATES = LESSON | WORK
+ONE = dict(
+    zip(RATES, ("word", "line of code", "figure", "prompt", "quiz", "exercise", "step of its solution"), strict=True)
+)
+FIGURE = re.compile(r"\b(?:plot_\w+|plt\.show|\w+\.plot|\w*Explorer|HeartVector|RuleLab|MethodGrid|OwnECG)\(")
 
 # A time replaces the last one only where it differs by more than a fifth and two seconds: else each build, on whatever
 # machine, would change every notebook.
@@ -45,7 +59,7 @@ BADGES = (
     "[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]"
     "(https://colab.research.google.com/github/{repository}/blob/main/{path})"
 )
-TIME = "**About {minutes} minutes** ({words} words a minute{exercises}); {seconds}."
+TIME = "**About {both} minutes**{alone}. Counted: {counted}; {seconds}."
 NOTE = "*For teaching, not for diagnosis: nothing here may be used to decide about a patient.*"
 
 
@@ -62,20 +76,51 @@ def is_titled(notebook: nbformat.NotebookNode) -> bool:
     return first is not None and first.cell_type == "markdown" and bool(re.match(r"# \S", first.source))
 
 
-def minutes(notebook: nbformat.NotebookNode, seconds: float) -> int:
-    """Return how long a notebook takes with its solutions, in minutes, a multiple of five; see this module's text."""
-    prose = "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
-    words = len(prose.split("## References")[0].split())
+def count(notebook: nbformat.NotebookNode) -> dict[str, int]:
+    """Return how much of what RATES names a notebook with its solutions holds, up to its references."""
+    prose = [cell.source for cell in notebook.cells if cell.cell_type == "markdown" and not is_solution(cell)]
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     given = "\n".join(cell.source for cell in code if not is_exercise(cell))
-    lines = sum(1 for line in given.splitlines() if line.strip())
-    work = words / WORDS + lines / LINES + MINUTES * sum(map(is_exercise, code)) + seconds / 60
-    return max(5, 5 * math.floor(work / 5 + 0.5))
+    solved = "\n".join(cell.source for cell in code if is_exercise(cell))
+    return {
+        "words": len("\n\n".join(prose).split("## References")[0].split()),
+        "lines of code": sum(1 for line in given.splitlines() if line.strip()),
+        "figures": len(FIGURE.findall(given)),
+        "prompts": given.count("check.think_first("),
+        "quizzes": given.count("check.quiz("),
+        "exercises": sum(map(is_exercise, code)),
+        "steps of their solutions": sum(
+            1 for line in solved.splitlines() if line.strip() and not line.strip().startswith("#")
+        ),
+    }
+
+
+def minutes(counted: dict[str, int], seconds: float, rates: dict[str, tuple[float, float]] = RATES) -> tuple[int, int]:
+    """Return from how many to how many minutes a notebook takes, multiples of five; see this module's text.
+
+    Parameters
+    ----------
+    counted : from ``count``
+    seconds : that its cells run
+    rates : what is to be done of it; by default all
+    """
+    low, high = (sum(rate[i] * counted[what] for what, rate in rates.items()) + seconds / 60 for i in (0, 1))
+    return max(5, 5 * math.floor(low / 5)), max(10, 5 * math.ceil(high / 5))
+
+
+def in_words(number: int, what: str) -> str:
+    """Return "1,214 words", "1 line of code", "1 quiz"."""
+    return f"{number:,} {what}" if number > 1 else f"1 {ONE[what]}"
+
+
+def is_solution(cell: nbformat.NotebookNode) -> bool:
+    """Say whether a cell, of code or prose, is kept from the learner."""
+    return "solution" in cell.metadata.get("tags", [])
 
 
 def is_exercise(cell: nbformat.NotebookNode) -> bool:
     """Say whether a cell is one for the learner to fill."""
-    return cell.cell_type == "code" and "solution" in cell.metadata.get("tags", [])
+    return cell.cell_type == "code" and is_solution(cell)
 
 
 @dataclass(frozen=True)
@@ -126,11 +171,12 @@ class Frame:
 
     def head(self, path: str, solved: nbformat.NotebookNode) -> str:
         """Return the line below the title: where to open the notebook, how long it takes, what it builds on."""
-        seconds, exercises = self.timings.get(path.removesuffix(".ipynb")), sum(map(is_exercise, solved.cells))
+        seconds, counted = self.timings.get(path.removesuffix(".ipynb")), count(solved)
+        low, high = minutes(counted, seconds or 0, LESSON)
         text = TIME.format(
-            minutes=minutes(solved, seconds or 0),
-            words=WORDS,
-            exercises=f", {MINUTES} for each of {exercises} exercises" if exercises else "",
+            both="{} to {}".format(*minutes(counted, seconds or 0)),
+            alone=f", without its exercises {low} to {high}" if counted["exercises"] else "",
+            counted=", ".join(in_words(number, what) for what, number in counted.items() if number),
             seconds="not timed yet" if seconds is None else f"runs in {seconds:g} s",
         )
         before = [self.link(path, stem, stem[:2]) for stem in self.titles if stem[:2] in prerequisites(solved)]

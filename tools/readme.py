@@ -54,7 +54,7 @@ def notebooks(root: Path, old: str) -> str:
 def minutes(path: Path) -> str:
     """Return how long a built notebook says that it takes."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return re.search(r"\*\*About (\d+) minutes\*\*", "".join("".join(cell["source"]) for cell in cells))[1]
+    return re.search(r"\*\*About (\d+(?: to \d+)?) minutes\*\*", "".join("".join(cell["source"]) for cell in cells))[1]
 
 
 def reference_maps(root: Path, _old: str) -> str:
