@@ -27,7 +27,7 @@ export PIP_FIND_LINKS = $(abspath $(WHEELHOUSE))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks wheelhouse dist badges constraints data book links types coverage lock audit unpinned clean
+.PHONY: help course lab test lint js notebooks wheelhouse dist badges constraints data book links types coverage lock audit unpinned clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -54,9 +54,16 @@ test: $(STAMP) lint data
 	$(BIN)/python -m pytest
 	$(NOTEBOOKS) run --variant solutions
 
-lint: $(STAMP)
+lint: $(STAMP) js
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The explorers' JavaScript: a linter and types. Where node is not at hand nothing is checked, and that is said.
+js:
+	@if ! command -v npm >/dev/null; then echo "JavaScript is not checked: no npm here (https://nodejs.org)"; \
+	elif ! { test -d node_modules || npm ci --silent --no-audit --no-fund; }; then \
+		echo "JavaScript is not checked: npm could not fetch the linter"; \
+	else npm run --silent lint && npm run --silent types && npm test --silent; fi
 
 notebooks: $(STAMP)
 	$(NOTEBOOKS) build $(NB)

@@ -27,6 +27,10 @@ QUIET += ["--disable-component-update", "--disable-sync"]
 
 OWN_FOLDERS = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
 OWN_FOLDERS += ("IPYTHONDIR",)
+LAB_SETTINGS = {
+    "notebook-extension/tracker": {"windowingMode": "none"},
+    "apputils-extension/notification": {"fetchNews": "false"},
+}
 PROBE = Path(__file__).with_name("probe.js").read_text()
 PICTURES = "canvas, .widget-image, .jp-RenderedImage img"
 NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
@@ -154,9 +158,10 @@ def jupyter_lab(folder: Path, **environment: str):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     token, own = secrets.token_hex(16), folder / ".jupyter"
-    settings = own / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab" / "notebook-extension"
-    settings.mkdir(parents=True)
-    (settings / "tracker.jupyterlab-settings").write_text('{"windowingMode": "none"}')
+    settings = own / "JUPYTERLAB_SETTINGS_DIR" / "@jupyterlab"
+    for name, value in LAB_SETTINGS.items():
+        (settings / name).parent.mkdir(parents=True)
+        (settings / f"{name}.jupyterlab-settings").write_text(json.dumps(value))
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
     command += [f"--ServerApp.root_dir={folder}", f"--IdentityProvider.token={token}", "--allow-root"]
     command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]

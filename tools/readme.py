@@ -96,8 +96,8 @@ def ground_truth(root: Path, _old: str) -> str:
     return (
         f"- Least misplaced: {', '.join(best)}.\n"
         f"- Of {methods} methods, the best control is ahead of {', '.join(ahead)}.\n"
-        f"- To lie on the right place is another matter: of {count}, $x^2$ has place {by_place} on LBBB by localisation "
-        f"and {by_effect} by intervention; guided Grad-CAM on scenes {on_scenes[0]} and {on_scenes[1]}."
+        f"- To lie on the right place is another matter: of {count}, $x^2$ has place {by_place} on LBBB by "
+        f"localisation and {by_effect} by intervention; guided Grad-CAM on scenes {on_scenes[0]} and {on_scenes[1]}."
     )
 
 

@@ -1,6 +1,7 @@
 """Photograph the explorers in JupyterLab for the README: ``python tools/screens.py`` writes plots/gallery/explorers.
 
-``--width 700`` shows how they fit a narrow column; ``--out FOLDER`` and names of explorers restrict it to a look.
+``--width 700`` shows how they fit a narrow column, ``--screen 1400x900`` what of them a screen shows at once; ``--out
+FOLDER`` and names of explorers restrict it to a look.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from browser import browser, close_notebook, jupyter_lab, missing, open_notebook
 from leadwise.plotting.sheet import png
 
 ROOT = Path(__file__).resolve().parents[1]
+HEIGHT = 900  # of the window; an explorer fits into it
 AROUND = 130  # pixels of JupyterLab beside a notebook's column
 MOST = 600_000  # bytes in full colour; a larger photograph gets a palette
 EXPLORERS = {
@@ -36,6 +38,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=list(EXPLORERS), help=", ".join(EXPLORERS))
     parser.add_argument("--width", type=int, default=1000, help="pixels of the notebook's column (%(default)d)")
+    parser.add_argument("--screen", help="WIDTHxHEIGHT of a window, of which all is photographed")
     parser.add_argument("--out", type=Path, default=ROOT / "plots" / "gallery" / "explorers")
     options = parser.parse_args()
     if missing():
@@ -49,7 +52,8 @@ def main() -> int:
             write_notebook(folder / f"{name}.ipynb", CELL.format(EXPLORERS[name]))
         with jupyter_lab(folder) as (address, token):
             for name in options.names:
-                picture = shot(running, address, token, f"{name}.ipynb", options.width)
+                place = running, address, token, f"{name}.ipynb"
+                picture = screen(*place, options.screen) if options.screen else shot(*place, options.width)
                 (options.out / f"{name}.png").write_bytes(picture)
                 print(options.out / f"{name}.png", flush=True)
     return 0
@@ -57,15 +61,31 @@ def main() -> int:
 
 def shot(running, address: str, token: str, name: str, width: int) -> bytes:
     """Run the notebook's only cell and return its output as PNG."""
-    page = open_notebook(running, address, token, name, width + AROUND, 1600)
+    page, output = shown(running, address, token, name, width + AROUND, HEIGHT)
+    picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
+    close_notebook(page)
+    return png(np.asarray(picture), pictures=True, full_colour=MOST)
+
+
+def screen(running, address: str, token: str, name: str, size: str) -> bytes:
+    """Run the notebook's only cell in a window of this size and return all of the window, the output on top, as PNG."""
+    page, output = shown(running, address, token, name, *map(int, size.split("x")))
+    output.evaluate("(one) => one.scrollIntoView()")
+    settle(page)
+    picture = page.screenshot()
+    close_notebook(page)
+    return picture
+
+
+def shown(running, address: str, token: str, name: str, width: int, height: int):
+    """Open a notebook in a window of this size and run its only cell; return the page and the cell's output."""
+    page = open_notebook(running, address, token, name, width, height)
     run_cells(page)
     output = page.locator(".jp-OutputArea-output").first
     output.locator("canvas:visible").first.wait_for(timeout=60_000)
     page.wait_for_timeout(3000)  # formulas are typeset late, and nothing tells when
     settle(page)
-    picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
-    close_notebook(page)
-    return png(np.asarray(picture), pictures=True, full_colour=MOST)
+    return page, output
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """What all live views share: drawn in the browser by anywidget, with a picture for pages without a kernel."""
 
+import re
 from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,18 +14,18 @@ from leadwise.plotting.style import printable
 STATIC = Path(__file__).parent / "static"
 
 
+IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+
+
 def module(name: str) -> str:
-    """Return the JavaScript of a view behind what all views share: a module that travels as text imports no other."""
-    return _joined("shared.js", f"{name}.js")
+    """Return the JavaScript of a view behind the modules that it imports: what travels as text can import nothing."""
+    text = (STATIC / f"{name}.js").read_text(encoding="utf-8")
+    return "\n".join([*map(module, IMPORT.findall(text)), IMPORT.sub("", text)])
 
 
 def style(name: str) -> str:
     """Return the style sheet of a view behind what all views share."""
-    return _joined("shared.css", f"{name}.css")
-
-
-def _joined(*files: str) -> str:
-    return "\n".join((STATIC / file).read_text(encoding="utf-8") for file in files)
+    return "\n".join((STATIC / f"{one}.css").read_text(encoding="utf-8") for one in ("shared", name))
 
 
 class Text(traitlets.Unicode):

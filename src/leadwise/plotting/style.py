@@ -69,8 +69,8 @@ def printable(text) -> str:
 
 def number(value: float) -> str:
     """Return three significant digits with a true minus sign: 0.0123, −4.5, 2580, 1.2e−05."""
-    short = f"{value:.3g}"
-    return (f"{float(short):.0f}" if 1000 <= abs(value) < 1e6 else short).replace("-", "−")
+    short = f"{value + 0:.3g}"  # + 0: no minus before a zero
+    return (f"{float(short):.0f}" if 1000 <= abs(float(short)) < 1e6 else short).replace("-", "−")
 
 
 def percent(fraction: float) -> str:

@@ -11,6 +11,7 @@ const VIEW = ["zoom", "left"];
 const MOST_ZOOM = 16, LEAST_SAMPLES = 20;
 const AROUND_PX = 310; // of the screen, for what stands above and below the paper
 const HANDLE_PX = 22; // as in the style sheet
+const LINES = { fine: 1, coarse: 5 }; // mm between them
 const NAME_PX = 13, SMALL_PX = 11, TIMES_PX = 18; // text sizes, and the room for the seconds below the paper
 
 const upTo5 = (mm) => Math.ceil(mm / 5 - 1e-9) * 5;
@@ -178,7 +179,7 @@ function drawPaper(ctx, scene, colours, ratio) {
   ctx.fillStyle = colours.sheet;
   ctx.fillRect(left, 0, right - left, bottom);
   const starts = lay.strips.filter((strip) => strip.row === 0);
-  for (const [name, mm] of [["fine", 1], ["coarse", 5]]) {
+  for (const [name, mm] of Object.entries(LINES)) {
     ctx.globalAlpha = Math.min(look.grid_mm[name] * lay.perMm * ratio, 1); // a line thinner than a pixel is paler
     ctx.beginPath();
     for (let y = 0; y <= lay.height + 1e-6; y += mm) {
@@ -207,7 +208,7 @@ function upright(ctx, fromPx, toPx, originPx, stepPx, bottomPx, crisp) {
 
 /** Calibration pulses, signals and seconds: all that does not change with the relevance. */
 function drawInk(ctx, scene) {
-  const { lay, ecg, show, look } = scene;
+  const { lay, look } = scene;
   ctx.lineJoin = "round";
   ctx.lineWidth = Math.max(look.signal_mm * lay.perMm, 1);
   ctx.strokeStyle = look.ink;
@@ -432,6 +433,7 @@ function under(scene, x, y) {
   return { strip, sample: clamp(Math.round(strip.begin + (x - strip.leftPx) / strip.stepPx), strip.begin, strip.end - 1) };
 }
 
+/** @type {[string, string, string, (view: ECGView) => void][]} */
 const BUTTONS = [
   ["pan", "◀", "Earlier (left arrow)", (view) => view.pan(-0.25)],
   ["pan", "▶", "Later (right arrow)", (view) => view.pan(0.25)],
@@ -738,3 +740,6 @@ class ECGView extends View {
 }
 
 export default shows(ECGView);
+
+import { clamp, element, LARGEST, Legend, number, percent, place, roomFor, shows, SIGNS, sized, unpack, View } from "./shared.js";
+

@@ -92,6 +92,7 @@ function drawImage(ctx, drawing, scale, style, first, height, width, channels, .
   ctx.drawImage(aside, 0, 0);
 }
 
+/** @type {Record<string, (...args: any[]) => void>} */
 const DRAW = { path: drawPath, text: drawText, image: drawImage };
 
 /** Draw everything, `scale` pixels of the canvas for each of the figure. */
@@ -99,7 +100,7 @@ export function replay(ctx, drawing, scale) {
   for (const [kind, number, ...rest] of drawing.ops) {
     const style = drawing.styles[number];
     ctx.save();
-    if (style.within) ctx.clip(trace(drawing, ...style.within, scale, { snap: false }));
+    if (style.within) ctx.clip(trace(drawing, style.within[0], style.within[1], scale, { snap: false }));
     if (style.box) {
       const clip = new Path2D();
       clip.rect(...style.box.map((value) => value * scale));
@@ -136,3 +137,6 @@ class FigureView extends View {
 }
 
 export default shows(FigureView);
+
+import { element, roomFor, shows, unpack, View } from "./shared.js";
+

@@ -377,3 +377,6 @@ function drawing({ path, box, latex }) {
 }
 
 export default shows(MapView);
+
+import { clamp, element, LARGEST, Legend, number, percent, place, shows, SIGNS, sized, unpack, View } from "./shared.js";
+

@@ -4,19 +4,33 @@ export const LARGEST = 32767; // int16: relevance travels as fractions of its ma
 export const SIGNS = { signed: Math.abs, positive: (value) => value, negative: (value) => -value };
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
 /** How high a picture may be, so that it fits a screen with what stands around it; never so low that nothing is seen. */
 export function roomFor(aroundPx, leastPx = 320) {
   // A frame (Colab, VS Code) is as high as what it holds: there the screen says what fits.
   const highPx = window.self === window.top ? window.innerHeight : window.screen.availHeight - 200;
   return Math.max(highPx - aroundPx, leastPx);
 }
-export const percent = (fraction) => `${Math.round(100 * fraction)} %`;
+
+/** A fraction as whole per cent, as leadwise.plotting.style.percent writes it: half goes to the even number. */
+export function percent(fraction) {
+  const low = Math.floor(100 * fraction), rest = 100 * fraction - low;
+  const whole = rest === 0.5 ? low + (low % 2 === 0 ? 0 : 1) : Math.round(100 * fraction);
+  return `${whole} %`.replace("-", "−");
+}
 
 /** Three significant digits with a true minus sign, as leadwise.plotting.style.number writes them. */
 export function number(value) {
-  const short = Number(value.toPrecision(3)), size = Math.abs(short);
+  const short = rounded(value), size = Math.abs(short);
   const text = size > 0 && (size < 1e-4 || size >= 1e6) ? short.toExponential().replace(/e([+-])(\d)$/, "e$10$2") : String(short);
   return text.replaceAll("-", "−");
+}
+
+/** A number to three significant digits; what lies in the middle goes to the even digit, as in Python. */
+function rounded(value) {
+  const [digits, power] = value.toExponential(50).split("e"), third = digits.indexOf(".") + 2;
+  const even = Number(digits[third]) % 2 === 0, inTheMiddle = /^50*$/.test(digits.slice(third + 1));
+  return even && inTheMiddle ? Number(`${digits.slice(0, third + 1)}e${power}`) : Number(value.toPrecision(3));
 }
 
 /** Where the colour of a value, -1 to 1, stands in a table of `steps` colours, RGBA. */
@@ -76,7 +90,7 @@ export class Legend {
     ctx.strokeStyle = grey;
     ctx.lineWidth = 1;
     ctx.strokeRect(0.5, 0.5, wide - 1, high - 4);
-    const cuts = [["negative", 1], ["positive", -1]].filter(([other]) => show.sign !== other).map(([, s]) => s * show.threshold);
+    const cuts = Object.entries({ negative: 1, positive: -1 }).filter(([other]) => show.sign !== other).map(([, s]) => s * show.threshold);
     ctx.beginPath();
     for (const mark of [0, ...cuts]) {
       const x = Math.floor(((mark + 1) / 2) * wide) + 0.5;
@@ -91,6 +105,8 @@ export class Legend {
 export class View {
   constructor(model) {
     this.model = model;
+    /** @type {HTMLElement} */
+    this.root = undefined;
     this.handlers = [];
     this.resized = new ResizeObserver(() => this.draw());
     this.chip = element("div", "leadwise-chip", { hidden: "" });
@@ -113,6 +129,10 @@ export class View {
       this.handlers.push([event, handler]);
       this.model.on(event, handler);
     }
+  }
+
+  drawNow() {
+    throw new Error("a view says how it is drawn");
   }
 
   /** Draw at the next frame; however many traits change until then, once. */
