@@ -20,6 +20,7 @@ from leadwise.cohort import (
     Cohort,
     Records,
     difference,
+    difference_within,
     explain_cohort,
     forest,
     load_checkpoint,
@@ -523,6 +524,39 @@ def test_differences_agree_with_scipy():
     assert "after Holm's correction for 72 comparisons" in " ".join(" ".join(texts(found.plot(title="Sexes"))).split())
     with pytest.raises(ValueError, match="needs two on either side"):
         difference(one, Cohort.of([{"share": a[0]}]), "share")
+
+
+def test_a_difference_within_strata_knows_composition_from_treatment():
+    """Of one stratum it is Welch's test. Other numbers in the strata change nothing; a shift in each is found."""
+    rng = np.random.default_rng(5)
+    draw = {key: [rng.normal(mean, 1 + mean / 9, count) for count in (9, 40)] for key, mean in {"a": 0, "b": 8}.items()}
+    one, other = ({k: Cohort.of([{"x": v} for v in pair[i]]) for k, pair in draw.items()} for i in (0, 1))
+    single = difference_within({"a": one["a"]}, {"a": other["a"]}, "x")
+    expected = stats.ttest_ind(*draw["a"], equal_var=False)
+    assert float(single.p) == pytest.approx(expected.pvalue)
+    assert float(single.low) == pytest.approx(expected.confidence_interval().low)
+    mixed = {"a": one["a"], "b": Cohort.of([{"x": v} for v in rng.normal(8, 1.9, 400)])}
+    assert abs(difference_within(mixed, other, "x").value) < 0.5
+    assert difference(mixed["a"].merge(mixed["b"]), other["a"].merge(other["b"]), "x").value > 3
+    weights = np.array([9, 400]) / 409
+    apart = [mixed[k].mean("x") - other[k].mean("x") for k in "ab"]
+    found = difference_within(mixed, other | {"c": one["a"]}, "x")
+    assert float(found.value) == pytest.approx(float(weights @ apart))
+    assert found.counts == (409, 80)
+    with pytest.raises(ValueError, match="no stratum has two records with x on both sides"):
+        difference_within({"a": Cohort.of([{"x": 1.0}])}, other, "x")
+
+
+def test_intervals_within_strata_hold_the_truth_as_often_as_they_say():
+    rng, held = np.random.default_rng(6), 0
+    for _ in range(600):
+        one, other = (
+            {key: Cohort.of([{"x": v} for v in rng.normal(mean + shift, spread, n)]) for key, mean, spread, n in strata}
+            for shift, strata in ((0.5, (("a", 0, 1, 5), ("b", 3, 2, 12))), (0, (("a", 0, 1, 30), ("b", 3, 2, 6))))
+        )
+        found = difference_within(one, other, "x")
+        held += found.low <= 0.5 <= found.high
+    assert 0.925 < held / 600 < 0.975
 
 
 def test_holm_is_the_textbooks():

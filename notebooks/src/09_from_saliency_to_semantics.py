@@ -8,7 +8,7 @@
 # **You will be able to**
 #
 # - sum a map over leads and waves, and judge a share against the area that it lies on,
-# - average relevance over beats and over patients, with intervals,
+# - average relevance over beats, and compare patients with other people,
 # - write a sentence about a network that another person can check, and that is no diagnosis,
 # - ask a network and its map the same question, and say whether they agree.
 #
@@ -16,8 +16,6 @@
 
 # %% imports
 import csv
-import json
-import tempfile
 import warnings
 from functools import partial
 from pathlib import Path
@@ -31,7 +29,7 @@ from IPython.display import display
 import leadwise
 from leadwise.attribution import MethodWarning
 from leadwise.checks import notebook_09 as check
-from leadwise.cohort import Cohort, explain_cohort, load_checkpoint
+from leadwise.cohort import Cohort
 from leadwise.comparison import title_of
 from leadwise.ecg.leads import LEADS
 from leadwise.evaluation import area_share, paired_differences, relevance_mass, student
@@ -463,74 +461,7 @@ plot_matrix(
 # at the second step, the map was sharper than a wave: a cell counts by the part of it that the cause covers, no better.
 
 # %% [markdown]
-# ## 6 Many patients
-#
-# One patient is an anecdote. `explain_cohort` goes through recordings batch by batch and keeps running means and squares
-# (Welford's method [3], merged), so that its memory does not grow. It saves what it has to a checkpoint. Here somebody
-# stops it on the way.
-
-# %% interrupted
-records = [partial(leadwise.simulate_ecg, "LBBB", 9_200_000 + i) for i in range(40)]
-checkpoint = Path(tempfile.mkdtemp()) / "lbbb"
-
-
-def power_cut(done, total):
-    """Stop the run after 25 recordings."""
-    if done == 25:
-        raise KeyboardInterrupt
-
-
-try:
-    explain_cohort(MODELS["LBBB"], records, METHOD, checkpoint=checkpoint, batch=5, progress=power_cut)
-except KeyboardInterrupt:
-    print("stopped after 25; saved:", load_checkpoint(checkpoint))
-
-# %% resumed
-cohort = explain_cohort(MODELS["LBBB"], records, METHOD, checkpoint=checkpoint, batch=5, progress=False)
-at_once = explain_cohort(MODELS["LBBB"], records, METHOD, batch=5, progress=False)
-print("resumed:", cohort)
-print("equal to a run without interruption, to the last bit:", (cohort.mean("share") == at_once.mean("share")).all())
-
-# %% cohort matrix
-cohort.plot(title=f"LBBB model: mean of {cohort.records} simulated patients")
-
-# %% intervals
-fig, (left, right) = plt.subplots(1, 2, figsize=(9.5, 2.8), layout="constrained", width_ratios=(1, 2))
-for axis, which, names in ((left, "wave_share", WAVES), (right, "lead_share", LEADS)):
-    mean, (low, high) = cohort.mean(which), cohort.interval(which)
-    area = cohort.mean("area").sum(0 if which == "wave_share" else 1)
-    axis.bar(names, mean, color="#e0a070", yerr=[mean - low, high - mean], capsize=3)
-    axis.plot(names, area, "k_", markersize=14, label="area")
-    axis.set_ylabel("share of the positive relevance")
-left.legend(frameon=False)
-plt.show()
-for name, what in {"agreement": "in the defining cells", "truth": "inside the cause"}.items():
-    (low, high), area = cohort.interval(name), float(cohort.mean(f"{name}_area"))
-    print(
-        f"{what:26s}{float(cohort.mean(name)):.3f} [{low:.3f}, {high:.3f}] of the positive relevance, area {area:.3f}"
-    )
-
-# %% [markdown]
-# The intervals belong to the *mean* of this population of patients, one by one for each bar. A single patient may lie far
-# outside; `cohort.spread` is the number for that.
-
-# %% cohort beat
-cohort.beat().plot(title="The average patient")
-
-# %% memory
-root = checkout() or Path.cwd().parent
-stored = json.loads((root / "benchmarks" / "cohort_memory.json").read_text())
-for run in stored["runs"]:
-    low, high = run["share in QRS, 95 % interval"]
-    print(f"{run['records']:5d} recordings: peak memory {run['peak MB']:.0f} MB; share in QRS {low:.3f} to {high:.3f}")
-print(f"more memory for the larger run: {stored['more memory, MB']} MB")
-
-# %% [markdown]
-# These lines were measured beforehand (`benchmarks/cohort_memory.py`). A hundred times the recordings take the same memory,
-# and a tenth of the interval's width, as $1/\sqrt{n}$ has it.
-
-# %% [markdown]
-# ## 7 Where methods disagree
+# ## 6 Where methods disagree
 #
 # What a sample says depends on the method. Of most, the positive relevance speaks for the pathology. The sign of a gradient is no
 # such claim: a sample that should *fall* matters as much as one that should rise. There the magnitude counts, as
@@ -631,7 +562,7 @@ plot_matrix(
 # checkout, and shown where its table is present.
 
 # %% benchmark
-table = root / "benchmarks" / "ground_truth.csv"
+table = (checkout() or Path.cwd().parent) / "benchmarks" / "ground_truth.csv"
 if table.exists():
     from leadwise.plotting.benchmark import plot_ground_truth
 
@@ -847,7 +778,7 @@ check.progress()
 # - A no is an answer: below 0.5 a sentence says what raised the log-odds although the answer is no.
 # - Accuracy does not tell which wave was used, and a map only claims it. Interventions test it, where both are asked the same.
 # - "Compared with whom?" decides. The difference between the ill and the healthy is often clearer than either.
-# - Report cohorts with intervals, method and parameters. One sentence about one patient is an anecdote.
+# - One sentence about one patient is an anecdote. Thousands of recordings, with intervals: [11 Cohorts](11_cohorts.ipynb).
 #
 # ## Go further
 #
@@ -868,10 +799,8 @@ check.progress()
 #    electrocardiogram, part III, [doi:10.1161/CIRCULATIONAHA.108.191095](https://doi.org/10.1161/CIRCULATIONAHA.108.191095)
 # 2. Ghassemi, Oakden-Rayner, Beam 2021, The false hope of current approaches to explainable artificial intelligence in
 #    health care, [doi:10.1016/S2589-7500(21)00208-9](https://doi.org/10.1016/S2589-7500(21)00208-9)
-# 3. Welford 1962, Note on a method for calculating corrected sums of squares and products,
-#    [doi:10.1080/00401706.1962.10490022](https://doi.org/10.1080/00401706.1962.10490022)
-# 4. Arras, Osman, Samek 2022, CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network
+# 3. Arras, Osman, Samek 2022, CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network
 #    explanations, [doi:10.1016/j.inffus.2021.11.008](https://doi.org/10.1016/j.inffus.2021.11.008)
-# 5. Gumpfer et al. 2023, SIGNed explanations, [doi:10.1016/j.inffus.2023.101883](https://doi.org/10.1016/j.inffus.2023.101883)
-# 6. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay,
+# 4. Gumpfer et al. 2023, SIGNed explanations, [doi:10.1016/j.inffus.2023.101883](https://doi.org/10.1016/j.inffus.2023.101883)
+# 5. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay,
 #    [doi:10.1161/CIR.0000000000000628](https://doi.org/10.1161/CIR.0000000000000628)

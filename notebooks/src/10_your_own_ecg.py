@@ -614,7 +614,7 @@ check.progress()
 #   electrocardiography dataset, [doi:10.1038/s41597-020-0495-6](https://doi.org/10.1038/s41597-020-0495-6)
 # - What to report about a model, and for whom: Mitchell et al. 2019, Model cards for model reporting,
 #   [doi:10.1145/3287560.3287596](https://doi.org/10.1145/3287560.3287596)
-# - From one dossier to a study of many: `explain_cohort` in [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb)
+# - From one dossier to a study of many: [11 Cohorts](11_cohorts.ipynb)
 #
 # ## References
 #

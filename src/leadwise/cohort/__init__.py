@@ -1,7 +1,7 @@
 """Whole cohorts: where does a network read, in thousands of recordings, and in whom does it differ?"""
 
 from leadwise.cohort.checkpoint import load_checkpoint
-from leadwise.cohort.comparisons import Difference, difference, forest, paired_difference
+from leadwise.cohort.comparisons import Difference, difference, difference_within, forest, paired_difference
 from leadwise.cohort.datasets import challenge, mimic_iv_ecg, ptb_xl
 from leadwise.cohort.engine import EngineError
 from leadwise.cohort.moments import CheckpointError, Cohort, Moments
@@ -21,6 +21,7 @@ __all__ = [
     "Records",
     "challenge",
     "difference",
+    "difference_within",
     "explain_cohort",
     "forest",
     "load_checkpoint",

@@ -1,6 +1,6 @@
 """Who differs: groups beside each other, one group or method minus another, with intervals and Holm's correction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,6 +91,47 @@ def difference(one: Cohort, other: Cohort, name: str, level: float = 0.95) -> Di
     freedom = (va + vb) ** 2 / np.maximum(va**2 / (a.count - 1) + vb**2 / (b.count - 1), np.finfo(float).tiny)
     return _tested(name, a.mean - b.mean, np.sqrt(va + vb), np.maximum(freedom, 1), level, (a.count, b.count),
                    one.leads)  # fmt: skip
+
+
+def difference_within(
+    one: Mapping[str, Cohort], other: Mapping[str, Cohort], name: str, level: float = 0.95
+) -> Difference:
+    """Return the mean of one group minus that of another within strata, such as diagnoses, of which they have others.
+
+    Two groups that consist of different patients differ without being treated differently. Here each stratum is
+    compared with itself, and the differences are averaged with the numbers of ``one`` in the strata (direct
+    standardisation). Interval and p values are Welch's, with Satterthwaite's degrees of freedom for the sum.
+
+    Parameters
+    ----------
+    one, other : stratum -> cohort. What has fewer than two records on either side is not compared; ``counts`` of the
+        result says how many were
+
+    Raises
+    ------
+    ValueError : no stratum can be compared, or other leads
+
+    Examples
+    --------
+    >>> few, many = (Cohort.of([{"x": v} for v in values]) for values in ((1.0, 2.0), (1.0, 2.0, 1.0, 2.0)))
+    >>> ill = Cohort.of([{"x": 5.0}, {"x": 6.0}])
+    >>> float(difference_within({"healthy": few, "ill": ill}, {"healthy": many, "ill": ill}, "x").value)
+    0.0
+    """
+    pairs = [(one[key]._of(name), other[key]._of(name)) for key in one
+             if key in other and all(name in side[key].moments for side in (one, other))]  # fmt: skip
+    pairs = [pair for pair in pairs if min(side.count for side in pair) >= 2]
+    if not pairs:
+        raise ValueError(f"no stratum has two records with {name} on both sides; there are {', '.join(one) or 'none'}.")
+    leads = next(iter(one.values())).leads
+    _same_leads(name, leads, next(iter(other.values())).leads)
+    counts = tuple(sum(pair[side].count for pair in pairs) for side in (0, 1))
+    value = sum(a.count / counts[0] * (a.mean - b.mean) for a, b in pairs)
+    sides = [(a.count / counts[0], side) for a, b in pairs for side in (a, b)]
+    parts = [share**2 * side.squares / (side.count - 1) / side.count for share, side in sides]
+    lost = sum(part**2 / (side.count - 1) for part, (_, side) in zip(parts, sides, strict=True))
+    freedom = np.maximum(sum(parts) ** 2 / np.maximum(lost, np.finfo(float).tiny), 1)
+    return _tested(name, value, np.sqrt(sum(parts)), freedom, level, counts, leads)
 
 
 def paired_difference(one, other, name: str, level: float = 0.95) -> Difference:
