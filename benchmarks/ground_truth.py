@@ -42,6 +42,7 @@ import warnings
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -106,6 +107,9 @@ SCHEMA = {
     "ms": "processor time of one map",
 }  # fmt: skip
 """Column of the table -> what it holds; empty where a measure has no meaning or was not taken."""
+
+SEEDS = Path(__file__).parents[1] / "training" / "seeds.json"
+"""On which budget ``training/seeds.py`` trained the networks of other seeds, and what they reach."""
 
 MORE_IS_BETTER = ("lift", "right", "lift_input", "lift_graded", "deletion", "road", "sanity", "complexity_rise")
 
@@ -394,6 +398,22 @@ def over_networks(rows: list[dict]) -> dict:
     return out
 
 
+def between_networks(rows: list[dict]) -> dict[str, float]:
+    """Return, for each cause, how alike two networks rank the methods: the mean rank correlation over all pairs."""
+    own = [r for r in rows if r["data"] == "ECG" and r["model"] != "published" and r["setting"] != "tuned"]
+    out = {}
+    for cause in dict.fromkeys(row["cause"] for row in own):
+        some = [row for row in own if row["cause"] == cause]
+        means = [
+            {row["method"]: np.nanmean(row["misplaced"]) for row in some if row["model"] == model}
+            for model in dict.fromkeys(row["model"] for row in some)
+        ]
+        pairs = [spearmanr(list(a.values()), [b[m] for m in a]).statistic for a, b in combinations(means, 2)]
+        if pairs:
+            out[cause] = round(float(np.mean(pairs)), 3)
+    return out
+
+
 def tasks(options) -> list[tuple]:
     """Return one task for each method, network and cause, the slow ones first."""
     names = [(name, None) for name in options.weights]
@@ -453,7 +473,9 @@ def write(path: Path, rows: list[dict], minutes: float, workers: int) -> None:
     facts |= {"machine": platform.machine(), "first seeds": FIRST, "columns": SCHEMA}
     agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some in groups(rows)}
     facts |= {"summary": summary(rows), "rank agreement with the interventions": agreed}
-    facts |= {"networks": over_networks(rows)}
+    facts |= {"networks": over_networks(rows), "rank correlation between networks": between_networks(rows)}
+    if any(row["data"] == "ECG" and row["model"] not in ("embedded", "published") for row in rows):
+        facts |= {"networks from other seeds": json.loads(SEEDS.read_text())}
     path.with_suffix(".json").write_text(json.dumps(facts, indent=1, default=float) + "\n")
     print(json.dumps(facts["summary"], indent=1, default=float))
 

@@ -89,7 +89,7 @@ def test_every_method_has_the_same_budget_of_settings():
 def test_intervals_over_networks_need_several():
     rows = [{"data": "ECG", "model": f"seed{i}", "cause": "AVB", "method": "m", "setting": "default",
              "misplaced": [0.1 * i, 0.1 * i]} for i in range(3)]  # fmt: skip
-    assert benchmark.over_networks(rows[:1]) == {}
+    assert benchmark.over_networks(rows[:1]) == benchmark.between_networks(rows[:1]) == {}
     found = benchmark.over_networks(rows)["AVB"]["m"]
     assert found["networks"] == 3
     assert found["misplaced"] == pytest.approx([0.1, 0.1 - 0.2484, 0.1 + 0.2484], abs=1e-3)
@@ -98,6 +98,14 @@ def test_intervals_over_networks_need_several():
 # The committed result ------------------------------------------------------------------------------------------------
 
 HERE = Path(benchmark.__file__).parent
+
+
+def test_two_networks_agree_where_they_rank_the_methods_alike():
+    made = {"a": (0.1, 0.2, 0.3, 0.4), "b": (0.2, 0.3, 0.4, 0.5), "c": (0.5, 0.4, 0.3, 0.2)}
+    same = {"data": "ECG", "cause": "AVB", "setting": "default"}
+    rows = [same | {"model": model, "method": str(k), "misplaced": [value]}
+            for model, values in made.items() for k, value in enumerate(values)]  # fmt: skip
+    assert benchmark.between_networks(rows)["AVB"] == pytest.approx((1 - 1 - 1) / 3, abs=1e-3)
 
 
 @pytest.fixture(scope="module")

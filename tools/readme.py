@@ -81,7 +81,8 @@ def latency(root: Path, _old: str) -> str:
 
 def ground_truth(root: Path, _old: str) -> str:
     """Return what the ground-truth benchmark found: who is nearest, whom controls beat, where the scores disagree."""
-    summary = json.loads((root / "benchmarks/ground_truth.json").read_text())["summary"]
+    result = json.loads((root / "benchmarks/ground_truth.json").read_text())
+    summary = result["summary"]
     found = {name.split()[2].replace("object", "scenes"): one for name, one in summary.items() if " embedded " in name}
     rows = list(csv.DictReader((root / "benchmarks/ground_truth.csv").read_text().splitlines()))
     rows = [row for row in rows if row["model"] == "embedded" and row["setting"] != "tuned"]
@@ -91,13 +92,18 @@ def ground_truth(root: Path, _old: str) -> str:
     )
     ahead = (f"{len(one['methods behind that control'])} ({name})" for name, one in found.items())
     methods = len({row["method"] for row in rows if row["family"] != "control"})
+    between = result["rank correlation between networks"]
+    halves = ", ".join(f"{found[name]['rank correlation of two halves']:.2f} ({name})" for name in between)
+    networks = ", ".join(f"{value:.2f} ({name})" for name, value in between.items())
     by_place, by_effect, count = places(rows, "LBBB", "square")
     on_scenes = places(rows, "object", "guided_grad_cam")
     return (
         f"- Least misplaced: {', '.join(best)}.\n"
         f"- Of {methods} methods, the best control is ahead of {', '.join(ahead)}.\n"
-        f"- To lie on the right place is another matter: of {count}, $x^2$ has place {by_place} on LBBB by "
-        f"localisation and {by_effect} by intervention; guided Grad-CAM on scenes {on_scenes[0]} and {on_scenes[1]}."
+        f"- To lie on the right spot is another matter: of {count}, $x^2$ has place {by_place} on LBBB by localisation "
+        f"and {by_effect} by intervention; guided Grad-CAM on scenes {on_scenes[0]} and {on_scenes[1]}.\n"
+        f"- Two halves of the patients rank the methods alike to {halves} (rank correlation), "
+        f"two networks of other seeds to {networks}."
     )
 
 

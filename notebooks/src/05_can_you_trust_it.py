@@ -239,7 +239,8 @@ plot_matrix(
 # These are a few patients and a few methods, and the question is still that of the label. The course's benchmark asks **every**
 # method, and the controls, the sharper one: parts of the beat are exchanged with the healthy twin's, and the map of the difference
 # must put its relevance where, and with the sign with which, the network's answer changes. No method was dropped because it
-# looks bad. For scenes, which have no twin, the column shows the normalised lift.
+# looks bad. In the column of scenes, the twin is the same picture without its two objects: one speaks for the explained class,
+# the other against it.
 
 # %% benchmark
 table = (checkout() or Path.cwd().parent) / "benchmarks" / "ground_truth.csv"
