@@ -12,7 +12,7 @@ from leadwise import NETWORKS, Network, attribute, simulate_ecg
 from leadwise.cohort import explain_cohort
 from leadwise.comparison import compare
 from leadwise.ecg.leads import LEADS
-from leadwise.evaluation import deletion, localise
+from leadwise.evaluation import deletion, infidelity, localise
 from leadwise.explorers import ECGExplorer, MethodGrid, OwnECG
 from leadwise.networks.network import network_of
 from leadwise.networks.transformer import ECGTransformer
@@ -231,16 +231,21 @@ def test_methods_are_compared(case, ecg, tmp_path):
 
 
 def test_its_map_is_evaluated(case, ecg):
-    """By units of one lead and of time, so in the layout that has leads before time."""
     net, target = case
     x = net.input(ecg)
-    relevance = net.by_leads(attribute(net, x, "gradient_x_input", target))
-    curve = deletion(net.leads_first(), net.by_leads(x), relevance, target, steps=4, unit=20, progress=False)
+    relevance = attribute(net, x, "gradient_x_input", target)
+    curve = deletion(net, x, relevance, target, steps=4, progress=False)
+    assert curve.unit == round(0.1 * net.fs)
+    p = deletion(net, x, relevance, target, steps=1, score="probability", progress=False).values[0, 0]
+    assert p == pytest.approx(float(own_probability(net, x)[0, target]), abs=1e-6)
+    assert infidelity(net, x, relevance, target, samples=3, progress=False) >= 0
     with torch.no_grad():
         ends = [float(net.logits(one)[0, target]) for one in (x, torch.zeros_like(x))]
     assert curve.values[0, [0, -1]] == pytest.approx(ends, abs=1e-4)
-    mask = ecg.resample(net.fs).window(0, relevance.shape[-1]).causal_mask[[LEADS.index(one) for one in net.leads]]
-    found = localise(relevance, mask[None])
+    mask = (
+        ecg.resample(net.fs).window(0, net.by_leads(x).shape[-1]).causal_mask[[LEADS.index(one) for one in net.leads]]
+    )
+    found = localise(net.by_leads(relevance), mask[None])
     assert all(0 <= float(values[0]) <= 1 for values in found.values() if np.isfinite(values[0]))
 
 

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from leadwise import attribute, load_ecg_model, simulate_ecg
+from leadwise import Network, attribute, load_ecg_model, simulate_ecg
+from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import r_peaks
 from leadwise.evaluation import REPLACEMENTS, deletion, impute, insertion, neighbouring_beat, replace, road
 from networks import ImageNet, ecg_batch, image_batch, linear_ecg, seeded
@@ -19,6 +21,17 @@ def linear():
     """A linear network, inputs (3, 12, 40), what each sample adds to logit 1 (the exact explanation), and the bias."""
     model, x = seeded(lambda: linear_ecg(40)), ecg_batch(3, 40)
     return model, x, x * model[0].weight[1].detach(), float(model[0].bias[1].detach())
+
+
+class Turned(nn.Module):
+    """A network that gets its input with other axes."""
+
+    def __init__(self, network, axes):
+        super().__init__()
+        self.network, self.axes = network, axes
+
+    def forward(self, x):
+        return self.network(self.axes(x))
 
 
 def unit_sums(relevance, unit):
@@ -89,12 +102,45 @@ def test_images_lose_patches_of_all_colours():
 def test_probability_and_targets():
     """Without a target each sample follows its own arg-max class; the probability is the softmax."""
     model, x = seeded(ImageNet), image_batch(3)
-    curve = deletion(model, x, x, unit=16, steps=2, score="probability", **QUIET)
+    net = Network(model, layout="NCHW", outputs="classes")
+    curve = deletion(net, x, x, unit=16, steps=2, score="probability", **QUIET)
     with torch.no_grad():
         np.testing.assert_allclose(curve.values[:, 0], model(x).softmax(1).amax(1), atol=1e-6)
         np.testing.assert_allclose(
             curve.values[:, -1], model(0 * x).softmax(1)[range(3), model(x).argmax(1)], atol=1e-6
         )
+
+
+def test_the_probability_is_the_networks_own():
+    """Labels by sigmoid, one logit too; of five logits nobody guesses what they mean."""
+    model, x = seeded(ImageNet), image_batch(2)
+    labels = Network(model, layout="NCHW", outputs="labels")
+    curve = deletion(labels, x, x, 3, unit=16, steps=1, score="probability", **QUIET)
+    one = Network(nn.Sequential(model, nn.Linear(5, 1)), layout="NCHW")
+    with torch.no_grad():
+        np.testing.assert_allclose(curve.values[:, 0], model(x)[:, 3].sigmoid(), atol=1e-6)
+        alone = deletion(one, x, x, 0, unit=16, steps=1, score="probability", **QUIET)
+        np.testing.assert_allclose(alone.values[:, 0], one.module(x)[:, 0].sigmoid(), atol=1e-6)
+    with pytest.raises(ValueError, match="nothing says whether its classes exclude each other"):
+        deletion(model, x, x, unit=16, steps=1, score="probability", **QUIET)
+
+
+@pytest.mark.parametrize("layout", ["NTC", "N1CT"])
+def test_any_layout_and_rate(layout):
+    """What is taken away are segments of 0.1 s of single leads, whatever the layout."""
+    means = {"leads": LEADS, "fs": 100, "samples": 40}
+    plain = seeded(lambda: linear_ecg(40))
+    axes = {"NTC": lambda x: x.transpose(1, 2), "N1CT": lambda x: x[:, 0]}[layout]
+    net, first = Network(Turned(plain, axes), layout=layout, **means), Network(plain, **means)
+    x = ecg_batch(3, 40)
+    relevance = x * plain[0].weight[1].detach()
+    for measure in (deletion, insertion):
+        curve = measure(net, net.laid_out(x), net.laid_out(relevance), 1, steps=6, **QUIET)
+        assert curve.unit == 10
+        np.testing.assert_allclose(curve.values, measure(first, x, relevance, 1, steps=6, **QUIET).values, atol=1e-5)
+    other = deletion(net, net.laid_out(x), None, 1, order="random", replacement="counterfactual",
+                     reference=net.laid_out(0.5 * x), steps=3, **QUIET)  # fmt: skip
+    np.testing.assert_allclose(other.values[:, -1], plain(0.5 * x)[:, 1].detach(), atol=1e-5)
 
 
 def test_a_sample_does_not_depend_on_its_batch(linear):

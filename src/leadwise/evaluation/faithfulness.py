@@ -15,15 +15,13 @@ from torch import Tensor, nn
 
 from leadwise.attribution.perturbation import features
 from leadwise.attribution.question import pick
-from leadwise.evaluation.inputs import as_batch
+from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.evaluation.inputs import as_batch, usual_unit
 from leadwise.evaluation.replacement import impute, replace
 from leadwise.evaluation.statistics import bootstrap
 from leadwise.maps import as_maps, one_of
-from leadwise.networks.network import network_of
+from leadwise.networks.network import Network, network_of
 from leadwise.progress import in_chunks, progress_to
-
-UNIT = {3: 50, 4: 16}
-"""Default unit by the input's axes: 50 samples of one lead (0.1 s at 500 Hz), patches of 16 by 16 pixels."""
 
 STEPS = 20
 
@@ -35,10 +33,11 @@ ORDERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 }
 """Most relevant first, least relevant first, and the order of white noise."""
 
-SCORES: dict[str, Callable[[Tensor], Tensor]] = {
-    "logit": lambda logits: logits,
-    "probability": lambda logits: torch.softmax(logits, 1),
+SCORES: dict[str, Callable[[Network, Tensor], Tensor]] = {
+    "logit": lambda network, x: network.logits(x),
+    "probability": lambda network, x: network.probability(x),
 }
+"""What is followed, (N, classes): the logits, or the probabilities as the network means them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,7 +117,7 @@ def deletion(
     Parameters
     ----------
     model : (N, ...) -> logits (N, classes); left as it was
-    x : Tensor (N, 12, T) in mV or (N, 3, H, W)
+    x : Tensor (N, 12, T) in mV or (N, 3, H, W), or in the layout of a Network
     relevance : shaped like x; a unit counts with the sum over it, with the signs. Of maps whose sign says nothing about
         evidence (gradient, SmoothGrad) give ``relevance.abs()``. None will do for "random"
     target : class to follow, one or (N,); None is the arg-max logit of each sample of x
@@ -126,10 +125,11 @@ def deletion(
     steps : points after the start, evenly spaced in units, by default 20 or one for each unit if there are fewer; each
         costs a forward pass per sample
     replacement : a key of ``REPLACEMENTS``
-    unit : segment of one lead in samples, by default 50; or side of a patch in pixels, all colours, by default 16
+    unit : segment of one lead in samples, by default 0.1 s, at 500 Hz where the network does not say its rate; or side
+        of a patch in pixels, all colours, by default 16
     reference : for the replacements "counterfactual" and "neighbouring beat", see
         :func:`leadwise.evaluation.replacement.replace`
-    score : "logit", or "probability" (softmax), which saturates and depends on the other classes
+    score : "logit", or "probability", the softmax or sigmoid that the network means, which saturates
     seed : of ties, random orders and the replacement "noise"
     progress : as in ``attribute``; counted are forward passes of one sample
 
@@ -139,10 +139,11 @@ def deletion(
 
     Raises
     ------
-    ValueError : shapes that don't fit, NaN, unknown words, or more steps than units
+    ValueError : shapes that don't fit, NaN, unknown words, more steps than units, or probabilities of a network that
+        does not say whether its classes exclude each other
     """
     task = _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed)
-    return _follow(model, task, task.x, task.other, "deletion", progress)
+    return _follow(task, task.x, task.other, "deletion", progress)
 
 
 def insertion(
@@ -169,7 +170,7 @@ def insertion(
     Curve : values[:, 0] is the replacement, values[:, -1] the input
     """
     task = _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed)
-    return _follow(model, task, task.other, task.x, "insertion", progress)
+    return _follow(task, task.other, task.x, "insertion", progress)
 
 
 def road(
@@ -209,13 +210,14 @@ def road(
         whole = torch.stack([impute(task.x[k], hole) for k, hole in zip(i, gone, strict=True)])
         return torch.where(gone, whole + draws[i], whole)
 
-    return _curve(model, task, filled, "deletion", progress)
+    return _curve(task, filled, "deletion", progress)
 
 
 @dataclass(frozen=True, eq=False)
 class _Task:
     """What :func:`_follow` needs: input and replacement, each unit's place in the order (N, units), and so on."""
 
+    network: Network  # with leads first
     x: Tensor
     other: Tensor | None  # None where what stands in depends on what else is gone
     target: Tensor
@@ -231,8 +233,14 @@ class _Task:
 def _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed) -> _Task:
     key = ORDERS[one_of("order", order, ORDERS)]
     one_of("score", score, SCORES)
-    x, classes = as_batch(model, x, target)
-    unit = _whole("unit", UNIT[x.ndim] if unit is None else unit, max(x.shape[2:]))
+    network = network_of(model)
+    x, classes = as_batch(network, x, target)
+    if relevance is not None:
+        as_maps(relevance, x.shape)  # refuses what is no map of x
+        relevance = network.by_leads(torch.as_tensor(relevance))
+    reference = network.by_leads(reference) if isinstance(reference, Tensor | np.ndarray) else reference
+    x, network = network.by_leads(x), network.leads_first()
+    unit = _whole("unit", usual_unit(network, x) if unit is None else unit, max(x.shape[2:]))
     grid = features(x, unit)[0]
     units = int(grid.max()) + 1
     steps = _whole("steps", min(STEPS, units) if steps is None else steps, units, f"; {unit} makes {units} units")
@@ -243,8 +251,10 @@ def _prepared(model, x, relevance, target, order, steps, replacement, unit, refe
     first = shuffled.gather(1, key(sums, draws).gather(1, shuffled).argsort(dim=1, stable=True))
     places = first.argsort(dim=1).to(x.device)
     counts = (torch.arange(steps + 1, dtype=torch.float64) * units / steps).round().long().to(x.device)
-    other = None if replacement == "imputation" else replace(x, replacement, reference, seed)
-    return _Task(x, other, classes, grid, places, counts, order, replacement, score, unit)
+    other = None
+    if replacement != "imputation":
+        other = replace(x, replacement, reference, seed, fs=network.fs or PUBLISHED_FS)
+    return _Task(network, x, other, classes, grid, places, counts, order, replacement, score, unit)
 
 
 def _whole(name: str, value, highest: int, why: str = "") -> int:
@@ -264,12 +274,12 @@ def _sums(x: Tensor, relevance, grid: Tensor, units: int, order: str) -> Tensor:
     return torch.zeros(len(x), units, dtype=torch.float64).index_add_(1, grid.flatten(), maps.flatten(1))
 
 
-def _follow(model, task: _Task, start: Tensor, end: Tensor, kind: str, progress) -> Curve:
+def _follow(task: _Task, start: Tensor, end: Tensor, kind: str, progress) -> Curve:
     """Ask the network at every point of every sample's curve: units before ``count`` show ``end``."""
-    return _curve(model, task, lambda i, gone: torch.where(gone, end[i], start[i]), kind, progress)
+    return _curve(task, lambda i, gone: torch.where(gone, end[i], start[i]), kind, progress)
 
 
-def _curve(model, task: _Task, mixed: Callable[[Tensor, Tensor], Tensor], kind: str, progress) -> Curve:
+def _curve(task: _Task, mixed: Callable[[Tensor, Tensor], Tensor], kind: str, progress) -> Curve:
     """Ask the network at every point of every sample's curve, in chunks.
 
     Parameters
@@ -277,13 +287,13 @@ def _curve(model, task: _Task, mixed: Callable[[Tensor, Tensor], Tensor], kind: 
     mixed : (numbers of M samples, bool shaped like them: which elements are exchanged) -> M inputs
     """
     points = len(task.counts)
-    score, ask = SCORES[task.score], network_of(model).logits
+    ask = SCORES[task.score]
 
     def values(part: slice) -> Tensor:
         flat = torch.arange(part.start, part.stop, device=task.x.device)
         i, point = flat // points, flat % points
         exchanged = task.places[i][:, task.grid] < task.counts[point].view(-1, *[1] * (task.x.ndim - 1))
-        return pick(score(ask(mixed(i, exchanged))), task.target[i])
+        return pick(ask(task.network, mixed(i, exchanged)), task.target[i])
 
     with torch.no_grad(), progress_to(progress):
         found = in_chunks(values, len(task.x) * points).view(len(task.x), points)

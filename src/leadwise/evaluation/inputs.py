@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from leadwise.attribution.core import batch_of, classes_of
 from leadwise.attribution.question import pick
-from leadwise.networks.network import network_of
+from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.networks.network import Network, network_of
 
 _NOTHING = {"signed": "the map is zero everywhere", "absolute": "the map is zero everywhere"}
 
@@ -33,6 +34,14 @@ def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[
     with torch.no_grad():
         pick(network.logits(x[:1]).expand(len(x), -1), classes)  # refuses a class that does not exist
     return x, classes
+
+
+UNIT_SECONDS, UNIT_PIXELS = 0.1, 16
+
+
+def usual_unit(network: Network, x: Tensor) -> int:
+    """Return what is taken away together by default: 0.1 s of one lead, in samples, or 16 by 16 pixels."""
+    return UNIT_PIXELS if x.ndim == 4 else max(1, round(UNIT_SECONDS * (network.fs or PUBLISHED_FS)))
 
 
 def nothing(sign: str) -> str:

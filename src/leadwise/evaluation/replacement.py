@@ -19,13 +19,14 @@ from torch import Tensor
 
 from leadwise.attribution.gradients import baseline_like
 from leadwise.ecg.delineation import Delineation, delineate
+from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import r_peaks
 from leadwise.maps import finite, one_of
 
-BLUR = {3: 25.0, 4: 10.0}
-"""Standard deviation of the blur by the input's axes: 25 samples (50 ms at 500 Hz: no QRS is left), 10 pixels (Fong and
-Vedaldi 2017)."""
+BLUR_SECONDS, BLUR_PIXELS = 0.05, 10.0
+"""Standard deviation of the blur: in 50 ms no QRS is left; in pixels as in Fong and Vedaldi 2017."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Replacement:
     ----------
     name : key in the table
     title : for menus and figures
-    function : (x, reference, seed) -> Tensor shaped like x, of which deletion takes parts
+    function : (x, reference, seed, fs) -> Tensor shaped like x, of which deletion takes parts
     reference : what must be given besides, or "" where nothing is
     images : whether it makes sense on images
     citation : a paper that uses it, where there is one
@@ -44,24 +45,24 @@ class Replacement:
 
     name: str
     title: str
-    function: Callable[[Tensor, object, int], Tensor]
+    function: Callable[[Tensor, object, int, float], Tensor]
     reference: str = ""
     images: bool = True
     citation: str = ""
 
 
-def _baseline(x: Tensor, reference, seed: int, *, kind: str) -> Tensor:
+def _baseline(x: Tensor, reference, seed: int, fs: float, *, kind: str) -> Tensor:
     return baseline_like(x, kind, seed).clone()
 
 
-def _blurred(x: Tensor, reference, seed: int) -> Tensor:
+def _blurred(x: Tensor, reference, seed: int, fs: float) -> Tensor:
     """Blur along time or over the picture; beyond the edge the input is mirrored."""
-    width = BLUR[x.ndim]
+    width = BLUR_PIXELS if x.ndim == 4 else BLUR_SECONDS * fs
     blurred = gaussian_filter(x.cpu().numpy(), [0, 0, *[width] * (x.ndim - 2)], mode="reflect")
     return torch.from_numpy(blurred).to(x)
 
 
-def _counterfactual(x: Tensor, reference, seed: int) -> Tensor:
+def _counterfactual(x: Tensor, reference, seed: int, fs: float) -> Tensor:
     """Return the signals given as reference, shaped like x."""
     if not isinstance(reference, (Tensor, np.ndarray)):
         raise ValueError(
@@ -112,10 +113,14 @@ def neighbouring_beat(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     return signal[:, source]
 
 
-def _neighbours(x: Tensor, reference, seed: int) -> Tensor:
-    """Replace every record of a batch by its neighbouring beats; without a reference it is delineated, at 500 Hz."""
+def _neighbours(x: Tensor, reference, seed: int, fs: float) -> Tensor:
+    """Replace every record of a batch by its neighbouring beats; without a reference it is delineated."""
     signals = x.cpu().numpy()
-    sources = [ECG(signal) for signal in signals] if reference is None else reference
+    if reference is None and x.shape[1] != len(LEADS):
+        raise ValueError(
+            f"x has {x.shape[1]} leads; only twelve can be delineated here. Give the beats: reference=[...]."
+        )
+    sources = [ECG(signal, fs) for signal in signals] if reference is None else reference
     if isinstance(sources, (ECG, Delineation)) or len(sources) != len(x):
         raise ValueError(f"reference must name the beats of each of {len(x)} records: a list with one entry for each.")
     sources = [
@@ -149,7 +154,7 @@ beat has, such as a bundle branch block, it brings back.
 """
 
 
-def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tensor:
+def replace(x: Tensor, replacement: str, reference=None, seed: int = 0, fs: float = PUBLISHED_FS) -> Tensor:
     """Return what would stand in the place of every sample of x, shaped like x.
 
     Parameters
@@ -157,9 +162,10 @@ def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tenso
     x : Tensor (N, 12, T) or (N, 3, H, W). On normalised images "zero" is the mean colour, not black
     replacement : a key of ``REPLACEMENTS``
     reference : for "counterfactual" the signals to take from, shaped like x; for "neighbouring beat" the beats of each
-        record, in a list (ECGs, or what :func:`leadwise.ecg.waves.r_peaks` takes), or None to find them at 500 Hz;
+        record, in a list (ECGs, or what :func:`leadwise.ecg.waves.r_peaks` takes), or None to find them;
         None for the others
     seed : of "noise"
+    fs : Hz, of an ECG
 
     Raises
     ------
@@ -170,7 +176,7 @@ def replace(x: Tensor, replacement: str, reference=None, seed: int = 0) -> Tenso
         raise ValueError(f"replacement is {replacement!r}, which needs an ECG (N, 12, T); x is {tuple(x.shape)}.")
     if reference is not None and not row.reference:
         raise ValueError(f"replacement {replacement!r} takes no reference; leave it None.")
-    return row.function(x, reference, seed)
+    return row.function(x, reference, seed, fs)
 
 
 # Rong et al. 2022: a pixel is the mean of its eight neighbours, those beside it counting twice as much.

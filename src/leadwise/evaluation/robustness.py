@@ -13,8 +13,7 @@ from torch import Tensor, nn
 
 from leadwise.attribution import attribute
 from leadwise.attribution.perturbation import features
-from leadwise.evaluation.faithfulness import UNIT
-from leadwise.evaluation.inputs import as_batch, undefined
+from leadwise.evaluation.inputs import as_batch, undefined, usual_unit
 from leadwise.evaluation.similarity import similarity
 from leadwise.maps import as_maps, one_of
 from leadwise.networks.network import network_of
@@ -129,12 +128,12 @@ def infidelity(
     Parameters
     ----------
     model : network that was explained
-    x : Tensor (N, 12, T) in mV or (N, 3, H, W)
+    x : Tensor (N, 12, T) in mV or (N, 3, H, W), or in the layout of a Network
     relevance : shaped like x
     target : class that was explained, one or (N,); None is the arg-max logit, per sample
     claim : "contributions": random units are set to zero; "slopes": normal noise is subtracted
     amount : share of the units that are removed; or standard deviation of the noise, in units of x
-    unit : samples of one lead (50) or side of a patch in pixels (16) that are removed together
+    unit : samples of one lead (0.1 s) or side of a patch in pixels (16) that are removed together
     samples : perturbations of each sample
     normalise : multiply each map with the number that predicts best, as methods differ in scale (the authors do so too)
     seed : of the perturbations
@@ -145,17 +144,19 @@ def infidelity(
     ndarray (N,), squared units of the logit
     """
     perturb = CLAIMS[one_of("claim", claim, CLAIMS)]
-    x, classes = as_batch(model, x, target)
+    network = network_of(model)
+    x, classes = as_batch(network, x, target)
     as_maps(relevance, x.shape)
-    relevance = torch.as_tensor(relevance).to(x)
-    unit = min(UNIT[x.ndim], *x.shape[2:]) if unit is None else unit
+    relevance = network.by_leads(torch.as_tensor(relevance).to(x))
+    x, network = network.by_leads(x), network.leads_first()
+    unit = min(usual_unit(network, x), *x.shape[2:]) if unit is None else unit
     generator = torch.Generator().manual_seed(seed)
 
     def measure(part: slice) -> Tensor:
         count = len(x[part])
         size = count * min(samples, max(1, CHUNK // count))
         return captum_metrics().infidelity(
-            network_of(model).logits, lambda inputs: perturb(inputs, generator, unit, amount), x[part], relevance[part],
+            network.logits, lambda inputs: perturb(inputs, generator, unit, amount), x[part], relevance[part],
             target=classes[part], n_perturb_samples=samples, max_examples_per_batch=size, normalize=normalise,
         )  # fmt: skip
 

@@ -9,12 +9,14 @@ from leadwise.explorers.images import ImageExplorer
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.method_grid import MethodGrid
 from leadwise.explorers.network import NetworkExplorer
+from leadwise.explorers.network_ecg import ECGNetworkExplorer
 from leadwise.explorers.own_ecg import OwnECG
 from leadwise.explorers.rule_lab import RuleLab
 
 __all__ = [
     "ECGCanvas",
     "ECGExplorer",
+    "ECGNetworkExplorer",
     "HeartVector",
     "ImageExplorer",
     "MapCanvas",

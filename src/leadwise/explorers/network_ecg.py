@@ -1,0 +1,71 @@
+"""Look inside a network that sees ECGs: the feature maps of any layer, in time, under the recording."""
+
+import ipywidgets as widgets
+import torch
+
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop
+from leadwise.explorers.ecg import Menu
+from leadwise.explorers.network import ORDERS
+from leadwise.inspection import feature_maps, layer_table
+from leadwise.plotting.channels import plot_channels
+from leadwise.recordings.catalogue import load_record, records
+
+# Their outputs are channels, then times. Of others only where nothing outside the modules came before: the layers of a
+# transformer give pieces, and then the parts of a vector.
+OVER_TIME = ("Conv1d", "BatchNorm1d", "MaxPool1d", "AvgPool1d")
+
+
+class ECGNetworkExplorer(FigureExplorer):
+    """Choose a recording, a network and a layer, and see what its strongest channels do in time.
+
+    Parameters
+    ----------
+    record : name of a recording, see ``leadwise.records``
+    model : a name of ``NETWORKS``, or a network of your own, which says what it takes
+    """
+
+    def __init__(self, record: str = "sim-lbbb-1", model="LBBB"):
+        available = records()
+        if record not in available:
+            raise ValueError(f"record is {record!r}; expected one of {', '.join(available)}.")
+        self.menu = Menu(model)
+        titles = [(info.title, name) for name, info in available.items()]
+        count = widgets.IntSlider(description="channels", value=6, min=1, max=16, style=LABEL, layout=FIELD)
+        controls = {
+            "record": drop("recording", titles, record),
+            "model": drop("network", self.menu.options, self.menu.first),
+            "layer": drop("layer", *self._layers(self.menu.first)),
+            "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
+            "count": count,
+        }
+        super().__init__(controls)
+
+    def _layers(self, model: str) -> tuple[list[tuple[str, str]], str]:
+        """Return the layers that are known to give channels and then times, for a menu, and the one to begin with."""
+        net = self.menu[model]
+        table = layer_table(net, torch.zeros(net.sample_shape))
+        rows = [row for row in table if len(row.shape) == 2 and (row.kind in OVER_TIME or row.receptive_field)]
+        if not rows:
+            raise ValueError(f"{net.title} has no layer that gives channels over time.")
+        names = [(f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}", row.name) for row in rows]
+        return names, rows[len(rows) // 3].name
+
+    def _changed(self, change) -> None:
+        if not self.quiet and change.owner is self.controls["model"]:
+            with self.quietly():
+                self.controls["layer"].options, self.controls["layer"].value = self._layers(change.new)
+        super()._changed(change)
+
+    def draw(self, record, model, layer, order, count, **_):
+        """Return the figure of a layer's channels, and a line that says what is seen."""
+        net = self.menu[model]
+        x = net.input(load_record(record))
+        maps = feature_maps(net, x, layer)[0]
+        best = ORDERS[order](maps).argsort(descending=True, stable=True)[:count].tolist()
+        signal = net.by_leads(x)[0, 0].cpu().numpy()
+        rows = {net.leads[0]: signal}
+        rows |= {f"channel {index}": maps[index].detach().cpu().numpy() for index in best}
+        silent = int((maps.amax(1) <= 0).sum())
+        figure = plot_channels(rows, len(signal) / net.fs, title=f"{net.title}, layer {layer}: {record}")
+        line = f"{len(maps)} channels of {maps.shape[1]} places, {silent} of them silent everywhere"
+        return figure, f"{line}<br><code>feature_maps(net, x, {layer!r})</code>"
