@@ -68,6 +68,22 @@ def patient(monkeypatch):
     monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 600.0)
 
 
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory):
+    """One JupyterLab for all tests: the folder that it serves, without downloaded data, its address and its token.
+
+    The browser is started anew by each file, for its event loop would stop others that want their own.
+    """
+    from browser import jupyter_lab, missing
+
+    if missing():
+        pytest.skip(missing())
+    folder = tmp_path_factory.mktemp("lab")
+    (folder / "data").mkdir()
+    with jupyter_lab(folder, LEADWISE_DATA=str(folder / "data"), LEADWISE_MIRROR="") as (address, token):
+        yield folder, address, token
+
+
 @pytest.fixture(scope="module")
 def running():
     """A headless Chromium; the test skips where there is none."""

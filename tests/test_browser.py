@@ -8,7 +8,6 @@ from PIL import Image
 
 from browser import (
     close_notebook,
-    jupyter_lab,
     open_notebook,
     open_page,
     put,
@@ -265,25 +264,25 @@ links += [widgets.jsdlink((sign, "index"), (canvas, "sign_index"))]
 widgets.VBox([threshold, sign, canvas])"""
 
 
-def test_linked_controls_move_the_canvas_in_jupyterlab(running, tmp_path):
-    write_notebook(tmp_path / "canvas.ipynb", NOTEBOOK)
-    with jupyter_lab(tmp_path) as (address, token):
-        page = open_notebook(running, address, token, "canvas.ipynb")
-        run_cells(page)
-        page.wait_for_selector(".leadwise-sheet[height]")
-        settle(page)
-        before = picture(page)
-        assert (before[:, :, 0] > before[:, :, 2] + 40).mean() > 0.01  # relevance for, in vermilion
-        page.locator(".noUi-handle").first.focus()
-        for _ in range(10):
-            page.keyboard.press("ArrowRight")
-        settle(page)
-        after = picture(page)
-        assert not np.array_equal(before, after)
-        page.locator(".widget-dropdown select").select_option("negative")
-        settle(page)
-        against = picture(page)
-        assert (against[:, :, 0] > against[:, :, 2] + 40).mean() < 0.01
-        assert "negative R only" in page.inner_text(".leadwise-legend")
-        assert page.complaints == []
-        close_notebook(page)
+def test_linked_controls_move_the_canvas_in_jupyterlab(running, jupyter):
+    folder, address, token = jupyter
+    write_notebook(folder / "canvas.ipynb", NOTEBOOK)
+    page = open_notebook(running, address, token, "canvas.ipynb")
+    run_cells(page)
+    page.wait_for_selector(".leadwise-sheet[height]")
+    settle(page)
+    before = picture(page)
+    assert (before[:, :, 0] > before[:, :, 2] + 40).mean() > 0.01  # relevance for, in vermilion
+    page.locator(".noUi-handle").first.focus()
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
+    settle(page)
+    after = picture(page)
+    assert not np.array_equal(before, after)
+    page.locator(".widget-dropdown select").select_option("negative")
+    settle(page)
+    against = picture(page)
+    assert (against[:, :, 0] > against[:, :, 2] + 40).mean() < 0.01
+    assert "negative R only" in page.inner_text(".leadwise-legend")
+    assert page.complaints == []
+    close_notebook(page)

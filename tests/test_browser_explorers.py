@@ -17,7 +17,6 @@ import leadwise.explorers
 from browser import (
     close_notebook,
     control,
-    jupyter_lab,
     open_notebook,
     run_cells,
     settle,
@@ -124,14 +123,12 @@ def test_every_explorer_is_tried():
 
 
 @pytest.fixture(scope="module")
-def lab(running, tmp_path_factory):
+def lab(running, jupyter):
     """A folder that JupyterLab serves, without downloaded data, and its address and token."""
-    folder = tmp_path_factory.mktemp("lab")
-    (folder / "data").mkdir()
+    folder = jupyter[0]
     write_notebook(folder / "explorers.ipynb", *cells_for_explorers()[1].values())
     write_notebook(folder / "still.ipynb", "HeartVector()", outputs=[saved_output(HeartVector())])
-    with jupyter_lab(folder, LEADWISE_DATA=str(folder / "data"), LEADWISE_MIRROR="") as (address, token):
-        yield folder, address, token
+    return jupyter
 
 
 def saved_output(explorer):

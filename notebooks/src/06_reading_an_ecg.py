@@ -94,7 +94,7 @@ print(f"largest of all: {einthoven_residual(ecg) * 1000:.1f} µV")
 # > I + III − II, and write the result as a multiple of one lead.
 
 # %% think first 1
-check.think_first("how far off is the law")
+check.think_first("how far off the law is")
 
 # %% swapped
 swapped = ecg.signal.copy()
@@ -441,7 +441,7 @@ check.exchanged_electrodes(exchanged)
 # %% think first answers [markdown] tags=["solution"]
 # ## Think first: answers
 #
-# - **How far off is the law:** II + III − I = (I + III) + III − I = 2 III: twice lead III, wherever it is not flat.
+# - **How far off the law is:** II + III − I = (I + III) + III − I = 2 III: twice lead III, wherever it is not flat.
 # - **The ST segment and the line before P:** The segment sinks back to the line, for the filter takes what is slow; and
 #   what was taken there appears with the other sign before P and after T. The figure shows both.
 # - **Large squares and the rate:** A large square is 0.2 s, and a minute has 300 of them, so the rate is 300 divided by the

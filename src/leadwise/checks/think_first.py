@@ -36,10 +36,15 @@ class ThinkFirst(Live):
         self.button = widgets.Button(description="Keep")
         self.button.on_click(self._clicked)
         self.message = widgets.HTML()
-        head = widgets.HTML(f"{STYLE}<b>✎ {escape(label[:1].upper() + label[1:])}</b>")
+        head = widgets.HTML(f"{STYLE}<b>✎ {escape(self.title)}</b>")
         self.view = widgets.VBox([head, self.answer, self.button, self.message])
         self.view.add_class("leadwise-think")
         self._show()
+
+    @property
+    def title(self) -> str:
+        """The label as a sentence."""
+        return self.label[:1].upper() + self.label[1:] + "." * (not self.label.endswith("?"))
 
     @property
     def kept(self) -> str | None:
@@ -64,7 +69,7 @@ class ThinkFirst(Live):
 
     def static(self) -> str:
         """Return the label, and what to do where no field can be."""
-        return line(f"<b>✎ {escape(self.label[:1].upper() + self.label[1:])}.</b> {PAPER}", NOT_DONE)
+        return line(f"<b>✎ {escape(self.title)}</b> {PAPER}", NOT_DONE)
 
 
 def think_first(notebook: str, label: str) -> ThinkFirst:
