@@ -27,7 +27,7 @@ export PIP_FIND_LINKS = $(abspath $(WHEELHOUSE))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint notebooks slides wheelhouse dist badges constraints data book links types coverage lock audit unpinned clean
+.PHONY: help course lab test lint notebooks slides wheelhouse dist stamp badges constraints data book links types coverage lock audit unpinned clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -67,6 +67,15 @@ notebooks: $(STAMP)
 
 badges: $(STAMP)
 	$(BIN)/python tools/badges.py $(REPO)
+
+# What a workflow runs on a push: a repository whose address is not written yet gets it, in a commit of its own.
+stamp:
+	@test -n "$(REPO)" || { echo "Name the repository: make stamp REPO=owner/name"; exit 1; }
+	@if grep -q '^Repository = "https://github.com/$(REPO)"$$' pyproject.toml; then echo "$(REPO) is written already"; else \
+		$(PYTHON) -m venv build/stamp && build/stamp/bin/pip install -q nbformat -c constraints.txt && \
+		build/stamp/bin/python tools/badges.py $(REPO) && \
+		git -c user.name=stamp -c user.email=stamp@users.noreply.github.com commit -qam "The repository's own address" && \
+		git push "https://x-access-token:$$GITHUB_TOKEN@github.com/$(REPO)" HEAD:main; fi
 
 # Public functions agree with their type hints.
 types: $(STAMP)

@@ -71,9 +71,9 @@ def latency(root: Path, _old: str) -> str:
     found = json.loads((root / "benchmarks/latency.json").read_text())["rows"]["direct"]
     naive, shown, made = (found[name]["median_ms"] for name in ("naive redraw: threshold", *QUICK))
     return (
-        f"**Quick enough to play with.** From the event to the pixels, medians in JupyterLab: {shown:.0f} ms where only\n"
-        f"the view changes, {made:.0f} ms where LRP is computed anew; a new matplotlib figure takes {naive:.0f} ms\n"
-        "([all changes](benchmarks/latency.json))."
+        "**Quick enough to play with.** From the event to the pixels, medians in JupyterLab: "
+        f"{shown:.0f} ms where only\nthe view changes, {made:.0f} ms where LRP is computed anew; "
+        f"a new matplotlib figure takes {naive:.0f} ms\n([all changes](benchmarks/latency.json))."
     )
 
 
@@ -83,9 +83,10 @@ QUICK = "ECG, LRP-ε: threshold", "ECG, LRP-ε: epsilon"
 def length(root: Path, _old: str) -> str:
     """Return how long the notebooks take together."""
     each = [int(minutes(path)) for path in sorted((root / "notebooks").glob("[0-9]*.ipynb"))]
+    hours = f"{sum(each) / 60:.0f} hours in all"
     return (
-        f"**How long.** {len(each)} notebooks of {min(each)} to {max(each)} minutes, {sum(each) / 60:.0f} hours in all; two "
-        "days as taught in\n[TEACHING.md](TEACHING.md)."
+        f"**How long.** {len(each)} notebooks of {min(each)} to {max(each)} minutes, {hours}; two days as taught in\n"
+        "[TEACHING.md](TEACHING.md)."
     )
 
 
