@@ -27,7 +27,7 @@ export PIP_FIND_LINKS = $(abspath $(WHEELHOUSE))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint js notebooks wheelhouse dist badges constraints data book links types coverage lock audit unpinned clean
+.PHONY: help course lab test lint js notebooks slides wheelhouse dist stamp badges constraints data book links types coverage lock audit unpinned clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -38,6 +38,7 @@ help:
 	@echo "make wheelhouse fill build/wheelhouse, from which WHEELHOUSE=folder installs without a network"
 	@echo "make dist       wheel and source distribution in dist/, checked"
 	@echo "make book       install, then put the course into one web site, build/book/index.html"
+	@echo "make slides     build/slides/index.html; npm fetches reveal.js, once"
 	@echo "make clean      remove build/, plots of runs and caches; 'rm -r $(VENV)' removes the installation"
 	@echo
 	@echo "PYTHON=python3.12 chooses the Python, TORCH='torch==2.13.0 --index-url URL' the build of PyTorch,"
@@ -74,6 +75,15 @@ notebooks: $(STAMP)
 badges: $(STAMP)
 	$(BIN)/python tools/badges.py $(REPO)
 
+# What a workflow runs on a push: a repository whose address is not written yet gets it, in a commit of its own.
+stamp:
+	@test -n "$(REPO)" || { echo "Name the repository: make stamp REPO=owner/name"; exit 1; }
+	@if grep -q '^Repository = "https://github.com/$(REPO)"$$' pyproject.toml; then echo "$(REPO) is written already"; else \
+		$(PYTHON) -m venv build/stamp && build/stamp/bin/pip install -q nbformat -c constraints.txt && \
+		build/stamp/bin/python tools/badges.py $(REPO) && \
+		git -c user.name=stamp -c user.email=stamp@users.noreply.github.com commit -qam "The repository's own address" && \
+		git push "https://x-access-token:$$GITHUB_TOKEN@github.com/$(REPO)" HEAD:main; fi
+
 # Public functions agree with their type hints.
 types: $(STAMP)
 	$(BIN)/mypy
@@ -84,6 +94,12 @@ coverage: $(STAMP) data
 
 book: $(VENV)/.book
 	$(BIN)/python tools/book.py
+
+slides: $(STAMP) slides/node_modules/.package-lock.json
+	$(BIN)/python tools/slides.py
+
+slides/node_modules/.package-lock.json: slides/package-lock.json
+	cd slides && npm ci --no-audit --no-fund && touch node_modules/.package-lock.json
 
 # Looks up every external link of the book; needs a network.
 links: $(VENV)/.book

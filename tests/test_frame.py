@@ -170,7 +170,7 @@ def test_the_first_cell_fetches_the_course_on_a_host_and_does_nothing_elsewhere(
         with monkeypatch.context() as host:
             host.setenv(variable, "release")
             exec(code, {"get_ipython": Shell})
-        pip = ("pip", f"install --quiet --no-deps git+https://github.com/{HERE}")
+        pip = ("pip", f"install --quiet --no-deps git+https://github.com/{HERE}@v{notebook_frame.version()}")
         assert calls == [pip, "prepare"]
         calls.clear()
 

@@ -22,7 +22,7 @@ from book_pages import api_page, benchmarks, methods, public_names, rooms
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
 TEXTS = ["GLOSSARY.md", "LICENSES.md", "CONTRIBUTING.md", "CHANGELOG.md", "data/README.md", "data/registry.md"]
-TEXTS += ["book/cohorts.md", "training/README.md", "training/alexnet_report.md"]
+TEXTS += ["TEACHING.md", "book/cohorts.md", "training/README.md", "training/alexnet_report.md"]
 PICTURES = ["plots/gallery/from_saliency_to_semantics.png", "plots/gallery/ground_truth.png"]
 BADGE = re.compile(r"\[!\[([^]]*)\]\(https?://[^)]+\)\]\((https?://[^)]+)\)")
 SOLUTIONS = re.compile(r"\[([^]]+)\]\((?:\./)?solutions/\w+\.ipynb\)")

@@ -48,7 +48,7 @@ BOOTSTRAP = """\
 import os
 
 if {{"COLAB_RELEASE_TAG", "KAGGLE_KERNEL_RUN_TYPE"}} & set(os.environ):  # there a notebook comes alone: fetch all
-    %pip install --quiet --no-deps git+https://github.com/{repository}
+    %pip install --quiet --no-deps git+https://github.com/{repository}@v{version}
     from leadwise.bootstrap import prepare
 
     prepare()"""
@@ -68,6 +68,11 @@ def repository(root: Path = ROOT) -> str:
     return re.search(
         r'^Repository = "https://github\.com/([^/"]+/[^/"]+)"$', (root / "pyproject.toml").read_text(), re.M
     )[1]
+
+
+def version(root: Path = ROOT) -> str:
+    """Return the course's version in pyproject.toml; the release of that version has the tag "v" and this."""
+    return re.search(r'^version = "([^"]+)"$', (root / "pyproject.toml").read_text(), re.M)[1]
 
 
 def is_titled(notebook: nbformat.NotebookNode) -> bool:
@@ -163,7 +168,7 @@ class Frame:
         """
         if not is_titled(notebook):
             return
-        number, code = Path(path).stem[:2], BOOTSTRAP.format(repository=self.repository)
+        number, code = Path(path).stem[:2], BOOTSTRAP.format(repository=self.repository, version=version())
         head = nbformat.v4.new_markdown_cell(self.head(path, solved), id=f"{number}-badges")
         first = nbformat.v4.new_code_cell(code, id=f"{number}-bootstrap", metadata={"tags": ["remove-cell"]})
         foot = nbformat.v4.new_markdown_cell(self.foot(path, solved), id=f"{number}-footer")

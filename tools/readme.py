@@ -68,15 +68,14 @@ def reference_maps(root: Path, _old: str) -> str:
 
 
 def latency(root: Path, _old: str) -> str:
-    """Return the latencies of the explorers: one row for each change."""
-    found = json.loads((root / "benchmarks/latency.json").read_text())
-    direct, slow = found["rows"]["direct"], found["rows"]["slow"]
-    lines = ["| change | ms | 95 % | naive redraw takes | over a slow link, ms |", "|---|---:|---:|---:|---:|"]
-    for name, row in direct.items():
-        times = f"{row['times_faster']:.0f} times as long" if "times_faster" in row else ""
-        there = f"{slow[name]['median_ms']:.0f}" if "median_ms" in slow.get(name, {}) else ""
-        lines.append(f"| {name} | {row['median_ms']:.0f} | {row['p95_ms']:.0f} | {times} | {there} |")
-    return "\n".join(lines)
+    """Return what the explorers take for a change of display and for a map, in one sentence."""
+    found = json.loads((root / "benchmarks/latency.json").read_text())["rows"]["direct"]
+    naive, shown, made = (found[name]["median_ms"] for name in ("naive redraw: threshold", *QUICK))
+    return (
+        "**Quick enough to play with.** From the event to the pixels, medians in JupyterLab: "
+        f"{shown:.0f} ms where only\nthe view changes, {made:.0f} ms where LRP is computed anew; "
+        f"a new matplotlib figure takes {naive:.0f} ms\n([all changes](benchmarks/latency.json))."
+    )
 
 
 def ground_truth(root: Path, _old: str) -> str:
@@ -117,7 +116,27 @@ def places(rows: list[dict], cause: str, method: str) -> tuple[int, int, int]:
     return by_place.index(method) + 1, by_effect.index(method) + 1, len(some)
 
 
-PARTS = {"notebooks": notebooks, "ground_truth": ground_truth, "reference_maps": reference_maps, "latency": latency}
+QUICK = "ECG, LRP-ε: threshold", "ECG, LRP-ε: epsilon"
+
+
+def length(root: Path, _old: str) -> str:
+    """Return how long the notebooks take together."""
+    each = [[int(n) for n in minutes(path).split(" to ")] for path in sorted((root / "notebooks").glob("[0-9]*.ipynb"))]
+    least, most = (sum(ends[i] for ends in each) / 60 for i in (0, -1))
+    return (
+        f"**How long.** {len(each)} notebooks, {least:.0f} hours without and {most:.0f} hours with all exercises; "
+        "two days as taught in\n"
+        "[TEACHING.md](TEACHING.md)."
+    )
+
+
+PARTS = {
+    "notebooks": notebooks,
+    "ground_truth": ground_truth,
+    "reference_maps": reference_maps,
+    "latency": latency,
+    "length": length,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

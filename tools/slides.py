@@ -38,7 +38,7 @@ PAGE = """<!doctype html>
 <script src="reveal/reveal.js"></script>
 <script src="reveal/plugin/notes.js"></script>
 <script>
-Reveal.initialize({{ width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: true,
+Reveal.initialize({{ width: 1280, height: 720, margin: 0, center: false, hash: true, slideNumber: true, controls: false,
   transition: "none", plugins: [RevealNotes] }});
 </script>
 </html>
