@@ -95,7 +95,7 @@ def test_picture_and_main_controls_stand_on_one_screen(page, name, size):
     bottoms = area.evaluate(
         """(area, picture) => { const of = (one) => one.getBoundingClientRect().bottom;
         const pictures = [...area.querySelectorAll(picture)].filter((one) => one.checkVisibility()).map(of);
-        const controls = [...area.querySelectorAll("select, .noUi-handle, .widget-readout, button.widget-toggle-button")];
+        const controls = [...area.querySelectorAll("select, .noUi-handle, .widget-toggle-button")];
         return [Math.max(...pictures), Math.max(...controls.filter((one) => one.checkVisibility()).map(of))]; }""",
         PICTURE,
     )
@@ -147,7 +147,9 @@ def test_a_refused_upload_leaves_the_old_picture_grey_and_says_so(page, tmp_path
     (tmp_path / "wrong.csv").write_text("no numbers")
     area = area_of(page, "ECGExplorer")
     before = place(area)
-    area.locator("input[type=file]").set_input_files(str(tmp_path / "wrong.csv"))
+    with page.expect_file_chooser() as choice:
+        area.locator("button.widget-upload, button.jupyter-widget-upload, .widget-upload").first.click()
+    choice.value.set_files(str(tmp_path / "wrong.csv"))
     chip = area.locator(".leadwise-chip")
     chip.filter(visible=True).wait_for()
     assert chip.inner_text() == "previous recording"
