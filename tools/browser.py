@@ -32,6 +32,7 @@ LAB_SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false"},
 }
 PROBE = Path(__file__).with_name("probe.js").read_text()
+FOLD = ".jupyter-widget-Collapse-header, .p-Collapse-header"
 PICTURES = "canvas, .widget-image, .jp-RenderedImage img"
 NOTEBOOK = "window.jupyterapp?.shell.currentWidget"
 PATIENCE = 180_000  # ms: a loaded machine is slow, and nothing else is wrong
@@ -235,6 +236,9 @@ def close_notebook(page: Page) -> None:
 
 
 def control(area: Locator, label: str) -> Locator:
-    """Return the ipywidgets control with this description within an output area."""
+    """Return the ipywidgets control with this description within an output area; where it is folded away, unfold it."""
     labelled = f'*[contains(@class, "widget-label")][normalize-space() = "{label}"]'
-    return area.locator(f'xpath=.//*[contains(@class, "widget-inline-hbox")][{labelled}]').filter(visible=True).first
+    found = area.locator(f'xpath=.//*[contains(@class, "widget-inline-hbox")][{labelled}]')
+    if found.count() and not found.filter(visible=True).count():
+        area.locator(FOLD).first.click()
+    return found.filter(visible=True).first

@@ -48,44 +48,30 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, browser() as running:
         folder = Path(folder)
         os.environ["LEADWISE_DATA"] = str(folder / "no data")  # nothing of others in the pictures
-        for name in options.names:
-            write_notebook(folder / f"{name}.ipynb", CELL.format(EXPLORERS[name]))
+        write_notebook(folder / "all.ipynb", *(CELL.format(EXPLORERS[name]) for name in options.names))
+        width, height = map(int, (options.screen or f"{options.width + AROUND}x{HEIGHT}").split("x"))
         with jupyter_lab(folder) as (address, token):
-            for name in options.names:
-                place = running, address, token, f"{name}.ipynb"
-                picture = screen(*place, options.screen) if options.screen else shot(*place, options.width)
+            page = open_notebook(running, address, token, "all.ipynb", width, height)
+            run_cells(page)
+            for number, name in enumerate(options.names):
+                picture = shot(page, number, all_of_it=bool(options.screen))
                 (options.out / f"{name}.png").write_bytes(picture)
                 print(options.out / f"{name}.png", flush=True)
+            close_notebook(page)
     return 0
 
 
-def shot(running, address: str, token: str, name: str, width: int) -> bytes:
-    """Run the notebook's only cell and return its output as PNG."""
-    page, output = shown(running, address, token, name, width + AROUND, HEIGHT)
-    picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
-    close_notebook(page)
-    return png(np.asarray(picture), pictures=True, full_colour=MOST)
-
-
-def screen(running, address: str, token: str, name: str, size: str) -> bytes:
-    """Run the notebook's only cell in a window of this size and return all of the window, the output on top, as PNG."""
-    page, output = shown(running, address, token, name, *map(int, size.split("x")))
-    output.evaluate("(one) => one.scrollIntoView()")
-    settle(page)
-    picture = page.screenshot()
-    close_notebook(page)
-    return picture
-
-
-def shown(running, address: str, token: str, name: str, width: int, height: int):
-    """Open a notebook in a window of this size and run its only cell; return the page and the cell's output."""
-    page = open_notebook(running, address, token, name, width, height)
-    run_cells(page)
-    output = page.locator(".jp-OutputArea-output").first
+def shot(page, number: int, all_of_it: bool) -> bytes:
+    """Return the output of a cell as PNG; or all of the window, with that output on top."""
+    output = page.locator(".jp-CodeCell").nth(number).locator(".jp-OutputArea-output").first
     output.locator("canvas:visible").first.wait_for(timeout=60_000)
+    output.evaluate("(one) => one.scrollIntoView()")
     page.wait_for_timeout(3000)  # formulas are typeset late, and nothing tells when
     settle(page)
-    return page, output
+    if all_of_it:
+        return page.screenshot()
+    picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
+    return png(np.asarray(picture), pictures=True, full_colour=MOST)
 
 
 if __name__ == "__main__":

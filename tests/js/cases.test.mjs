@@ -52,8 +52,9 @@ for (const one of cases.rows) {
   });
 }
 
-test("tiles fill their rows evenly", () => {
-  assert.equal(columnsFor(7, 620), 4);
-  assert.equal(columnsFor(2, 2000), 2);
-  assert.equal(columnsFor(9, 100), 1);
+test("tiles are as large as the screen has room for, and fill their rows evenly", () => {
+  assert.equal(columnsFor(7, 600, 560), 4); // 2 x (139.5 + 95); three columns would take 3 x (190.7 + 95)
+  assert.equal(columnsFor(7, 600, 900), 3);
+  assert.equal(columnsFor(2, 2000, 560), 2);
+  assert.equal(columnsFor(9, 100, 560), 1);
 });

@@ -44,7 +44,7 @@ KEPT = 64  # results that an explorer remembers
 # What controls of parameters are called, where the parameter's name says it badly or is another control's label.
 WORDS = {
     "input_rule": "first layer", "mu": "sign from", "baseline": "reference", "leads": "hide leads",
-    "reselect_target": "class anew", "total_variation": "smoothing", "background": "compared to",
+    "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to",
 }  # fmt: skip
 RARE = (
     "score",

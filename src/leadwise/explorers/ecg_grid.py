@@ -31,7 +31,7 @@ class ECGGrid(widgets.GridBox):
     previous = traitlets.Unicode()  # what stands before the title where the controls ask for something else
 
     def __init__(self):
-        shape = {"grid_template_columns": "repeat(auto-fill, minmax(200px, 1fr))", "grid_gap": "8px 14px"}
+        shape = {"grid_template_columns": "repeat(auto-fill, minmax(180px, 1fr))", "grid_gap": "8px 14px"}
         super().__init__(layout=widgets.Layout(**shape))
         self.pool: list[ECGCanvas] = []  # canvases, each linked once; some may be out of sight
         self.links: list = []

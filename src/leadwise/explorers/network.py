@@ -43,7 +43,6 @@ PARAMETERS = (
     Parameter("contrast", "float", 0.6, 0.0, 1.0, help="share of the other classes' logits that is subtracted"),
     Parameter("seed", "int", 0, 0, 9999, help="of the noise and of the jitter"),
 )
-WIDE = "104px"  # of the labels: "total_variation" is long
 PAUSE = 0.3  # seconds between two pictures while a synthesis runs
 
 
@@ -137,9 +136,6 @@ class NetworkExplorer(FigureExplorer):
     def panel(self) -> widgets.Widget:
         """Return the choice of the view, and the controls that matter for the chosen one."""
         self.box = widgets.VBox()
-        for control in (*self.controls.values(), *self.parameters.values()):
-            if hasattr(control.style, "description_width"):
-                control.style.description_width = WIDE
         self._arrange()
         return widgets.VBox([self.controls["view"], grid([self.controls["network"]]), self.box])
 

@@ -9,7 +9,7 @@ const DISPLAY = ["overlay_index", "sign_index", "normalise_index", "group_index"
 const WORDS = ["title", "label", "record_id"];
 const VIEW = ["zoom", "left"];
 const MOST_ZOOM = 16, LEAST_SAMPLES = 20;
-const AROUND_PX = 310; // of the screen, for what stands above and below the paper
+const AROUND_PX = 320; // of the screen, for what stands above and below the paper
 const HANDLE_PX = 22; // as in the style sheet
 const LINES = { fine: 1, coarse: 5 }; // mm between them
 const NAME_PX = 13, SMALL_PX = 11, TIMES_PX = 18; // text sizes, and the room for the seconds below the paper

@@ -102,8 +102,8 @@ export function replay(ctx, drawing, scale) {
     ctx.save();
     if (style.within) ctx.clip(trace(drawing, style.within[0], style.within[1], scale, { snap: false }));
     if (style.box) {
-      const clip = new Path2D();
-      clip.rect(...style.box.map((value) => value * scale));
+      const clip = new Path2D(), [left, top, wide, high] = style.box.map((value) => value * scale);
+      clip.rect(left, top, wide, high);
       ctx.clip(clip);
     }
     if (style.fill) ctx.fillStyle = style.fill;

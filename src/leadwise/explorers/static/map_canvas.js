@@ -6,7 +6,8 @@
 const PICTURE = ["picture", "size", "masks", "objects"];
 const DISPLAY = ["style_index", "clip_index", "sign_index", "threshold"];
 const WORDS = ["tiles", "panel", "title", "label", "words"];
-const EDGE_PX = 8, TILE_PX = 140, WIDEST_PX = 340, GAP_PX = 14; // margin, and tiles among several; as in the style sheet
+const EDGE_PX = 8, TILE_PX = 130, WIDEST_PX = 340, CAPTION_PX = 95, GAP_PX = 14; // margin, and tiles among several; as in the style sheet
+const AROUND_PX = 240; // of the screen, for what stands above and below the pictures
 const NARROW_PX = 760; // below, the panel of a single map stands under the pictures
 
 /** The picture: its colours, the pale grey below a map, the objects on it and their outlines. */
@@ -100,9 +101,13 @@ export function describe(maps, show, label, single) {
   return [how, cut, end > 0 && seen < 0.995 ? `${percent(seen)} of Σ|R| in view` : ""].filter(Boolean).join("; ");
 }
 
-/** How many tiles stand in a row: as many as fit, and no more than fill the rows evenly. */
-export function columnsFor(tiles, widthPx) {
+/** How many tiles stand in a row: as few, and so as large, as their rows are no higher than `roomPx`. */
+export function columnsFor(tiles, widthPx, roomPx) {
   const most = clamp(Math.floor((widthPx + GAP_PX) / (TILE_PX + GAP_PX)), 1, tiles);
+  for (let columns = 1; columns < most; columns++) {
+    const sidePx = Math.min(WIDEST_PX, (widthPx - (columns - 1) * GAP_PX) / columns);
+    if (Math.ceil(tiles / columns) * (sidePx + CAPTION_PX) <= roomPx) return columns;
+  }
   return Math.ceil(tiles / Math.ceil(tiles / most));
 }
 
@@ -230,7 +235,7 @@ class MapView extends View {
     if (roots.length !== this.stage.childElementCount || roots.some((root, i) => root !== this.stage.children[i])) {
       this.stage.replaceChildren(...roots);
     }
-    const widthPx = this.root.clientWidth, roomPx = widthPx - 2 * EDGE_PX, columns = this.single ? 2 : columnsFor(count, roomPx);
+    const widthPx = this.root.clientWidth, roomPx = widthPx - 2 * EDGE_PX, columns = this.single ? 2 : columnsFor(count, roomPx, roomFor(AROUND_PX));
     this.root.classList.toggle("leadwise-single", this.single);
     this.root.classList.toggle("leadwise-narrow", widthPx < NARROW_PX);
     const widest = this.single ? "1fr" : `min(${WIDEST_PX}px, ${(roomPx - (columns - 1) * GAP_PX) / columns}px)`;
@@ -378,5 +383,5 @@ function drawing({ path, box, latex }) {
 
 export default shows(MapView);
 
-import { clamp, element, LARGEST, Legend, number, percent, place, shows, SIGNS, sized, unpack, View } from "./shared.js";
+import { clamp, element, LARGEST, Legend, number, percent, place, roomFor, shows, SIGNS, sized, unpack, View } from "./shared.js";
 
