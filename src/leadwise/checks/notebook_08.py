@@ -39,9 +39,9 @@ def v1_or_v6(shares, *, model, x):
         )
     by_map, lost = max(wanted, key=wanted.get), without_each(model, x)
     by_network = max(lost, key=lost.get)
-    measured = ", ".join(f"{lead} {fall:+.2f}" for lead, fall in lost.items())
+    measured = " and ".join(f"by {fall:.2f} without {lead}" for lead, fall in lost.items())
     return (
-        f"The map says {by_map}. The network says {by_network}: its log-odds fall by {measured} where a lead is made "
+        f"The map says {by_map}. The network says {by_network}: its log-odds fall {measured}, made "
         "flat. In this block the late forces point to the right and forward, straight at V1; a map is "
         "about the network, not about the heart."
     )
