@@ -36,6 +36,7 @@ NO_WORDS = "No description has been provided for this image"  # what nbconvert w
 # What is changed in the browser: a choice and its new option (None: the first that is not chosen), then a slider.
 CONTROLS = {
     "ECGExplorer": ("method", None, "threshold"),
+    "ECGNetworkExplorer": ("layer", None, "channels"),
     "HeartVector": ("heart", "left bundle branch block", "axis (°)"),
     "ImageExplorer": ("method", None, "threshold"),
     "MethodGrid": ("style", None, "threshold"),

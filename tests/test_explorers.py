@@ -13,7 +13,16 @@ import wfdb
 from figures import is_drawn_by_the_browser, stops, upload
 from leadwise import METHODS, load_ecg_model
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers import ECGExplorer, HeartVector, ImageExplorer, MethodGrid, NetworkExplorer, OwnECG, RuleLab
+from leadwise.explorers import (
+    ECGExplorer,
+    ECGNetworkExplorer,
+    HeartVector,
+    ImageExplorer,
+    MethodGrid,
+    NetworkExplorer,
+    OwnECG,
+    RuleLab,
+)
 from leadwise.explorers.base import control_for
 from leadwise.explorers.canvas import LARGEST
 from leadwise.explorers.upload import uploaded_files
@@ -186,6 +195,7 @@ def alive() -> set:
 
 EXPLORERS = {
     "ECGExplorer": lambda: ECGExplorer("sim-lbbb-1", method="gradient"),
+    "ECGNetworkExplorer": lambda: ECGNetworkExplorer(model="xresnet1d"),
     "HeartVector": HeartVector,
     "ImageExplorer": lambda: ImageExplorer(model="embedded", method="gradient"),
     "MethodGrid of a picture": lambda: MethodGrid(model="embedded", methods=("gradient",)),

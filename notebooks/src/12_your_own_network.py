@@ -29,7 +29,7 @@ from torch import nn
 import leadwise
 from leadwise.attribution import MethodWarning, receipt
 from leadwise.checks import notebook_12 as check
-from leadwise.explorers import ECGExplorer
+from leadwise.explorers import ECGExplorer, ECGNetworkExplorer
 from leadwise.networks.xresnet1d import Block
 from leadwise.plotting import percent, plot_ecg, plot_grid
 from leadwise.semantics import contrast, describe, interventions, lead_wave_matrix, misplaced, parts_of, waves_of
@@ -86,6 +86,12 @@ leadwise.NETWORKS["mine"] = net
 ECGExplorer("sim-lbbb-1", model="mine", method="lrp_epsilon")
 
 # %% [markdown]
+# What the channels of its layers do in time:
+
+# %% layers
+ECGNetworkExplorer("sim-lbbb-1", model="xresnet1d")
+
+# %% [markdown]
 # ## 2 What is refused, and what is not
 #
 # A description can be wrong, and a method can have no answer. A map would come out all the same, if nobody looked.
@@ -135,6 +141,7 @@ for name, request in requests.items():
 # that of all patients:
 
 # %% training mode
+torch.manual_seed(0)
 module.train()
 with torch.no_grad():
     own = [float(torch.sigmoid(module(torch.cat([x, 0 * x])))[0, lbbb]) for _ in range(3)]
