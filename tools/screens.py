@@ -70,7 +70,10 @@ def shot(page, number: int, all_of_it: bool) -> bytes:
     settle(page)
     if all_of_it:
         return page.screenshot()
+    # What is laid out for a screen is photographed in a window that is high enough for what stands below it, too.
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": 2 * HEIGHT})
     picture = Image.open(BytesIO(output.screenshot())).convert("RGB")
+    page.set_viewport_size({"width": page.viewport_size["width"], "height": HEIGHT})
     return png(np.asarray(picture), pictures=True, full_colour=MOST)
 
 

@@ -103,8 +103,8 @@ export function describe(maps, show, label, single) {
 
 /** How many tiles stand in a row: as few, and so as large, as their rows are no higher than `roomPx`. */
 export function columnsFor(tiles, widthPx, roomPx) {
-  const most = clamp(Math.floor((widthPx + GAP_PX) / (TILE_PX + GAP_PX)), 1, tiles);
-  for (let columns = 1; columns < most; columns++) {
+  const fit = (sidePx) => clamp(Math.floor((widthPx + GAP_PX) / (sidePx + GAP_PX)), 1, tiles), most = fit(TILE_PX);
+  for (let columns = fit(WIDEST_PX); columns < most; columns++) {
     const sidePx = Math.min(WIDEST_PX, (widthPx - (columns - 1) * GAP_PX) / columns);
     if (Math.ceil(tiles / columns) * (sidePx + CAPTION_PX) <= roomPx) return columns;
   }
