@@ -85,6 +85,9 @@ print("equal to a run without interruption, to the last bit:", (forty.mean("shar
 # > **Think first.** You add another forty patients. What becomes narrower: the spread of the patients, or the interval of their
 # > mean?
 
+# %% think first 1
+check.think_first("what becomes narrower")
+
 # %% spread and interval
 mean, (low, high), spread = forty.mean("lead_share"), forty.interval("lead_share"), forty.spread("lead_share")
 fig, axis = plt.subplots(figsize=(9, 2.8), layout="constrained")
@@ -135,6 +138,9 @@ forest(hospital, "finding", "wave_share", "QRS", title="Share of QRS in the evid
 # `difference` subtracts two means and gives Welch's interval and p value [4] for each number. First by sex: 12 leads × 6 waves.
 #
 # > **Think first.** Sex changes nothing in these recordings. How many of the 72 cells will differ with p < 0.05?
+
+# %% think first 2
+check.think_first("how many cells by chance")
 
 # %% by sex
 women, men = (hospital.groups["sex"][name] for name in ("female", "male"))
@@ -198,6 +204,9 @@ p = table({cart: difference(by_cart[cart], others(by_cart, cart), "lead_share") 
 #
 # > **Think first.** Cart 3 stands in a clinic for conduction disease. What follows for the mean of its maps, even if every single
 # > patient is read as everywhere else?
+
+# %% think first 3
+check.think_first("cart 3")
 
 # %% composition
 for cart in ("cart 1", "cart 3"):
@@ -467,6 +476,16 @@ print(
 
 # %% check 5
 check.pairs_not_means(pairs, conclusion, model=MODEL, people=people, recording=recording)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **What becomes narrower:** The interval of the mean, by about the root of two. The spread describes the patients and
+#   stays.
+# - **How many cells by chance:** About 5 % of 72, three or four, although sex changes nothing: that is what p < 0.05
+#   promises. After Holm's correction none should be left.
+# - **Cart 3:** Its mean must differ, because it is a mean over other conditions. Only patients with the same condition can
+#   be compared.
 
 # %% [markdown]
 # ## Quiz

@@ -1,14 +1,11 @@
 """Checks and quiz of notebook 11, Cohorts."""
 
-from functools import partial
-
 import numpy as np
 from scipy.stats import norm
 
 from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.parts import parts_of
 from leadwise.cohort import Cohort, Difference, difference
 from leadwise.ecg.leads import LEADS
 from leadwise.evaluation.statistics import holm
@@ -165,45 +162,4 @@ def answer(model, ecg) -> float:
     return float(model.probability(ecg.preprocess().window().tensor()))
 
 
-QUESTIONS = [
-    Question(
-        "A cohort of 20,000 has a narrow interval for the share of V1. What is narrow?",
-        [
-            Option("The spread of the patients.", False, "That does not shrink with their number."),
-            Option("The uncertainty of their mean.", True, "It falls as 1 / √n."),
-            Option("The error of the method.", False, "A method can be wrong with great precision."),
-        ],
-    ),
-    Question(
-        "In 72 cells by sex and by five bands of age somebody finds one p = 0.002 and reports that cell alone. Which "
-        "number belongs beside it?",
-        [
-            Option("Its interval is enough.", False, "Of the most striking of many it is as biased as the p."),
-            Option("How many cells and groups were looked at.", True, "Of hundreds, one at 0.002 is no surprise."),
-            Option("The size of the network.", False, "That has nothing to do with it."),
-        ],
-    ),
-    Question(
-        "A hospital's patients get other maps than those of all others, p after Holm 1e-12. What comes first?",
-        [
-            Option("The network is unfair to this hospital.", False, "Perhaps; or its patients are other patients."),
-            Option(
-                "Compare patients with the same condition, of similar age.",
-                True,
-                "What is left then is worth a search.",
-            ),
-            Option("Its recorder is broken.", False, "One of many possible causes, to be shown by changing it alone."),
-        ],
-    ),
-    Question(
-        "Nine recordings of a cart show no sure difference. What do you know?",
-        [
-            Option("The cart is in order.", False, "Nine would not have shown an exchange of V1 and V2 either."),
-            Option("Which differences the interval still allows.", True, "That is what an interval is for."),
-            Option("That the p value was computed wrongly.", False, "A large p is no error, and no proof of equality."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "11", QUESTIONS)
-progress = partial(core.progress, "11")
+quiz, progress, think_first = parts_of("11")
