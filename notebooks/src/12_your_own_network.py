@@ -99,6 +99,9 @@ ECGNetworkExplorer("sim-lbbb-1", model="xresnet1d")
 # > **Think first.** Which of these would you notice by yourself: a lead too few, a class too few, labels taken for
 # > probabilities, 5 s of signal instead of 10, a branch of the network that a method does not know?
 
+# %% think first 1
+check.think_first("what you would notice")
+
 
 # %% requests
 class Spectrum(nn.Module):
@@ -213,6 +216,9 @@ for name, one in {"xresnet1d": net, "transformer": former}.items():
 #
 # > **Think first.** The maps of two networks that are both right: will they correlate, sample by sample, at 0.9, 0.5 or 0.1?
 
+# %% think first 2
+check.think_first("two right networks")
+
 
 # %% patients
 def patients(condition, count=6):
@@ -285,6 +291,9 @@ for method in ("deeplift", "lrp_epsilon", "gradient_x_input", "random"):
 #
 # > **Think first.** Attention weights are never negative, and there is one set for all five labels. Which questions can they
 # > therefore not answer?
+
+# %% think first 3
+check.think_first("what attention cannot answer")
 
 
 # %% per piece
@@ -529,6 +538,18 @@ flaws = {"A": "other class", "B": "scaled", "C": "hooks", "D": "none"}
 
 # %% check 6
 check.peoples_flaws(flaws)
+
+# %% think first answers [markdown] tags=["solution"]
+# ## Think first: answers
+#
+# - **What you would notice:** Hardly any of them: most would give a number and a map. `Network` refuses the first two, and
+#   the engine the last; labels taken for probabilities, and a window of the wrong length, are caught because the
+#   description says what they should be.
+# - **Two right networks:** Two networks that are both right may read different leads and different samples of the same
+#   waves, so a correlation per sample says little. The table shows how far they agree, and the exchange of parts says where
+#   both look.
+# - **What attention cannot answer:** For or against: a weight has no sign. And which label: the same weights serve all
+#   five.
 
 # %% [markdown]
 # ## Quiz

@@ -1,16 +1,12 @@
 """Checks and quiz of notebook 12, Your own network, a module with a note, and maps that others say they made."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from leadwise.attribution import attribute, receipt
-from leadwise.checks import core
-from leadwise.checks import quiz as quizzes
 from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind
-from leadwise.checks.quiz import Option, Question
+from leadwise.checks.parts import parts_of
 from leadwise.networks.network import Network
 from leadwise.semantics import contrast, interventions, misplaced
 
@@ -215,72 +211,4 @@ def peoples_flaws(flaws):
     return "A sum and a correlation find all three. Looking at pictures would have found none."
 
 
-QUESTIONS = [
-    Question(
-        "A map of your network sums to the logit within 0.1 %. What does this prove?",
-        [
-            Option("That nothing was lost between logit and input.", True, "That, and no more."),
-            Option(
-                "That the map shows what the network uses.",
-                False,
-                "DeepLIFT on the transformer sums as well, by parts hundreds of times larger that cancel.",
-            ),
-            Option("That the network is right.", False, "A map explains wrong answers as completely as right ones."),
-        ],
-    ),
-    Question(
-        "LRP is refused on your network because of an operation in a side branch. What now?",
-        [
-            Option(
-                "Use a method that needs only gradients or logits, such as integrated gradients or occlusion.",
-                True,
-                "The refusal names them.",
-            ),
-            Option(
-                "Detach the branch: what can be explained is explained.",
-                False,
-                "The map would then be that of another network, and nobody would see it.",
-            ),
-            Option(
-                "Take a package that gives a map without complaint.",
-                False,
-                "It will: the plain gradient for what it does not know.",
-            ),
-        ],
-    ),
-    Question(
-        "Two networks, both right about a patient, have maps that correlate 0.1. What follows?",
-        [
-            Option("One of the maps is wrong.", False, "Each may be right about its own network."),
-            Option("One of the networks is wrong.", False, "Both answers are right; ways to them may differ."),
-            Option(
-                "Nothing yet: sum both over waves, and ask each network by interventions.",
-                True,
-                "Samples are the wrong unit where one network has pieces of 100 ms.",
-            ),
-        ],
-    ),
-    Question(
-        "What can attention weights of the transformer not say, whatever their quality?",
-        [
-            Option("What speaks against a label.", True, "They are never negative."),
-            Option("What LBBB rests on, and what RBBB.", True, "One set of weights serves all labels."),
-            Option("Which pieces a layer takes values from.", False, "Just that is what they say."),
-        ],
-    ),
-    Question(
-        "A paper shows LRP of a ResNet, computed with hooks, each map scaled to its maximum. What do you ask first?",
-        [
-            Option(
-                "What the map summed to before it was scaled, and how skip connections were treated.",
-                True,
-                "Without a canoniser each + hands on everything twice, and scaling hides it.",
-            ),
-            Option("Which colour map was used.", False, "That changes the picture, not the numbers."),
-            Option("How many patients were shown.", False, "Worth asking, but a thousand wrong maps are no better."),
-        ],
-    ),
-]
-
-quiz = partial(quizzes.quiz, "12", QUESTIONS)
-progress = partial(core.progress, "12")
+quiz, progress, think_first = parts_of("12")
