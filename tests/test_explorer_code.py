@@ -12,6 +12,7 @@ from figures import upload
 from leadwise import NETWORKS, load_ecg_model, load_record
 from leadwise.explorers import (
     ECGExplorer,
+    ECGNetworkExplorer,
     HeartVector,
     ImageExplorer,
     MethodGrid,
@@ -192,6 +193,15 @@ def test_network_explorer(data_dir):
     made(by_name)
 
 
+@pytest.mark.parametrize("own", [False, True])
+def test_ecg_network_explorer(data_dir, own):
+    net = NETWORKS["xresnet1d"]
+    with ECGNetworkExplorer("sim-rbbb-1", net if own else "xresnet1d") as explorer:
+        maps = made(explorer, **({"my_network": net} if own else {}))["maps"]
+        layer = explorer.controls["layer"].value
+    assert same(maps, leadwise.inspection.feature_maps(net, net.input(load_record("sim-rbbb-1")), layer)[0])
+
+
 def test_own_ecg(data_dir, tmp_path):
     content, path = sheet(load_record("sim-lbbb-1")), tmp_path / "mine.npy"
     explorer = OwnECG(method="lrp_epsilon", weights="embedded", epsilon=10.0, folder=tmp_path)
@@ -236,6 +246,7 @@ def test_every_explorer_is_tried():
     explorers = {name for name, made in public.items() if issubclass(made, Explorer)}
     assert explorers == {
         "ECGExplorer",
+        "ECGNetworkExplorer",
         "HeartVector",
         "ImageExplorer",
         "MethodGrid",

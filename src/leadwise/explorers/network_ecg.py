@@ -4,9 +4,11 @@ import ipywidgets as widgets
 import torch
 
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop
-from leadwise.explorers.ecg import Menu
 from leadwise.explorers.network import ORDERS
+from leadwise.explorers.recording_subject import Menu
+from leadwise.explorers.script import complete, network_line
 from leadwise.inspection import feature_maps, layer_table
+from leadwise.networks.registry import NETWORKS
 from leadwise.plotting.channels import plot_channels
 from leadwise.recordings.catalogue import load_record, records
 
@@ -56,8 +58,9 @@ class ECGNetworkExplorer(FigureExplorer):
                 self.controls["layer"].options, self.controls["layer"].value = self._layers(change.new)
         super()._changed(change)
 
-    def draw(self, record, model, layer, order, count, **_):
+    def figure(self):
         """Return the figure of a layer's channels, and a line that says what is seen."""
+        record, model, layer, order, count = (self.values()[name] for name in self.controls)
         net = self.menu[model]
         x = net.input(load_record(record))
         maps = feature_maps(net, x, layer)[0]
@@ -67,5 +70,13 @@ class ECGNetworkExplorer(FigureExplorer):
         rows |= {f"channel {index}": maps[index].detach().cpu().numpy() for index in best}
         silent = int((maps.amax(1) <= 0).sum())
         figure = plot_channels(rows, len(signal) / net.fs, title=f"{net.title}, layer {layer}: {record}")
-        line = f"{len(maps)} channels of {maps.shape[1]} places, {silent} of them silent everywhere"
-        return figure, f"{line}<br><code>feature_maps(net, x, {layer!r})</code>"
+        return figure, f"{len(maps)} channels of {maps.shape[1]} places, {silent} of them silent everywhere"
+
+    def code(self) -> str:
+        """Return the code that makes the maps that are shown."""
+        record, model, layer = (self.controls[name].value for name in ("record", "model", "layer"))
+        net = self.menu[model]
+        own = net is self.menu.given or NETWORKS.rows[model].own
+        line, fill = network_line(model, net, own=own, like="network_of")
+        lines = (f'x = net.input(load_record("{record}"))', f"maps = feature_maps(net, x, {layer!r})[0]")
+        return complete(line, *lines, fill=(fill,))
