@@ -89,12 +89,17 @@ def test_results_become_lists_and_tables():
 
 def test_a_solution_is_folded_below_its_exercise():
     for path in sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb")):
-        solved = {cell.id: cell.source for cell in nbformat.read(path, as_version=4).cells if "solution" in tags(cell)}
+        solved = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells if "solution" in tags(cell)}
         cells = book.folded(path.parent.parent / path.name).cells
         hidden = [number for number, cell in enumerate(cells) if cell.id.endswith("-solution")]
-        assert [cells[number - 1].id for number in hidden] == list(solved)
-        assert [cells[number].source for number in hidden] == list(solved.values())
-        assert all("hide-cell" in tags(cells[number]) for number in hidden)
+        for number, (name, cell) in zip(hidden, solved.items(), strict=True):
+            if cell.cell_type == "code":
+                assert (cells[number - 1].id, cells[number].source) == (name, cell.source)
+                assert "hide-cell" in tags(cells[number])
+            else:  # text without a counterpart
+                heading, _, rest = cell.source.partition("\n")
+                assert cells[number].source.startswith(f"<details><summary>{heading.strip('# ')}</summary>\n\n")
+                assert rest in cells[number].source
 
 
 def tags(cell) -> list[str]:

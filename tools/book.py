@@ -113,8 +113,9 @@ def folded(path: Path) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     solved = path.parent / "solutions" / path.name
     solutions = {cell.id: cell for cell in nbformat.read(solved, as_version=4).cells} if solved.exists() else {}
-    cells = []
+    known, alone, cells = {cell.id for cell in notebook.cells}, answers_before(solutions), []
     for cell in notebook.cells:
+        cells += [as_details(solutions[id]) for id in alone.get(cell.id, []) if id not in known]
         if cell.cell_type == "markdown":  # badges become words, and the solutions are on the page itself
             cell.source = SOLUTIONS.sub(r"\1", BADGE.sub(r"[\1](\2)", cell.source))
         cells.append(describe_images(cell))
@@ -129,6 +130,26 @@ def folded(path: Path) -> nbformat.NotebookNode:
             cells.append(solution)
     notebook.cells = cells
     return notebook
+
+
+def answers_before(solutions: dict[str, nbformat.NotebookNode]) -> dict[str, list[str]]:
+    """Return which cells of text that are tagged as solutions stand right before which cell."""
+    found: dict[str, list[str]] = {}
+    waiting: list[str] = []
+    for cell in solutions.values():
+        if cell.cell_type == "markdown" and "solution" in cell.metadata.get("tags", []):
+            waiting.append(cell.id)
+        else:
+            found[cell.id], waiting = waiting, []
+    return found
+
+
+def as_details(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Return a cell of text folded under its heading; a tag folds cells of code only."""
+    heading, _, rest = cell.source.partition("\n")
+    cell.id = f"{cell.id}-solution"[:64]
+    cell.source = f"<details><summary>{heading.lstrip('# ')}</summary>\n{rest}\n\n</details>"
+    return cell
 
 
 def describe_images(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:

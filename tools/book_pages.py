@@ -93,6 +93,8 @@ def benchmarks() -> str:
     ]
     for script in sorted((ROOT / "benchmarks").glob("*.py")):
         results = [path for path in (script.with_suffix(".json"), script.with_suffix(".csv")) if path.exists()]
+        further = sorted(script.parent.glob(f"{script.stem}_*.json"))  # of other conditions, such as cohort_trial.json
+        results += [path for path in further if not path.with_suffix(".py").exists()]
         if not results:
             continue
         said = ast.get_docstring(ast.parse(script.read_text("utf-8"))).split("\n\n")
@@ -100,7 +102,8 @@ def benchmarks() -> str:
         lines += [text.replace("\n", " ") + "\n" for text in said if not text.startswith(" ")]
         lines += [f"Files: {', '.join(f'[{path.name}]({path.name})' for path in results)}.", ""]
         lines += ground_truth(results[-1]) if script.stem == "ground_truth" else []
-        lines += tables(json.loads(results[0].read_text("utf-8")))
+        for path in results:
+            lines += tables(json.loads(path.read_text("utf-8"))) if path.suffix == ".json" else []
     return "\n".join(lines)
 
 

@@ -99,11 +99,16 @@ def completeness(told: Mapping) -> float | None:
 
 
 def cancelling(told: Mapping) -> float | None:
-    """Return how many times larger the magnitudes of a map are than the change of the score, or 1, that they sum to."""
+    """Return how many times larger the magnitudes of a map are than the change of the score, or 1, that they sum to.
+
+    A method that asks several references tells a change for each, the samples of a batch in turn; its map sums to their
+    mean.
+    """
     if "difference" not in told:
         return None
-    change = torch.cat(told["difference"]).double().abs().clamp(min=1)
-    return float((told["magnitude"].to(change) / change).max())
+    magnitude = told["magnitude"].double().cpu()
+    change = torch.cat(told["difference"]).double().cpu().view(-1, len(magnitude)).mean(0).abs().clamp(min=1)
+    return float((magnitude / change).max())
 
 
 def agreement(told: Mapping) -> float | None:
