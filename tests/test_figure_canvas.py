@@ -194,7 +194,7 @@ FIGURES = {
 
 @pytest.fixture(scope="module")
 def page(running):
-    page = open_page(running, width=1300, name="figure_canvas")
+    page = open_page(running, width=1300, height=1400, name="figure_canvas")
     yield page
     assert page.complaints == []
 

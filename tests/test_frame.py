@@ -153,7 +153,7 @@ def test_prerequisites_are_the_numbers_after_before(before, numbers):
 
 
 def test_the_first_cell_fetches_the_course_on_a_host_and_does_nothing_elsewhere(monkeypatch):
-    cell = notebook_frame.BOOTSTRAP.format(repository=HERE)
+    cell = notebook_frame.BOOTSTRAP.format(repository=HERE, version=notebook_frame.version())
     code = compile(TransformerManager().transform_cell(cell), "first cell", "exec")
     calls = []
 
@@ -200,7 +200,7 @@ def test_one_command_changes_the_address_everywhere(course, capsys):
     assert stamped.cells[2].execution_count == 1  # nothing was built anew
     solved = notebook_source.read(course / "src" / "02_two.py")
     assert stamped.cells[1].source == Frame(course, HERE).head("02_two.ipynb", solved)
-    assert stamped.cells[2].source == notebook_frame.BOOTSTRAP.format(repository=HERE)
+    assert stamped.cells[2].source == notebook_frame.BOOTSTRAP.format(repository=HERE, version=notebook_frame.version())
 
 
 def test_everything_that_names_the_repository_is_stamped():

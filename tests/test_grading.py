@@ -21,11 +21,11 @@ SOLVED = {
 def augmented(i, iii):
     ii = np.asarray(i) + np.asarray(iii)
     return {"aVR": -(i + ii) / 2, "aVL": (i - iii) / 2, "aVF": (ii + iii) / 2}""",
-    2: 'axis, avf = 90, "upright"',
+    2: 'predicted, axis, avf = (90, "upright"), 90, "upright"',
     5: 'exchanged = ("LA", "LL")',
 }
-STUBS = {1: "augmented = ...", 2: "axis = ...\navf = ...", 5: "exchanged = ..."}
-CHECKS = {1: "check.augmented_leads(augmented)", 2: "check.balanced_lead_i(axis, avf)"}
+STUBS = {1: "augmented = ...", 2: "predicted = ...\naxis = ...\navf = ...", 5: "exchanged = ..."}
+CHECKS = {1: "check.augmented_leads(augmented)", 2: "check.balanced_lead_i(predicted, axis, avf)"}
 CHECKS[5] = "check.exchanged_electrodes(exchanged)"
 STUBBORN = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"
 ONLINE = """
@@ -60,13 +60,15 @@ def without_ids(answers: dict[int, str]) -> nbformat.NotebookNode:
 
 SUBMITTED = {
     "right.ipynb": notebook(SOLVED),
-    "wrong.ipynb": notebook(SOLVED | {2: 'axis, avf = 10, "upright"'}),
+    "wrong.ipynb": notebook(SOLVED | {2: 'predicted, axis, avf = 10, 10, "upright"'}),
     "crashing.ipynb": notebook(SOLVED | {1: "1 / 0"}),
     "endless.ipynb": notebook(SOLVED | {2: "while True: pass"}),
     "stubborn.ipynb": notebook(SOLVED | {2: STUBBORN}),
     "ending.ipynb": notebook(SOLVED | {2: "import os; os._exit(3)"}),
     "untouched.ipynb": notebook(STUBS),
-    "tampered.ipynb": notebook(SOLVED | {2: "axis, avf = 10, 'upright'"}, {1: CHECKS[1], 2: "print('right')"}),
+    "tampered.ipynb": notebook(
+        SOLVED | {2: "predicted, axis, avf = 10, 10, 'upright'"}, {1: CHECKS[1], 2: "print('right')"}
+    ),
     "renamed.ipynb": without_ids(SOLVED),
     "online/06_mine.ipynb": notebook(SOLVED | {1: SOLVED[1] + ONLINE + "assert open('mine.txt').read() == 'a file'"}),
 }
@@ -205,4 +207,4 @@ def test_each_exercise_that_asks_to_interpret_has_a_paragraph_to_mark(exported):
         text = json.dumps(nbformat.read(path, as_version=4))
         cells = nbformat.read(path, as_version=4).cells
         paragraphs = [cell for cell in cells if "-paragraph-" in cell.id]
-        assert len(paragraphs) == ("Interpret.**" in text or "then interpret.**" in text), path.name
+        assert len(paragraphs) == bool(re.search(r"\*\*\d[^*]*[Ii]nterpret[^*]*\*\*", text)), path.name
