@@ -114,7 +114,7 @@ def table(tmp_path_factory):
     (folder / "essay.docx").write_bytes(b"PK\x03\x04 \xff no notebook")
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), folder / "elsewhere.ipynb")
     (folder / ".DS_Store").touch()
-    command = ["grade", str(folder), "--notebooks", str(course), "--cell", "4", "--limit", "120"]
+    command = ["grade", str(folder), "--notebooks", str(course), "--cell", "4", "--limit", "300"]
     assert main([*command, "--out", str(root / "grades.csv")]) == 0
     with (root / "grades.csv").open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))

@@ -47,6 +47,10 @@ def names(cell) -> tuple[set[str], set[str]]:
     return made, used - made
 
 
+# Minutes for a word, a line and an exercise, of who knows the matter: a group asks, and the lecturer goes on.
+READING, RUNNING, EXERCISE = (notebook_frame.RATES[what][0] for what in ("words", "lines of code", "exercises"))
+
+
 @cache
 def lesson(number: str) -> tuple[dict[int, set[int]], dict[int, float]]:
     """Exercise -> sections and, as negative numbers, exercises that it needs; minutes to read and run each section."""
@@ -56,9 +60,9 @@ def lesson(number: str) -> tuple[dict[int, set[int]], dict[int, float]]:
         if cell.cell_type == "markdown":
             heads = re.findall(r"(?m)^## (\d*)", cell.source)
             section = int(heads[-1] or 99) if heads else section
-            minutes[section] = minutes.get(section, 0) + len(cell.source.split()) / notebook_frame.WORDS
+            minutes[section] = minutes.get(section, 0) + len(cell.source.split()) * READING
             continue
-        minutes[section] = minutes.get(section, 0) + len(cell.source.splitlines()) / notebook_frame.LINES
+        minutes[section] = minutes.get(section, 0) + len(cell.source.splitlines()) * RUNNING
         made, used = names(cell)
         exercise = re.fullmatch(r"\d\d-(?:exercise|check)-(\d+)", cell.id)
         if exercise:
@@ -104,7 +108,7 @@ def test_there_is_time_for_what_is_planned(day):
         if kind == "section":
             wanted = sum(lesson(number)[1][section] for section in asked)
         else:
-            wanted = notebook_frame.MINUTES * len(asked)
+            wanted = EXERCISE * len(asked)
         assert after - time >= wanted, f"{what}: {wanted:.0f} minutes"
 
 

@@ -82,6 +82,9 @@ plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.
 #
 # > **Think first.** Which part of the beat does the map above name? What will the probability do when that part alone is healthy?
 
+# %% think first 1
+check.think_first("the part that turns the answer")
+
 # %% ask the network
 patient = leadwise.simulate_ecg("RBBB", seed=1)
 seen, twin = patient.preprocess().window(), patient.counterfactual.preprocess().window()
@@ -127,12 +130,14 @@ check.samples_in_window(samples)
 #
 # > **Think first.** What would you have to know before a heatmap may be believed?
 
-# %% think first 1
+# %% think first 2
 check.think_first("before a heatmap may be believed")
 
 # %% think first answers [markdown] tags=["solution"]
 # ## Think first: answers
 #
+# - **The part that turns the answer:** The late peak of QRS. With the twin's QRS the probability falls to almost nothing; P
+#   and T change next to nothing.
 # - **Before a heatmap may be believed:** Which network, which method with which parameters, which class; whether the
 #   network is right; and what the network does when the marked part is changed. The course adds a few more.
 

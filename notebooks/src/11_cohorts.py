@@ -376,7 +376,7 @@ print(adjusted([0.01, 0.04, 0.03]), holm([0.01, 0.04, 0.03]))
 check.holm_by_hand(adjusted)
 
 # %% [markdown]
-# **2 Predict, then look.** From `hospital` to `archive` there are ten times the recordings. By which factor does each of these
+# **2 Reckon, then look.** From `hospital` to `archive` there are ten times the recordings. By which factor does each of these
 # change, about? Write a number for each into `factors` first, then look: "interval" (its width, of the share of V1),
 # "spread" (of that share), "false alarms" (cells of the table by sex with p < 0.05, expected), "smallest" (the smallest difference
 # between women and men that would be sure).

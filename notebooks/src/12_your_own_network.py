@@ -441,7 +441,7 @@ print(mine)
 check.described(mine, module=stranger)
 
 # %% [markdown]
-# **2 Predict.** What happens? Make `answers`, a dict from letter to `"answered"` or `"refused"`.
+# **2 Sort.** What happens? Make `answers`, a dict from letter to `"answered"` or `"refused"`.
 #
 # - **a** `net.input` of a recording of 10 s at 500 Hz
 # - **b** `net.input` of a recording of 8 s
@@ -522,7 +522,7 @@ check.looked_at(looked_at)
 # flaw, or `"none"`.
 
 # %% other people's maps
-suspects = check.other_peoples_maps(net, x)
+suspects = check.other_peoples_maps(net, x, hooked=by_hooks(1e-6, []))
 for name, found in suspects.items():
     print(f"{name}: largest |R| {float(found.abs().max()):.3g}")
 
