@@ -328,6 +328,8 @@ CLAIMS = [
           lambda t: after(t, "LA-LL exchanged: seen in")[0] < after(t, "LA-RA exchanged: seen in")[0]),
     # 11
     Claim("11-resumed", "What it has goes to a checkpoint", lambda t: t.strip().endswith("True"), where="both"),
+    Claim("11-within-conditions", "Cart 3 is as all others", lambda t: after(t, "cart 3")[-1] > 0.5, where="both"),
+    Claim("11-within-conditions", "Cart 1 now falls below 0.05", lambda t: after(t, "cart 1")[-1] < 0.05, where="both"),
 ]  # fmt: skip
 
 
@@ -431,6 +433,8 @@ def test_no_refuted_sentence_has_come_back(sentence):
 
 # Sentences with a result's number below an output that are no claim about it, each with what they are instead.
 OTHERWISE = {
+    "Of comparisons in which nothing differs": "what a p value is, before the table that is counted",
+    "alarm is among those below 0.05, with 95 % probability": "what Holm's correction promises, with its source",
     "of that implementation's 50 steps, correlate by": "asserted by tests/test_reference_maps.py",
     "has seen 1.2 million photographs": "of the original AlexNet, with its source",
     "exactly how a gradient travels down": "an identity, shown in the next cell",
