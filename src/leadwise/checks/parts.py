@@ -13,7 +13,7 @@ def parts_of(notebook: str) -> tuple[Callable, Callable, Callable]:
     ----------
     notebook : its number, "00" ...
 
-    >>> quiz, progress, think_first = parts_of("99")
+    >>> quiz, progress, think_first = parts_of("98")
     >>> think_first("the lead")
     Think first, the lead: ...
     >>> progress().thoughts
