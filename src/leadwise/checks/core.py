@@ -353,6 +353,27 @@ def expect_choice(answer, hints: Mapping[str, str], what: str) -> str:
     return choice
 
 
+def expect_each(answer, right: Mapping[str, str], hints: Mapping[tuple[str, str], str], what: str) -> None:
+    """Do nothing where a dict has the right choice for each key; else raise a hint that counts those that are right.
+
+    Parameters
+    ----------
+    answer : the learner's
+    right : key -> choice; the choices are those that occur
+    hints : (key, wrong choice) -> what to say to the first wrong one; where there is none, it says what to test
+    what : its name in hints
+    """
+    if not isinstance(answer, dict) or set(answer) != set(right):
+        raise Hint(f"`{what}` should be a dict with the keys {', '.join(right)}.")
+    choices = dict.fromkeys(right.values())
+    given = {key: as_choice(answer[key], choices, f"{what}[{key!r}]") for key in right}
+    wrong = [key for key in right if given[key] != right[key]]
+    if wrong:
+        first = wrong[0], given[wrong[0]]
+        why = hints.get(first, f"Test {first[0]} for {first[1]!r} again.")
+        raise Hint(f"{len(right) - len(wrong)} of {len(right)} are right. {why}")
+
+
 def as_dict(answer, keys: Iterable, what: str) -> dict:
     """Return a dict that has all ``keys``; raise a Hint that names the missing ones.
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, alike, as_array, as_function, as_number, exercise, expect_choice
 from leadwise.checks.parts import parts_of
 from leadwise.inspection import feature_maps, receptive_field
 from leadwise.networks.alexnet import load_alexnet
@@ -101,6 +101,13 @@ def mended_field(mended, net):
     return "Every stride before a layer stretches its kernel over the picture."
 
 
+REASONS = {
+    "A": "",
+    "B": "For one picture the softmax keeps the order of the logits; the question is about two pictures.",
+    "C": "The steps are equally long. Compare the two formulas: what does log Σ exp add?",
+}
+
+
 @exercise("01", 4, "Logit or log odds", expects="a dict of two pictures, 0 or 1 twice, and a letter")
 def logit_or_odds(made, higher_logit, higher_odds, because, net, target):
     """``made[contrast]`` is a picture; which contrast reached the higher logit and log odds, and why they differ."""
@@ -120,11 +127,7 @@ def logit_or_odds(made, higher_logit, higher_odds, because, net, target):
             raise Hint(f"`{name}` should be the contrast, 0 or 1, of the picture that reached more.")
         if values[int(answer)] < values.max():
             raise Hint(f"`{name}`: the other picture reaches more. Print both values for both pictures.")
-    letter = as_choice(because, "ABC", "`because`")
-    if letter == "B":
-        raise Hint("For one picture the softmax keeps the order of the logits; the question is about two pictures.")
-    if letter == "C":
-        raise Hint("The steps are equally long. Compare the two formulas: what does log Σ exp add?")
+    expect_choice(because, REASONS, "`because`")
     return (
         "The logit never asks what the others get from the same picture; the log odds do. An ascent of 32 steps need "
         "not win by its own measure."

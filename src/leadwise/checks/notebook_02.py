@@ -10,10 +10,10 @@ from leadwise.checks.core import (
     Hint,
     alike,
     as_array,
-    as_choice,
     as_function,
     as_number,
     exercise,
+    expect_choice,
     recognise,
     same_weights,
 )
@@ -132,6 +132,13 @@ def grad_cam_by_layer(correct, network, scenes):
     )
 
 
+STATEMENTS = {
+    "A": "A: would ears and whiskers be seen by a network that has just forgotten what a cat is?",
+    "B": "",
+    "C": "C: which class the features speak for was in the weights that are gone. What would a map of it do?",
+}
+
+
 @exercise("02", 4, "A network that has forgotten", expects="a network, a dict of correlations, a letter")
 def forgetful_network(forgetful, correlations, statement, network, x, target):
     """``forgetful`` is ``network`` with a new last layer; ``correlations[method]`` of the maps; which claim holds."""
@@ -153,11 +160,7 @@ def forgetful_network(forgetful, correlations, statement, network, x, target):
     pair = [leadwise.attribute(one, x, "guided_backprop", target=target) for one in (network, forgetful)]
     if abs(values["guided_backprop"] - alike(*(one.sum(0).cpu() for one in pair))) > 0.05:
         raise Hint("guided_backprop: correlate the maps of `network` and `forgetful`, same picture, same class 'cat'.")
-    letter = as_choice(statement, "ABC", "`statement`")
-    if letter == "A":
-        raise Hint("A: would ears and whiskers be seen by a network that has just forgotten what a cat is?")
-    if letter == "C":
-        raise Hint("C: which class the features speak for was in the weights that are gone. What would a map of it do?")
+    expect_choice(statement, STATEMENTS, "`statement`")
     return "What stays when the class is forgotten was not about the class."
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 import leadwise
-from leadwise.checks.core import Hint, alike, as_array, as_choice, as_function, as_number, exercise, near, recognise
+from leadwise.checks.core import Hint, alike, as_array, as_function, as_number, exercise, expect_choice, near, recognise
 from leadwise.checks.parts import parts_of
 
 PICTURE = (3, 224, 224)
@@ -101,6 +101,13 @@ def repaired_epsilon(repaired):
     return "ε with the sign of z absorbs; without it, it blows up where z is a little below zero."
 
 
+STATEMENTS = {
+    "A": "A: z⁺ shares out by positive contributions only. Did those speak against the class?",
+    "B": "",
+    "C": "C: a contribution of zero gets nothing, in either rule; the map shows what is in the picture.",
+}
+
+
 @exercise("03", 4, "A negative logit", expects="a class's number, a dict of two maps, a letter")
 def negative_logit(lowest, maps, statement, net, x):
     """``lowest``: the class with the lowest logit; ``maps``: by lrp_z and lrp_zplus; what the z⁺ map says."""
@@ -119,11 +126,7 @@ def negative_logit(lowest, maps, statement, net, x):
             if near(found, lrp(net, x, method, int(logits.argmax())), TOLERANCE):
                 raise Hint(f"`maps[{method!r}]` explains the highest logit: give target=lowest.")
             raise Hint(f"`maps[{method!r}]` is not the map of the lowest class by {method}.")
-    letter = as_choice(statement, "ABC", "`statement`")
-    if letter == "A":
-        raise Hint("A: z⁺ shares out by positive contributions only. Did those speak against the class?")
-    if letter == "C":
-        raise Hint("C: a contribution of zero gets nothing, in either rule; the map shows what is in the picture.")
+    expect_choice(statement, STATEMENTS, "`statement`")
     return "Its start is negative, its shares are positive: blue marks what spoke for the class, and did not suffice."
 
 

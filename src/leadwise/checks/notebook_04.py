@@ -4,7 +4,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leadwise.checks.core import Hint, alike, as_array, as_function, as_number, exercise, expect_choice, recognise
+from leadwise.checks.core import (
+    Hint,
+    alike,
+    as_array,
+    as_dict,
+    as_function,
+    as_number,
+    exercise,
+    expect_choice,
+    recognise,
+)
 from leadwise.checks.parts import parts_of
 from leadwise.networks.alexnet import MEAN, STD
 
@@ -126,9 +136,7 @@ def what_a_share_says(reading):
 def parts_taken_away(change, *, network, signal, part):
     """Recompute each change: logit 1 minus logit 0, without the part minus with it."""
     names = [name for name in ("P", "P to QRS", "QRS", "T", "between beats") if (part == name).any()]
-    if not isinstance(change, dict) or set(names) - set(change):
-        missing = set(names) - set(change if isinstance(change, dict) else ())
-        raise Hint(f"`change` should be a dict with every part as a key; missing: {', '.join(sorted(missing))}.")
+    change = as_dict(change, names, "`change`")
     found = {name: as_number(change[name], f"change[{name!r}]") for name in names}
     with torch.no_grad():
         whole = network(signal).flatten()

@@ -11,6 +11,7 @@ from leadwise.checks.core import (
     Hint,
     as_array,
     as_choice,
+    as_dict,
     as_function,
     as_number,
     exercise,
@@ -139,10 +140,9 @@ def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
     if accuracy < 0.95:
         state = "about what guessing reaches" if accuracy < 0.65 else "part of the way"
         raise Hint(f"An accuracy of {accuracy:.2f} is {state}; 0.95 is asked for. Use fewer recordings or more epochs.")
-    missing = {"gradient", "lrp_epsilon"} - set(alike if isinstance(alike, dict) else ())
-    if missing:
-        raise Hint(f"`alike` should be a dict with the methods as keys; missing: {', '.join(sorted(missing))}.")
-    for method in ("gradient", "lrp_epsilon"):
+    methods = ("gradient", "lrp_epsilon")
+    alike = as_dict(alike, methods, "`alike`")
+    for method in methods:
         value = as_number(alike[method], f"alike[{method!r}]")
         found = evaluation.label_randomisation(trained, by_heart, x, method, 1)
         if abs(value - found.signed.mean()) > 0.02:

@@ -3,7 +3,7 @@
 import torch
 
 from leadwise.attribution import attribute
-from leadwise.checks.core import Hint, as_choice, as_dict, as_function, as_number, exercise, expect_choice, recognise
+from leadwise.checks.core import Hint, as_dict, as_function, as_number, exercise, expect_choice, expect_each, recognise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 
@@ -123,14 +123,7 @@ def colleagues_maps(model, x: torch.Tensor) -> dict[str, torch.Tensor]:
 @exercise("08", 3, "A colleague's maps", expects='a dict: "A" to "D" -> a flaw')
 def colleagues_flaws(flaws):
     """Which of ``colleagues_maps`` has which flaw."""
-    if not isinstance(flaws, dict) or set(flaws) != set(FLAWS):
-        raise Hint("`flaws` should be a dict with the keys A, B, C and D.")
-    given = {name: as_choice(flaw, FLAWS.values(), f"flaws[{name!r}]") for name, flaw in flaws.items()}
-    wrong = [name for name in sorted(FLAWS) if given[name] != FLAWS[name]]
-    if wrong:
-        first = wrong[0]
-        start = f"{4 - len(wrong)} of 4 are right."
-        raise Hint(f"{start} {FLAW_HINTS.get((first, given[first]), f'Test {first} for {given[first]!r} again.')}")
+    expect_each(flaws, FLAWS, FLAW_HINTS, "flaws")
     return "Each flaw has its test: compare leads, compare maxima, add up. None of them is seen by looking alone."
 
 

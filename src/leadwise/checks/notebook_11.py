@@ -4,7 +4,7 @@ import numpy as np
 from scipy.stats import norm
 
 from leadwise.checks import core
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise
+from leadwise.checks.core import Hint, as_array, as_function, as_number, exercise, expect_choice
 from leadwise.checks.parts import parts_of
 from leadwise.cohort import Cohort, Difference, difference
 from leadwise.ecg.leads import LEADS
@@ -151,9 +151,7 @@ def pairs_not_means(pairs, conclusion, *, model, people, recording):
         if np.allclose(given[i], [1 - p for p in wanted], atol=1e-3):
             raise Hint("That is the probability of no finding.")
         raise Hint(f"People {i}: {given[i].round(4).tolist()}; expected {np.round(wanted, 4).tolist()}.")
-    hint = CONCLUSIONS[as_choice(conclusion, CONCLUSIONS, "`conclusion`")]
-    if hint:
-        raise Hint(hint)
+    expect_choice(conclusion, CONCLUSIONS, "`conclusion`")
     return "Where the same patient can be had twice, pairs tell what means hide."
 
 

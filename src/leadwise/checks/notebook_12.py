@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from leadwise.attribution import attribute, receipt
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, kind
+from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, expect_each, kind
 from leadwise.checks.parts import parts_of
 from leadwise.networks.network import Network
 from leadwise.semantics import contrast, interventions, misplaced
@@ -75,12 +75,9 @@ ANSWERS = {
 @exercise("12", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"')
 def refused_or_not(answers):
     """Which of six requests are refused."""
-    if not isinstance(answers, dict) or set(answers) != set(ANSWERS):
-        raise Hint("`answers` should be a dict with the keys a to f.")
-    given = {k: as_choice(answers[k], ("answered", "refused"), f"answers[{k!r}]") for k in sorted(answers)}
-    wrong = [k for k in given if given[k] != ANSWERS[k][0]]
-    if wrong:
-        raise Hint(f"{6 - len(wrong)} of 6 are right. {wrong[0]}: {ANSWERS[wrong[0]][1]}")
+    other = {"answered": "refused", "refused": "answered"}
+    right = {key: answer for key, (answer, _) in ANSWERS.items()}
+    expect_each(answers, right, {(k, other[a]): f"{k}: {why}" for k, (a, why) in ANSWERS.items()}, "answers")
     return "What can be had is given, what can only be guessed is asked for."
 
 
@@ -163,10 +160,7 @@ def looked_at(function):
 FLAWS = {"A": "other class", "B": "scaled", "C": "hooks", "D": "none"}
 FLAW_HINTS = {
     ("A", "none"): "Compare the sum of A with the LBBB logit, and the map with your own.",
-    (
-        "A",
-        "hooks",
-    ): "A hooked map is wrong by orders of magnitude; compare the sum of A with the logits of the network.",
+    ("A", "hooks"): "A hooked map is wrong by orders of magnitude; compare the sum of A with the network's logits.",
     ("B", "none"): "Look at the largest |R| of B, and at its sum.",
     ("B", "other class"): "B correlates with your own map of LBBB: what differs is its size.",
     ("C", "none"): "Compare the sum of C with the logit.",
@@ -190,14 +184,7 @@ def other_peoples_maps(net: Network, x: Tensor, hooked: Tensor) -> dict[str, Ten
 @exercise("12", 6, "Other people's maps", expects='a dict: "A" to "D" -> a flaw')
 def peoples_flaws(flaws):
     """Which of ``other_peoples_maps`` has which flaw."""
-    if not isinstance(flaws, dict) or set(flaws) != set(FLAWS):
-        raise Hint("`flaws` should be a dict with the keys A, B, C and D.")
-    given = {name: as_choice(flaw, FLAWS.values(), f"flaws[{name!r}]") for name, flaw in flaws.items()}
-    wrong = [name for name in sorted(FLAWS) if given[name] != FLAWS[name]]
-    if wrong:
-        first = wrong[0]
-        why = FLAW_HINTS.get((first, given[first]), f"Test {first} for {given[first]!r} again.")
-        raise Hint(f"{4 - len(wrong)} of 4 are right. {why}")
+    expect_each(flaws, FLAWS, FLAW_HINTS, "flaws")
     return "A sum and a correlation find all three. Looking at pictures would have found none."
 
 
