@@ -201,6 +201,15 @@ def test_the_release_is_what_the_course_hands_out(exported):
         )
 
 
+def test_learners_are_handed_no_solution(exported):
+    """Neither in code nor in prose: what is handed out is the course's own exercise."""
+    out, _ = exported
+    for path in sorted(out.glob("release/*/*.ipynb")):
+        course = nbformat.read(ROOT / "notebooks" / path.name, as_version=4).cells
+        handed = [cell for cell in nbformat.read(path, as_version=4).cells if "-paragraph-" not in cell.id]
+        assert [(cell.id, cell.source) for cell in handed] == [(cell.id, cell.source) for cell in course]
+
+
 def test_each_exercise_that_asks_to_interpret_has_a_paragraph_to_mark(exported):
     out, _ = exported
     for path in out.glob("release/*/*.ipynb"):

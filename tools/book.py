@@ -18,6 +18,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 from book_pages import api_page, benchmarks, methods, public_names, rooms
+from notebook_frame import is_exercise, is_solution
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -119,7 +120,7 @@ def folded(path: Path) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown":  # badges become words, and the solutions are on the page itself
             cell.source = SOLUTIONS.sub(r"\1", BADGE.sub(r"[\1](\2)", cell.source))
         cells.append(describe_images(cell))
-        if "solution" in cell.metadata.get("tags", []):
+        if is_exercise(cell):
             if cell.id not in solutions:
                 raise ValueError(f"{solved} lacks the cell {cell.id}: run `make notebooks NB={path.stem[:2]}` again.")
             solution = describe_images(solutions[cell.id])
@@ -137,7 +138,7 @@ def answers_before(solutions: dict[str, nbformat.NotebookNode]) -> dict[str, lis
     found: dict[str, list[str]] = {}
     waiting: list[str] = []
     for cell in solutions.values():
-        if cell.cell_type == "markdown" and "solution" in cell.metadata.get("tags", []):
+        if is_solution(cell) and not is_exercise(cell):
             waiting.append(cell.id)
         else:
             found[cell.id], waiting = waiting, []

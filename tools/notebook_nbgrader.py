@@ -11,7 +11,9 @@ from pathlib import Path
 
 import nbformat
 
-from notebook_source import is_solution, read, sources, stub, variants
+from leadwise.grading import check_number
+from notebook_frame import is_exercise
+from notebook_source import sources, variants
 
 SCHEMA = {"schema_version": 3, "task": False}
 PARAGRAPH_POINTS = 3
@@ -36,8 +38,8 @@ def export(folder: Path, names: list[str], out: Path) -> list[Path]:
         made = variants(source)
         if len(made) < 2:
             continue
-        solved, answers = made[f"solutions/{source.name[:-3]}.ipynb"], answers_of(source)
-        for kind, notebook in (("source", assignment(solved, answers)), ("release", released(solved, answers))):
+        exercise, solved = made[f"{source.stem}.ipynb"], made[f"solutions/{source.stem}.ipynb"]
+        for kind, notebook in (("source", assignment(exercise, solved)), ("release", _marked(exercise))):
             path = out / kind / source.stem / f"{source.stem}.ipynb"
             path.parent.mkdir(parents=True, exist_ok=True)
             nbformat.write(notebook, path)
@@ -45,31 +47,23 @@ def export(folder: Path, names: list[str], out: Path) -> list[Path]:
     return written
 
 
-def answers_of(source: Path) -> dict[str, list[str] | None]:
-    """Return the names that each exercise asks for, by the cell's id."""
-    return {cell.id: cell.metadata.get("answers") for cell in read(source).cells if is_solution(cell)}
-
-
-def assignment(solved: nbformat.NotebookNode, answers: dict) -> nbformat.NotebookNode:
+def assignment(exercise: nbformat.NotebookNode, solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """Return the source version: stub and solution, checks with a hidden test, nbgrader's metadata."""
+    known = {cell.id: cell.source for cell in solved.cells}
 
     def solution(cell):
-        return f"{stub(cell.source, answers[cell.id])}\n### BEGIN SOLUTION\n{cell.source}\n### END SOLUTION"
+        return f"{cell.source}\n### BEGIN SOLUTION\n{known[cell.id]}\n### END SOLUTION"
 
     def check(cell):
         test = f'verdict = {cell.source.strip()}\nassert verdict.state == "right", verdict'
         return f"{cell.source}\n### BEGIN HIDDEN TESTS\n{test}\n### END HIDDEN TESTS"
 
-    return _marked(solved, solution, check)
+    return _marked(exercise, solution, check)
 
 
-def released(solved: nbformat.NotebookNode, answers: dict) -> nbformat.NotebookNode:
-    """Return what learners get: stubs and checks, nbgrader's metadata."""
-    return _marked(solved, lambda cell: stub(cell.source, answers[cell.id]), lambda cell: cell.source)
-
-
-def _marked(solved, solution, check) -> nbformat.NotebookNode:
-    notebook = copy.deepcopy(solved)
+def _marked(exercise, solution=lambda cell: cell.source, check=lambda cell: cell.source) -> nbformat.NotebookNode:
+    """Return a copy of what learners get, with nbgrader's metadata, and other text for exercises and their checks."""
+    notebook = copy.deepcopy(exercise)
     cells, asked = [], 0
     for cell in notebook.cells:
         cells.append(cell)
@@ -77,14 +71,14 @@ def _marked(solved, solution, check) -> nbformat.NotebookNode:
         if cell.cell_type == "markdown":
             asked = int(heading[1]) if heading else asked
             continue
-        number = re.fullmatch(r"\d\d-check-(\d+)", cell.id)
-        if is_solution(cell):
+        number = check_number(cell)
+        if is_exercise(cell):
             cell.source = solution(cell)
             _mark(cell, solution=True)
         elif number:
             cell.source = check(cell)
             _mark(cell, grade=True, locked=True, points=1)
-            if int(number[1]) == asked:
+            if number == asked:
                 cells.append(_paragraph(cell.id[:2], asked))
         else:
             _mark(cell, locked=True)

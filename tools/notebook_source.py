@@ -8,7 +8,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from notebook_frame import Frame, repository
+from notebook_frame import Frame, is_exercise, is_solution, repository
 
 # Fixed, so that neither the machine nor the day shows in a committed notebook.
 METADATA = {
@@ -64,12 +64,12 @@ def exercise_of(source: Path, solved: nbformat.NotebookNode) -> nbformat.Noteboo
     for cell, solution in zip(exercise.cells, solved.cells, strict=True):
         answers = solution.metadata.pop("answers", None)
         cell.metadata.pop("answers", None)
-        if is_solution(cell) and cell.cell_type == "code":
+        if is_exercise(cell):
             check_answers(f"{source}: cell {cell.id}", cell.source, answers or [])
             cell.source = stub(cell.source, answers)
         elif answers is not None:
             raise SourceError(f'{source}: cell {cell.id} has answers={answers!r} without tags=["solution"].')
-    exercise.cells = [cell for cell in exercise.cells if not is_solution(cell) or cell.cell_type == "code"]
+    exercise.cells = [cell for cell in exercise.cells if is_exercise(cell) or not is_solution(cell)]
     return exercise
 
 
@@ -100,11 +100,6 @@ def lead_up(notebook: nbformat.NotebookNode) -> None:
 def slug(title: str) -> str:
     """Return a title in lower-case letters, digits and hyphens, at most 50 of them."""
     return re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:50]
-
-
-def is_solution(cell: nbformat.NotebookNode) -> bool:
-    """Say whether the cell holds the solution of an exercise."""
-    return "solution" in cell.metadata.get("tags", [])
 
 
 def check_answers(where: str, solution: str, answers: list[str]) -> None:
