@@ -60,6 +60,7 @@ BADGES = (
     "(https://colab.research.google.com/github/{repository}/blob/main/{path})"
 )
 TIME = "**About {both} minutes**{alone}. Counted: {counted}; {seconds}."
+SAID = re.compile(r"\*\*About (\d+) to (\d+) minutes\*\*(?:, without its exercises (\d+) to (\d+))?")
 NOTE = "*For teaching, not for diagnosis: nothing here may be used to decide about a patient.*"
 
 
@@ -111,6 +112,13 @@ def minutes(counted: dict[str, int], seconds: float, rates: dict[str, tuple[floa
     """
     low, high = (sum(rate[i] * counted[what] for what, rate in rates.items()) + seconds / 60 for i in (0, 1))
     return max(5, 5 * math.floor(low / 5)), max(10, 5 * math.ceil(high / 5))
+
+
+def said_minutes(text: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return from how many to how many minutes a notebook says that it takes: with its exercises, and without."""
+    low, high, *alone = SAID.search(text).groups()
+    whole = int(low), int(high)
+    return whole, (int(alone[0]), int(alone[1])) if alone[0] else whole
 
 
 def in_words(number: int, what: str) -> str:

@@ -11,6 +11,8 @@ import re
 import sys
 from pathlib import Path
 
+from notebook_frame import said_minutes
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -52,9 +54,14 @@ def notebooks(root: Path, old: str) -> str:
 
 
 def minutes(path: Path) -> str:
-    """Return how long a built notebook says that it takes."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    return re.search(r"\*\*About (\d+(?: to \d+)?) minutes\*\*", "".join("".join(cell["source"]) for cell in cells))[1]
+    """Return how long a built notebook says that it takes, such as "45 to 90"."""
+    low, high = said(path)[0]
+    return f"{low} to {high}"
+
+
+def said(path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the minutes that a built notebook says it takes, with and without its exercises."""
+    return said_minutes("".join("".join(cell["source"]) for cell in json.loads(path.read_text("utf-8"))["cells"]))
 
 
 def reference_maps(root: Path, _old: str) -> str:
@@ -121,10 +128,10 @@ QUICK = "ECG, LRP-ε: threshold", "ECG, LRP-ε: epsilon"
 
 def length(root: Path, _old: str) -> str:
     """Return how long the notebooks take together."""
-    each = [[int(n) for n in minutes(path).split(" to ")] for path in sorted((root / "notebooks").glob("[0-9]*.ipynb"))]
-    least, most = (sum(ends[i] for ends in each) / 60 for i in (0, -1))
+    each = [said(path) for path in (root / "notebooks").glob("[0-9]*.ipynb")]
+    whole, alone = (" to ".join(f"{sum(one[i][end] for one in each) / 60:.0f}" for end in (0, 1)) for i in (0, 1))
     return (
-        f"**How long.** {len(each)} notebooks, {least:.0f} hours without and {most:.0f} hours with all exercises; "
+        f"**How long.** {len(each)} notebooks, {alone} hours without and {whole} hours with all exercises; "
         "two days as taught in\n"
         "[TEACHING.md](TEACHING.md)."
     )

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import mistune
 
+from notebook_frame import said_minutes
+
 ROOT = Path(__file__).resolve().parents[1]
 DECKS = ROOT / "slides"
 REVEAL = DECKS / "node_modules" / "reveal.js" / "dist"
@@ -148,8 +150,8 @@ def title_of(stem: str) -> str:
 def opening(stem: str) -> str:
     """Return the first slide of a notebook's deck: title and objectives."""
     goals = re.search(r"\*\*You will be able to\*\*\n\n((?:- .+\n|  .+\n)+)", prose(stem[:2]) + "\n")[1]
-    minutes = re.search(r"\*\*About (\d+(?: to \d+)?) minutes\*\*", prose(stem[:2]))[1]
-    head = f"# {title_of(stem)}\n\nYou will be able to\n\n{plain(goals)}\n*About {minutes} minutes.*"
+    low, high = said_minutes(prose(stem[:2]))[0]
+    head = f"# {title_of(stem)}\n\nYou will be able to\n\n{plain(goals)}\n*About {low} to {high} minutes.*"
     note = f"Everybody opens notebooks/{stem}.ipynb. Read the objectives aloud, and come back to them at the end."
     return f"{head}\n\nNote: {note}"
 
