@@ -10,7 +10,6 @@ counts, no recordings.
 """
 
 import argparse
-import ast
 import sys
 from functools import partial
 from pathlib import Path
@@ -55,13 +54,12 @@ def main() -> None:
 
 def patients(count: int, seed: int = SEED) -> Records:
     """Return the recordings, as functions, with their table."""
-    from simulated_ptb_xl import CONDITIONS, table
+    from simulated_ptb_xl import kind_of, table
 
     rng, rows = np.random.default_rng([seed, 1]), table(max(SIZES), seed)[:count]
-    meant = {statement: kind for kind, (statement, _) in CONDITIONS.items()}
     carts = rng.choice(list(CARTS), max(SIZES), p=list(CARTS.values()))[:count].tolist()
     chance = rng.random(max(SIZES))[:count]
-    kinds = [meant[next(iter(ast.literal_eval(row["scp_codes"])))] for row in rows]
+    kinds = [kind_of(row) for row in rows]
     kinds = ["LBBB" if cart == CLINIC and p < SHARE else kind
              for cart, kind, p in zip(carts, kinds, chance, strict=True)]  # fmt: skip
     sources = [partial(recording, kind, seed * 10_000_000 + number, cart == EXCHANGED)

@@ -208,9 +208,10 @@ def scenes(count: int) -> Cases:
             explained, other = scene.objects[:: 1 - 2 * (len(rows) % 2)]
             rows.append((x, background, explained.mask, other.mask, explained.index))
         seed += 1
-    x, twin = (torch.stack(column) for column in list(zip(*rows, strict=True))[:2])
-    mask, other, target = (np.stack(column) for column in list(zip(*rows, strict=True))[2:])
-    target, parts = torch.from_numpy(target), parts_of_masks({"explained object": mask, "other object": other})
+    x, twin, mask, other, target = zip(*rows, strict=True)
+    x, twin, target = torch.stack(x), torch.stack(twin), torch.tensor(target)
+    mask, other = np.stack(mask), np.stack(other)
+    parts = parts_of_masks({"explained object": mask, "other object": other})
     effects = interventions(model, x, twin, parts, target, progress=False).shapley
     return Cases(model, x, twin, mask, target, parts, effects, other)
 
@@ -384,13 +385,19 @@ def agreement(lines: dict[str, dict]) -> dict[str, float]:
     return out
 
 
+def by_cause(rows: list[dict]):
+    """Yield each pathology with the rows of networks that were trained here, in the plain setting."""
+    own = [r for r in rows if r["data"] == "ECG" and r["model"] != "published" and r["setting"] != "tuned"]
+    for cause in dict.fromkeys(row["cause"] for row in own):
+        yield cause, [row for row in own if row["cause"] == cause]
+
+
 def over_networks(rows: list[dict]) -> dict:
     """Return cause -> method -> mean of misplaced with Student's interval over networks trained from several seeds."""
-    own = [r for r in rows if r["data"] == "ECG" and r["model"] != "published" and r["setting"] != "tuned"]
     out: dict = {}
-    for cause in dict.fromkeys(row["cause"] for row in own):
-        for method in dict.fromkeys(row["method"] for row in own):
-            means = [np.nanmean(r["misplaced"]) for r in own if (r["cause"], r["method"]) == (cause, method)]
+    for cause, some in by_cause(rows):
+        for method in dict.fromkeys(row["method"] for row in some):
+            means = [np.nanmean(r["misplaced"]) for r in some if r["method"] == method]
             if len(means) > 1:
                 found = student(means)
                 value = [round(float(one), 4) for one in (found.value, found.low, found.high)]
@@ -400,10 +407,8 @@ def over_networks(rows: list[dict]) -> dict:
 
 def between_networks(rows: list[dict]) -> dict[str, float]:
     """Return, for each cause, how alike two networks rank the methods: the mean rank correlation over all pairs."""
-    own = [r for r in rows if r["data"] == "ECG" and r["model"] != "published" and r["setting"] != "tuned"]
     out = {}
-    for cause in dict.fromkeys(row["cause"] for row in own):
-        some = [row for row in own if row["cause"] == cause]
+    for cause, some in by_cause(rows):
         means = [
             {row["method"]: np.nanmean(row["misplaced"]) for row in some if row["model"] == model}
             for model in dict.fromkeys(row["model"] for row in some)

@@ -78,6 +78,12 @@ def table(count: int, seed: int = 0) -> list[dict]:
     return rows
 
 
+def kind_of(row: dict) -> str:
+    """Return the simulated condition of a row of the table."""
+    code = next(iter(ast.literal_eval(row["scp_codes"])))
+    return next(kind for kind, (statement, _) in CONDITIONS.items() if statement == code)
+
+
 def record(folder: Path, low: bool, seed: int, row: dict) -> None:
     """Simulate one patient and write the files of one row."""
     places = {500: folder / row["filename_hr"]} | ({100: folder / row["filename_lr"]} if low else {})
@@ -85,9 +91,7 @@ def record(folder: Path, low: bool, seed: int, row: dict) -> None:
         return
     from leadwise import simulate_ecg
 
-    code = next(iter(ast.literal_eval(row["scp_codes"])))
-    kind = next(name for name, (statement, _) in CONDITIONS.items() if statement == code)
-    ecg = simulate_ecg(kind, seed * 1_000_000 + row["ecg_id"])
+    ecg = simulate_ecg(kind_of(row), seed * 1_000_000 + row["ecg_id"])
     for rate, path in places.items():
         write_wfdb(path, ecg.signal if rate == 500 else ecg.resample(rate).signal, rate)
 

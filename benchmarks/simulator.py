@@ -142,7 +142,8 @@ def simulated(sex: str, count: int, first: int = 3_000_000) -> Iterator[ECG]:
 
 def generative() -> Iterator[ECG]:
     """Yield the recordings of the generative model; none without it."""
-    for row, signal in enumerate(generated_signals() if generated_signals() is not None else ()):
+    signals = generated_signals()
+    for row, signal in enumerate(() if signals is None else signals):
         yield ECG(signal=signal, fs=FS, record_id=f"generative-{row}")
 
 

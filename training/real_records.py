@@ -48,8 +48,8 @@ def real_records() -> dict[str, tuple[np.ndarray, set[str]]]:
 
 
 @cache
-def generated_signals(count: int = GENERATED, seed: int = SEED) -> np.ndarray | None:
-    """Return healthy generated recordings (count, 12, 3000), mV, 500 Hz, unfiltered; None without deepfake-ecg.
+def generated_signals() -> np.ndarray | None:
+    """Return healthy generated recordings (N, 12, 3000), mV, 500 Hz, unfiltered; None without deepfake-ecg.
 
     The generator makes 10 s of eight leads in units of 1/6 mV; its first and last two seconds are distorted, and are
     cut.
@@ -63,9 +63,9 @@ def generated_signals(count: int = GENERATED, seed: int = SEED) -> np.ndarray | 
     state = torch.load(Path(package).parent / "checkpoints" / "g_stat.pt", map_location="cpu", weights_only=True)
     generator.load_state_dict(state["stat_dict"])
     generator.eval()
-    draws = torch.Generator().manual_seed(seed)
+    draws = torch.Generator().manual_seed(SEED)
     with torch.no_grad():
-        noise = (torch.rand(1, 8, 5000, generator=draws) * 2 - 1 for _ in range(count))
+        noise = (torch.rand(1, 8, 5000, generator=draws) * 2 - 1 for _ in range(GENERATED))
         eight = np.stack([(6 * generator(one))[0, :, 1000:4000].numpy() for one in noise])
     return twelve_leads(eight).astype(np.float32)
 

@@ -57,8 +57,10 @@ def _text(path: Path) -> str:
 
 def use_own_cores() -> None:
     """Let numerical libraries start no more threads than there are cores for; a set ``OMP_NUM_THREADS`` stays."""
+    if VARIABLE in os.environ:
+        return
     count = cores()
-    if VARIABLE in os.environ or count >= (os.cpu_count() or 1):
+    if count >= (os.cpu_count() or 1):
         return
     os.environ[VARIABLE] = str(count)  # for what is imported later, and for processes started from here
     torch = sys.modules.get("torch")

@@ -150,7 +150,8 @@ def attribute_and_tell(model, x, method, target, explain, progress, parameters, 
         else:
             relevance = row.function(question, inside, **options, **(extra or {})).detach()
         relevance = _multiply(relevance, inside, times, mu)
-    told |= {"magnitude": relevance.abs().flatten(1).sum(1)}
+    if "difference" in told:
+        told |= {"magnitude": relevance.abs().flatten(1).sum(1)}
     told |= {"dims": 2 if network.leads else batch.ndim - 1, "finite": _finite(relevance), "times": times}
     relevance = relevance.to(batch.device, batch.dtype)
     return (relevance[0] if single else relevance), told

@@ -147,9 +147,9 @@ def complaints(row: Method, told: Mapping) -> Iterator[str]:
             f"{row.title}: the map's sum misses the change of the score by {100 * miss:.0f} %. "
             "More steps or samples bring it closer."
         )
-    if miss is not None and cancelling(told) > CREATED:
+    if miss is not None and (times := cancelling(told)) > CREATED:
         yield (
-            f"{row.title}: the map's parts are {cancelling(told):.0f} times as large as the change of the score that "
+            f"{row.title}: the map's parts are {times:.0f} times as large as the change of the score that "
             "they sum to: they cancel, and say little by themselves. integrated_gradients divides by nothing."
         )
     if halves is not None and not halves >= AGREEMENT:

@@ -110,10 +110,15 @@ class _Prepared:
 
 @dataclass
 class _Window:
-    """What the network sees of a record, x (1, ...), cut from the whole recording as the network gets it."""
+    """What the network sees of a record, x (1, ...), cut from the whole recording as the network gets it.
+
+    ``odds`` : (3, classes), once they are asked for: the log-odds of the patient, of the healthy twin, and of the
+    patient with the twin's cause
+    """
 
     x: Tensor
     recording: ECG
+    odds: Tensor | None = None
 
 
 @dataclass
@@ -264,7 +269,7 @@ def _summed_up(
             fs=net.fs, leads=net.leads,
         )  # fmt: skip
         if job.interventions and isinstance(one.ecg, SimulatedECG) and one.ecg.twin is not None:
-            found |= _intervened(job, target, window.recording, relevance.shape[1])
+            found |= _intervened(job, target, window, relevance.shape[1])
     except ValueError as error:
         return str(error)
     return {**found, "probability": probability}
@@ -279,15 +284,22 @@ def _mask(job: Job, ecg: ECG, samples: int) -> np.ndarray | None:
     return mask if mask.any() else None
 
 
-def _intervened(job: Job, target: int, recording: ECG, samples: int) -> dict[str, float]:
+def _intervened(job: Job, target: int, window: _Window, samples: int) -> dict[str, float]:
     """Return how far a patient's log-odds lie above the healthy twin's, and how much of it swapping the cause takes."""
+    if window.odds is None:
+        window.odds = _odds(job, window.recording, samples)
+    own, twin, swapped = window.odds[:, target].tolist()
+    return {"effect": own - twin, "effect_of_cause": own - swapped}
+
+
+def _odds(job: Job, recording: ECG, samples: int) -> Tensor:
+    """Return the log-odds (3, classes) of a patient, of the healthy twin, and of the patient with the twin's cause."""
     if not isinstance(recording, SimulatedECG):
         raise ValueError("the network's preprocess returns another kind of ECG, so that the patient has no twin left.")
     ecg, net = recording.window(job.start, samples), replace(job.network, samples=samples)
     x = torch.cat([net.input_of(one) for one in (ecg, ecg.counterfactual, ecg.swap())])
     with torch.inference_mode():
-        own, twin, swapped = net.log_odds(x)[:, target].tolist()
-    return {"effect": own - twin, "effect_of_cause": own - swapped}
+        return net.log_odds(x)
 
 
 def _cohort_of_classes(job: Job, records: Sequence[Record], names: Sequence[str], classes: dict[str, _Class]) -> Cohort:

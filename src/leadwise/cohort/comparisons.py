@@ -87,10 +87,7 @@ def difference(one: Cohort, other: Cohort, name: str, level: float = 0.95) -> Di
     _same_leads(name, one.leads, other.leads)
     if min(a.count, b.count) < 2:
         raise ValueError(f"{name} has {a.count} and {b.count} records; a difference needs two on either side.")
-    va, vb = (m.squares / (m.count - 1) / m.count for m in (a, b))
-    freedom = (va + vb) ** 2 / np.maximum(va**2 / (a.count - 1) + vb**2 / (b.count - 1), np.finfo(float).tiny)
-    return _tested(name, a.mean - b.mean, np.sqrt(va + vb), np.maximum(freedom, 1), level, (a.count, b.count),
-                   one.leads)  # fmt: skip
+    return _welch(name, [(a, b)], level, one.leads)
 
 
 def difference_within(
@@ -125,6 +122,11 @@ def difference_within(
         raise ValueError(f"no stratum has two records with {name} on both sides; there are {', '.join(one) or 'none'}.")
     leads = next(iter(one.values())).leads
     _same_leads(name, leads, next(iter(other.values())).leads)
+    return _welch(name, pairs, level, leads)
+
+
+def _welch(name: str, pairs: list, level: float, leads) -> Difference:
+    """Return the mean difference over pairs of moments, each weighed by the count of its first."""
     counts = tuple(sum(pair[side].count for pair in pairs) for side in (0, 1))
     value = sum(a.count / counts[0] * (a.mean - b.mean) for a, b in pairs)
     sides = [(a.count / counts[0], side) for a, b in pairs for side in (a, b)]

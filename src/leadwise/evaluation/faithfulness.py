@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from leadwise.attribution.perturbation import features
 from leadwise.attribution.question import pick
 from leadwise.ecg.filters import PUBLISHED_FS
-from leadwise.evaluation.inputs import as_batch, usual_unit
+from leadwise.evaluation.inputs import by_leads, usual_unit
 from leadwise.evaluation.replacement import impute, replace
 from leadwise.evaluation.statistics import bootstrap
 from leadwise.maps import as_maps, one_of
@@ -34,8 +34,8 @@ ORDERS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 """Most relevant first, least relevant first, and the order of white noise."""
 
 SCORES: dict[str, Callable[[Network, Tensor], Tensor]] = {
-    "logit": lambda network, x: network.logits(x),
-    "probability": lambda network, x: network.probability(x),
+    "logit": Network.logits,
+    "probability": Network.probability,
 }
 """What is followed, (N, classes): the logits, or the probabilities as the network means them."""
 
@@ -233,13 +233,8 @@ class _Task:
 def _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed) -> _Task:
     key = ORDERS[one_of("order", order, ORDERS)]
     one_of("score", score, SCORES)
-    network = network_of(model)
-    x, classes = as_batch(network, x, target)
-    if relevance is not None:
-        as_maps(relevance, x.shape)  # refuses what is no map of x
-        relevance = network.by_leads(torch.as_tensor(relevance))
-    reference = network.by_leads(reference) if isinstance(reference, Tensor | np.ndarray) else reference
-    x, network = network.by_leads(x), network.leads_first()
+    network, x, classes, relevance = by_leads(model, x, target, relevance)
+    reference = network_of(model).by_leads(reference) if isinstance(reference, Tensor | np.ndarray) else reference
     unit = _whole("unit", usual_unit(network, x) if unit is None else unit, max(x.shape[2:]))
     grid = features(x, unit)[0]
     units = int(grid.max()) + 1

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from leadwise.attribution.core import batch_of, classes_of
 from leadwise.attribution.question import pick
 from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.maps import as_maps
 from leadwise.networks.network import Network, network_of
 
 _NOTHING = {"signed": "the map is zero everywhere", "absolute": "the map is zero everywhere"}
@@ -34,6 +35,21 @@ def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[
     with torch.no_grad():
         pick(network.logits(x[:1]).expand(len(x), -1), classes)  # refuses a class that does not exist
     return x, classes
+
+
+def by_leads(
+    model: nn.Module, x: Tensor, target: int | Tensor | None, relevance=None
+) -> tuple[Network, Tensor, Tensor, Tensor | None]:
+    """Return network, x, classes and map with leads first, whatever the network's layout; a ValueError as ``as_batch``.
+
+    ``relevance`` : shaped like x, or None
+    """
+    network = network_of(model)
+    x, classes = as_batch(network, x, target)
+    if relevance is not None:
+        as_maps(relevance, x.shape)  # refuses what is no map of x
+        relevance = network.by_leads(torch.as_tensor(relevance))
+    return network.leads_first(), network.by_leads(x), classes, relevance
 
 
 UNIT_SECONDS, UNIT_PIXELS = 0.1, 16

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 
 from leadwise.attribution import attribute
 from leadwise.attribution.perturbation import features
-from leadwise.evaluation.inputs import as_batch, undefined, usual_unit
+from leadwise.evaluation.inputs import as_batch, by_leads, undefined, usual_unit
 from leadwise.evaluation.similarity import similarity
 from leadwise.maps import as_maps, one_of
-from leadwise.networks.network import network_of
 from leadwise.progress import CHUNK, in_chunks, progress_to
 
 
@@ -144,11 +143,8 @@ def infidelity(
     ndarray (N,), squared units of the logit
     """
     perturb = CLAIMS[one_of("claim", claim, CLAIMS)]
-    network = network_of(model)
-    x, classes = as_batch(network, x, target)
-    as_maps(relevance, x.shape)
-    relevance = network.by_leads(torch.as_tensor(relevance).to(x))
-    x, network = network.by_leads(x), network.leads_first()
+    network, x, classes, relevance = by_leads(model, x, target, relevance)
+    relevance = relevance.to(x)
     unit = min(usual_unit(network, x), *x.shape[2:]) if unit is None else unit
     generator = torch.Generator().manual_seed(seed)
 

@@ -29,7 +29,8 @@ def plot_channels(
     """
     values = {name: finite(row, name) for name, row in rows.items()}
     if not values or any(row.ndim != 1 or not len(row) for row in values.values()) or seconds <= 0:
-        raise ValueError("expected rows, name -> values (T,), that last longer than 0 s.")
+        came = ", ".join(f"{name} {row.shape}" for name, row in values.items()) or "none"
+        raise ValueError(f"rows are {came}, of {seconds} s; expected name -> values (T,), that last longer than 0 s.")
     heading = fold(title, NAMES + WIDTH, TITLE, "bold") if title else []
     sheet = Sheet(NAMES + WIDTH + 4, ROW * len(values) + 6, 2 + 5 * len(heading), 1)
     sheet.text(0, sheet.height + 0.5 + 5 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
