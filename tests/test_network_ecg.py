@@ -42,6 +42,16 @@ def test_layers_whose_axes_are_not_known_are_left_out(data_dir):
         ECGNetworkExplorer("nobody")
 
 
+def test_a_network_without_such_layers_is_refused_below_the_picture(data_dir, monkeypatch):
+    flat = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(200, 2))
+    net = leadwise.Network(flat, leads=("I", "II"), fs=100, samples=100, classes=("a", "b"))
+    with ECGNetworkExplorer(model="LBBB") as explorer:
+        monkeypatch.setattr(explorer.menu, "load", lambda name: net)
+        explorer.controls["model"].value = "AVB"
+        assert "no layer that gives channels over time" in str(explorer.error)
+        assert explorer.canvas.previous
+
+
 def test_what_cannot_be_drawn_is_refused():
     for rows, seconds in (({}, 1), ({"a": np.zeros((2, 2))}, 1), ({"a": np.zeros(3)}, 0)):
         with pytest.raises(ValueError, match="rows"):

@@ -161,8 +161,10 @@ def explain_batch(
     explained, said = _explained(job, prepared)
     classes = {
         job.network.class_name(target): _Class(
-            {i: one[k] for i, one in explained.items() if isinstance(one[k], dict)},
-            dict(sorted((reasons | {i: one[k] for i, one in explained.items() if isinstance(one[k], str)}).items())),
+            {i: added for i, one in explained.items() if isinstance(added := one[k], dict)},
+            dict(
+                sorted((reasons | {i: why for i, one in explained.items() if isinstance(why := one[k], str)}).items())
+            ),
         )
         for k, target in enumerate(job.targets)
     }
@@ -204,7 +206,8 @@ def _through_the_network(job: Job, windows: Sequence[_Window], prepared: Sequenc
     """Explain some windows together; return for each class what each adds, or why nothing; and what the method said."""
     net, x = job.network, torch.cat([window.x for window in windows])
     signals, probabilities = net.by_leads(x).cpu().numpy(), net.probability(x)
-    results, said = [], []
+    results: list[list[dict | str]] = []
+    said: list[str] = []
     for target, criterion in zip(job.targets, job.criteria, strict=True):
         relevance, told = attribute_and_tell(net, x, job.method, target, job.explain, False, dict(job.parameters))
         each = prepared, windows, net.by_leads(relevance).cpu().numpy(), signals, probabilities[:, target].tolist()

@@ -19,7 +19,7 @@ class EvaluationWarning(UserWarning):
     """Some samples have no such number and are NaN; the message says how many and why."""
 
 
-def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[Tensor, Tensor]:
+def as_batch(model: nn.Module | Network, x: Tensor, target: int | Tensor | None) -> tuple[Tensor, Tensor]:
     """Return x as a batch on the network's device and the class to explain of each sample, (N,).
 
     Raises
@@ -38,7 +38,7 @@ def as_batch(model: nn.Module, x: Tensor, target: int | Tensor | None) -> tuple[
 
 
 def by_leads(
-    model: nn.Module, x: Tensor, target: int | Tensor | None, relevance=None
+    model: nn.Module | Network, x: Tensor, target: int | Tensor | None, relevance=None
 ) -> tuple[Network, Tensor, Tensor, Tensor | None]:
     """Return network, x, classes and map with leads first, whatever the network's layout; a ValueError as ``as_batch``.
 

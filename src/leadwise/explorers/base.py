@@ -16,7 +16,7 @@ from typing import Generic, TypeVar
 import anywidget
 import ipywidgets as widgets
 
-from leadwise.attribution import receipt
+from leadwise.attribution import caveat, receipt
 from leadwise.attribution.registry import METHODS, Parameter
 from leadwise.explorers.code_line import CodeLine
 from leadwise.explorers.figure_canvas import FigureCanvas
@@ -24,6 +24,7 @@ from leadwise.explorers.live import with_picture
 from leadwise.explorers.script import complete, written
 from leadwise.explorers.subject import Asked, Subject
 from leadwise.explorers.worker import Cancelled, Worker
+from leadwise.networks.network import Network
 from leadwise.paths import checkout
 from leadwise.plotting.save import save_figure
 from leadwise.plotting.sheet import CourseFigure
@@ -46,17 +47,7 @@ WORDS = {
     "input_rule": "first layer", "mu": "sign from", "baseline": "reference", "leads": "hide leads",
     "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to",
 }  # fmt: skip
-RARE = (
-    "score",
-    "seed",
-    "input_rule",
-    "mu",
-    "attention",
-    "reselect_target",
-    "style",
-    "normalise",
-    "clip",
-)  # folded away
+RARE = ("seed", "input_rule", "mu", "attention", "reselect_target", "style", "normalise", "clip")  # folded away
 SIDE, STAGE = "1 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
@@ -270,14 +261,25 @@ class Explorer:
         except Exception as error:
             self._fail(error)
         else:
-            self.error, self.canvas.previous = None, ""
-            self.say(line)
-            self.code_line.code = self.code()
+            self._shown(line)
+
+    def _shown(self, line: str) -> None:
+        """Say what is shown now: no longer what was there before an error."""
+        self.error, self.canvas.previous = None, ""
+        self.say(line)
+        self.code_line.code = self.code()
 
     def _fail(self, error: Exception) -> None:
         """Keep an error and show it; the picture stays, as the previous one."""
         self.error, self.canvas.previous = error, self.previous
         self.complain(error)
+
+    def _refuse(self, change, error: Exception) -> None:
+        """Show why a control can't be followed; where it went back to what is shown, that is no previous picture."""
+        before = self.canvas.previous
+        self._fail(error)
+        if change.owner.value != change.new:
+            self.canvas.previous = before
 
     def _changed(self, change) -> None:
         if not self.quiet:
@@ -370,12 +372,11 @@ class MethodExplorer(SlowExplorer, Generic[S]):
 
     def __init__(self, subject: S, method: str, given: dict | None = None, families=tuple(FAMILIES)):
         self.subject = subject
-        family = METHODS[method].family
+        family = METHODS[known_method(method)].family
         controls = subject.controls | {
             "family": drop("family", [(FAMILIES[key], key) for key in families], family),
             "method": drop("method", methods_of(family), method),
         }
-        self.controls = controls
         self.asked: Asked | None = None  # what is shown
         self.parameters: dict[str, widgets.Widget] = {}
         self.offered: dict = {}  # method -> controls of its parameters, made when they are first needed
@@ -430,7 +431,7 @@ class MethodExplorer(SlowExplorer, Generic[S]):
                     self.controls["method"].options = methods_of(change.new)  # chooses the first
                     control = self.controls["method"]
         except Exception as error:
-            self._fail(error)
+            self._refuse(change, error)
             return
         if control is self.controls["method"]:
             self.offer_parameters(control.value)
@@ -449,8 +450,8 @@ class MethodExplorer(SlowExplorer, Generic[S]):
         return Asked(case, self.controls["method"].value, tuple(self.settings().items()))
 
     def answer(self, asked: Asked, progress):
-        """Compute the answer; ``progress`` is for ``attribute``, and may end the computation by raising."""
-        raise NotImplementedError
+        """Return the relevance; ``progress`` is for ``attribute``, and may end the computation by raising."""
+        return self.subject.explain(asked, progress)
 
     def show(self, asked: Asked, answer) -> str:
         """Show an answer on the canvas; return a line to print below it (HTML)."""
@@ -557,6 +558,19 @@ COLLECTOR = _Collector()
 def explain(model, x, method: str, target, progress, **settings):
     """Return the map of ``attribute`` without its warnings, which an explorer says in words of its own."""
     return receipt(model, x, method, target=target, progress=progress, **settings).relevance
+
+
+def known_method(method: str) -> str:
+    """Return a key of ``METHODS``; any other raises a ValueError."""
+    if method not in METHODS:
+        raise ValueError(f"no method {method!r}; expected one of {', '.join(METHODS)}.")
+    return method
+
+
+def minded(method: str, net: Network, x) -> list[str]:
+    """Return what a method cannot do on a network, and what is to be known of it, as HTML: a line each."""
+    reasons = (caveat(method, net, x), METHODS[method].note)
+    return [f"<b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason]
 
 
 def methods_of(family: str) -> list[tuple[str, str]]:

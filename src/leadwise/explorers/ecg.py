@@ -5,9 +5,9 @@ from html import escape
 import ipywidgets as widgets
 import numpy as np
 
-from leadwise.attribution import METHODS, caveat
+from leadwise.attribution import METHODS
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.base import MethodExplorer
+from leadwise.explorers.base import MethodExplorer, minded
 from leadwise.explorers.canvas import ECGCanvas
 from leadwise.explorers.recording_subject import DISPLAY, RecordingSubject
 from leadwise.explorers.subject import Asked
@@ -37,8 +37,6 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
     previous = "previous recording"
 
     def __init__(self, record=None, model="LBBB", method: str = "lrp_epsilon", weights="auto", **parameters):
-        if method not in METHODS:
-            raise ValueError(f"no method {method!r}; expected one of {', '.join(METHODS)}.")
         self.lead_bars, self.formula = widgets.HTML(), widgets.HTMLMath()
         super().__init__(RecordingSubject(record, model, weights=weights), method, parameters)
 
@@ -50,10 +48,6 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
         """Return the leads' shares, and the method's formula and source."""
         return [self.lead_bars, self.formula]
 
-    def answer(self, asked: Asked, progress):
-        """Return the relevance (1, ...), shaped like the network's input."""
-        return self.subject.explain(asked, progress)
-
     def show(self, asked: Asked, answer) -> str:
         """Show the map; return the probability, what the relevance adds up to, and what the method cannot do here."""
         subject, case, row = self.subject, asked.case, METHODS[asked.method]
@@ -64,8 +58,7 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
         formula = rf"$\displaystyle {row.formula}$<br>" * bool(row.formula)
         self.formula.value = f"<div style='padding: 6px 8px'>{formula}<small>{escape(row.citation)}</small></div>"
         line = f"{subject.line(case)} · sum of relevance {number(float(answer.sum()))}"
-        reasons = (caveat(asked.method, net, subject.seen(case).x), row.note)
-        return line + "".join(f"<br><b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
+        return "<br>".join([line, *minded(asked.method, net, subject.seen(case).x)])
 
 
 def _bars(relevance: np.ndarray, leads: tuple[str, ...]) -> str:

@@ -1,11 +1,9 @@
 """Explain one picture by any method, with a control for every parameter."""
 
-from html import escape
-
 from torch import nn
 
-from leadwise.attribution import METHODS, caveat
-from leadwise.explorers.base import FAMILIES, MethodExplorer
+from leadwise.attribution import METHODS
+from leadwise.explorers.base import FAMILIES, MethodExplorer, known_method, minded
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture_subject import BLANK, DISPLAY, TOP, PictureSubject
 from leadwise.explorers.subject import Asked
@@ -32,7 +30,6 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
     """
 
     display = DISPLAY
-    previous = "previous picture"
 
     def __init__(self, image=None, model=None, *, method="gradient", target=None, families=None, **parameters):
         families = _families(families, method)
@@ -52,10 +49,6 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
         """Return the view of picture and map, blank."""
         return MapCanvas(BLANK, BLANK[..., 0] * 0.0)
 
-    def answer(self, asked: Asked, progress):
-        """Return the relevance, float (3, 224, 224)."""
-        return self.subject.explain(asked, progress)
-
     def show(self, asked: Asked, answer) -> str:
         """Show the map; return what the method cannot do here."""
         shown, target, net = asked.case.shown, asked.case.target, self.explained.net
@@ -68,14 +61,12 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
             explained=names[target], facts=_facts(float(answer.sum()), logits[target], nothing[target]),
             formula=row.formula, citation=row.citation,
         )  # fmt: skip
-        reasons = (caveat(asked.method, net, shown.x), row.note)
-        return "<br>".join(f"<b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason)
+        return "<br>".join(minded(asked.method, net, shown.x))
 
 
 def _families(families, method: str) -> tuple[str, ...]:
     """Return the families that can be chosen, checked."""
-    if method not in METHODS:
-        raise ValueError(f"no method {method!r}; expected one of {', '.join(METHODS)}.")
+    known_method(method)
     families = tuple(FAMILIES) if families is None else (families,) if isinstance(families, str) else tuple(families)
     unknown = [family for family in families if family not in FAMILIES]
     if unknown:

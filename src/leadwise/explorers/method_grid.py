@@ -55,7 +55,7 @@ class MethodGrid(SlowExplorer):
         self.display = self.subject.display
         self.maps: OrderedDict = OrderedDict()  # Asked -> relevance, the latest last
         self.offered: dict = {}  # method -> controls of its parameters
-        self.case, self.shown = None, ()  # what is explained, and what is asked of it
+        self.shown: tuple[Asked, ...] = ()  # what is asked
         self.main, self.sliders = grid([]), grid([])
         self.folded = fold("more")
         choice = widgets.SelectMultiple(
@@ -113,7 +113,7 @@ class MethodGrid(SlowExplorer):
             with self.quietly():
                 self.subject.turn(self.subject.follow(change.owner))
         except Exception as error:
-            self._fail(error)
+            self._refuse(change, error)
             return
         self.lay_out()
         super()._changed(change)
@@ -148,7 +148,7 @@ class MethodGrid(SlowExplorer):
 
     def code(self) -> str:
         """Return code that makes the maps that are shown, complete."""
-        case, images = self.case, self.subject.images
+        case, images = self.shown[0].case, self.subject.images
         lines, fill = self.subject.script(case)
         calls = [
             (METHODS[one.method].title, self.subject.call(one, written(changed(one, images)))) for one in self.shown
@@ -159,13 +159,12 @@ class MethodGrid(SlowExplorer):
     def _fill(self, asked: tuple[Asked, ...], check) -> str:
         """Show the maps that are known, compute the others; return the line below them. Runs in the worker's thread."""
         case, self.shown = asked[0].case, asked
-        self.case = case
         known = {one: self.maps.get(one) for one in asked}
         titles = {one: METHODS[one.method].title for one in asked}
         notes = {titles[one]: self._note(one, r) for one, r in known.items() if r is not None}
         self.subject.show(self.canvas, case, {titles[one]: r for one, r in known.items()}, notes)
         missing, line = [one for one, relevance in known.items() if relevance is None], self.subject.line(case)
-        self.say(line)
+        self._shown(line)
         try:
             for done, one in enumerate(missing):
                 self.bar.value, self.busy.layout.visibility = done / len(missing), "visible"

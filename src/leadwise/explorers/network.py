@@ -100,7 +100,7 @@ class NetworkExplorer(FigureExplorer):
         with self.quietly():
             self.explained.turn(name)
             self.layers = self._layers()
-            control["layer"].options = [(_title(row), name) for name, row in self.layers.items()]
+            control["layer"].options = [(title_of_layer(row), name) for name, row in self.layers.items()]
             control["layer"].value = self._first_layer()
             control["channel"].max = self.layers[control["layer"].value].shape[0] - 1
             control["target"].options = [(name, index) for index, name in enumerate(self.class_names)]
@@ -113,7 +113,7 @@ class NetworkExplorer(FigureExplorer):
 
     def _controls(self, view: str) -> dict[str, widgets.Widget]:
         shared = {"style": LABEL, "layout": FIELD}
-        layers = [(_title(row), name) for name, row in self.layers.items()]
+        layers = [(title_of_layer(row), name) for name, row in self.layers.items()]
         classes = [(name, index) for index, name in enumerate(self.class_names)]
         controls = {
             "view": widgets.ToggleButtons(
@@ -163,7 +163,7 @@ class NetworkExplorer(FigureExplorer):
             try:
                 self._turn(change.new)
             except Exception as error:
-                self._fail(error)
+                self._refuse(change, error)
                 return
         if owner is control["layer"]:
             control["channel"].max = self.layers[change.new].shape[0] - 1
@@ -332,14 +332,14 @@ def _marks(steps: int) -> tuple[int, ...]:
     return 0, round(steps / 3), round(2 * steps / 3), steps
 
 
-def _title(row) -> str:
+def title_of_layer(row) -> str:
     """Return a layer's name, kind and shape."""
     return f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}"
 
 
 def _describe(row) -> str:
     """Return a layer's name, kind, shape and receptive field in words."""
-    return f"{_title(row)}, sees {f'{row.receptive_field[0]} px' if row.receptive_field else 'an unknown part'}"
+    return f"{title_of_layer(row)}, sees {f'{row.receptive_field[0]} px' if row.receptive_field else 'an unknown part'}"
 
 
 def _as_maps(out: torch.Tensor) -> torch.Tensor:

@@ -1,14 +1,15 @@
 """Look inside a network that sees ECGs: the feature maps of any layer, in time, under the recording."""
 
+from functools import lru_cache
+
 import ipywidgets as widgets
-import torch
+from torch import Tensor
 
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop
-from leadwise.explorers.network import ORDERS
-from leadwise.explorers.recording_subject import Menu
-from leadwise.explorers.script import complete, network_line
+from leadwise.explorers.network import ORDERS, title_of_layer
+from leadwise.explorers.recording_subject import Menu, titles
+from leadwise.explorers.script import complete
 from leadwise.inspection import feature_maps, layer_table
-from leadwise.networks.registry import NETWORKS
 from leadwise.plotting.channels import plot_channels
 from leadwise.recordings.catalogue import load_record, records
 
@@ -31,39 +32,48 @@ class ECGNetworkExplorer(FigureExplorer):
         if record not in available:
             raise ValueError(f"record is {record!r}; expected one of {', '.join(available)}.")
         self.menu = Menu(model)
-        titles = [(info.title, name) for name, info in available.items()]
+        self.maps = lru_cache(maxsize=4)(self._maps)  # while the choice of channels moves
         count = widgets.IntSlider(description="channels", value=6, min=1, max=16, style=LABEL, layout=FIELD)
         controls = {
-            "record": drop("recording", titles, record),
+            "record": drop("recording", titles(available), record),
             "model": drop("network", self.menu.options, self.menu.first),
-            "layer": drop("layer", *self._layers(self.menu.first)),
+            "layer": drop("layer", *self._layers(record, self.menu.first)),
             "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
             "count": count,
         }
         super().__init__(controls)
 
-    def _layers(self, model: str) -> tuple[list[tuple[str, str]], str]:
+    def _layers(self, record: str, model: str) -> tuple[list[tuple[str, str]], str]:
         """Return the layers that are known to give channels and then times, for a menu, and the one to begin with."""
         net = self.menu[model]
-        table = layer_table(net, torch.zeros(net.sample_shape))
+        table = layer_table(net, net.input(load_record(record)))
         rows = [row for row in table if len(row.shape) == 2 and (row.kind in OVER_TIME or row.receptive_field)]
         if not rows:
             raise ValueError(f"{net.title} has no layer that gives channels over time.")
-        names = [(f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}", row.name) for row in rows]
-        return names, rows[len(rows) // 3].name
+        return [(title_of_layer(row), row.name) for row in rows], rows[len(rows) // 3].name
+
+    def _maps(self, record: str, model: str, layer: str) -> tuple[Tensor, Tensor]:
+        """Return the network's input, and what a layer gives of it (channels, times)."""
+        net = self.menu[model]
+        x = net.input(load_record(record))
+        return x, feature_maps(net, x, layer)[0]
 
     def _changed(self, change) -> None:
         if not self.quiet and change.owner is self.controls["model"]:
-            with self.quietly():
-                self.controls["layer"].options, self.controls["layer"].value = self._layers(change.new)
+            try:
+                with self.quietly():
+                    options, first = self._layers(self.controls["record"].value, change.new)
+                    self.controls["layer"].options, self.controls["layer"].value = options, first
+            except Exception as error:
+                self._refuse(change, error)
+                return
         super()._changed(change)
 
     def figure(self):
         """Return the figure of a layer's channels, and a line that says what is seen."""
-        record, model, layer, order, count = (self.values()[name] for name in self.controls)
+        record, model, layer, order, count = self.values().values()
         net = self.menu[model]
-        x = net.input(load_record(record))
-        maps = feature_maps(net, x, layer)[0]
+        x, maps = self.maps(record, model, layer)
         best = ORDERS[order](maps).argsort(descending=True, stable=True)[:count].tolist()
         signal = net.by_leads(x)[0, 0].cpu().numpy()
         rows = {net.leads[0]: signal}
@@ -75,8 +85,6 @@ class ECGNetworkExplorer(FigureExplorer):
     def code(self) -> str:
         """Return the code that makes the maps that are shown."""
         record, model, layer = (self.controls[name].value for name in ("record", "model", "layer"))
-        net = self.menu[model]
-        own = net is self.menu.given or NETWORKS.rows[model].own
-        line, fill = network_line(model, net, own=own, like="network_of")
+        line, fill = self.menu.script(model)
         lines = (f'x = net.input(load_record("{record}"))', f"maps = feature_maps(net, x, {layer!r})[0]")
         return complete(line, *lines, fill=(fill,))

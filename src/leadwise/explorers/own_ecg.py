@@ -25,7 +25,7 @@ from leadwise.recordings.reading import FORMATS, read_ecg
 from leadwise.report import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg, plot_explanation, save_page
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
-SOURCE, SAID = ("upload", "path"), ("fs", "unit", "leads")
+SAID = ("fs", "unit", "leads")
 
 
 @dataclass(frozen=True, eq=False)

@@ -267,9 +267,7 @@ class RecordingSubject(Subject):
 
     def script(self, case: RecordingCase) -> tuple[list[str], list[str]]:
         """Return what makes network, recording, and the input of the network."""
-        net = self.net(case)
-        own = net is self.networks.given or NETWORKS.rows[case.model].own
-        line, fill = network_line(case.model, net, own=own, like="network_of")
+        line, fill = self.networks.script(case.model)
         ecg, also = self._code_of(case.record)
         window = [f"recording = net.recording(cut_calibration({ecg}))", f"x = net.input_of(recording, {case.start!r})"]
         return [line, *window], [fill, also]
@@ -326,6 +324,12 @@ class Menu:
         self.first = model if self.given is None else f"{self.given.title}, given"
         self.options = NETWORKS.menu("ecg") + ([] if self.given is None else [(self.first, self.first)])
         self.load = lru_cache(lambda name: NETWORKS.load(name, weights))
+
+    def script(self, name: str) -> tuple[str, str]:
+        """Return the line of code that makes a network, and what has to be filled in."""
+        net = self[name]
+        own = net is self.given or NETWORKS.rows[name].own
+        return network_line(name, net, own=own, like="network_of")
 
     def __getitem__(self, name: str) -> Network:
         return self.given if self.given is not None and name == self.first else self.load(name)

@@ -16,7 +16,7 @@ class Asked:
     ----------
     case : what a subject's controls stand at
     method : a key of ``METHODS``
-    settings : its parameters, as sorted pairs
+    settings : its parameters, as pairs
     """
 
     case: Any

@@ -146,7 +146,7 @@ def make_scene(
     pixels = _light(image, background)
     where = add_mark(pixels, corner) if mark else np.zeros((SIZE, SIZE), bool)
     rows = zip(labels, masks, files, shown, strict=True)
-    found = tuple(SceneObject(*row) for *row, seen in rows if seen)
+    found = tuple(SceneObject(label, mask, file) for label, mask, file, seen in rows if seen)
     return Scene(pixels, found, where, seed)
 
 

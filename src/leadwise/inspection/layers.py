@@ -156,7 +156,7 @@ def _seen(module: nn.Module, before: tuple | None, x: Tensor, out: Tensor, whole
 
 
 @torch.no_grad()
-def layer_table(net: nn.Module, x: Tensor) -> list[Layer]:
+def layer_table(net: nn.Module | Network, x: Tensor) -> list[Layer]:
     """Return one row for each innermost module, in the order in which x, a batch (N, ...) or one sample, runs through.
 
     Receptive fields are followed from module to module, so they hold for branches and for functions in between only

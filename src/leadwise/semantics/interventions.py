@@ -139,7 +139,7 @@ def parts_of(
     """
     of_wave, of_lead = _numbers("groups", groups, WAVES), _numbers("leads", leads, LEADS)
     kept, of_lead = np.unique(of_lead[[LEADS.index(lead) for lead in rows]], return_inverse=True)
-    leads = leads and [name for k, name in enumerate(leads) if k in kept]
+    some_leads = leads and [name for k, name in enumerate(leads) if k in kept]
     labels = np.stack([wave_labels(one, samples) for one in waves])  # (N, T)
     count = len(groups) if groups else 1
     places = of_lead[None, :, None] * count + of_wave[labels][:, None]  # lead groups first, waves within
@@ -148,7 +148,7 @@ def parts_of(
         raise ValueError(
             f"bands are {edges}; expected neighbours from 0 to above {fs / 2:g} Hz, each frequency in one."
         )
-    named = [tuple(one) if one else ("",) for one in (leads, groups, bands)]
+    named = [tuple(one) if one else ("",) for one in (some_leads, groups, bands)]
     names = tuple(" · ".join(filter(None, one)) or "all" for one in product(*named))
     return Parts(names, torch.from_numpy(places), edges, fs)
 
@@ -396,12 +396,12 @@ def contrast(
     """
     row = METHODS[resolve(method)[0]]
     reference = next((p.name for p in row.parameters if p.tensor), None)
-    model = network_of(model).leads_first()
+    network = network_of(model).leads_first()
     target = target if isinstance(target, Tensor) and target.ndim else torch.full((len(x),), int(target))
     how = {"explain": explain, "progress": progress} | parameters
 
     def of(signals, rows=slice(None), **more):
-        return attribute(model, signals[rows], method, target[rows], **how, **more)
+        return attribute(network, signals[rows], method, target[rows], **how, **more)
 
     if reference:
         rows = [slice(i, i + 1) for i in range(len(x))]
