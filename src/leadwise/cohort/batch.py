@@ -160,17 +160,19 @@ def explain_batch(
             reasons[number] = str(error)
     explained, said = _explained(job, prepared)
     classes = {
-        job.network.class_name(target): _Class(
-            {i: added for i, one in explained.items() if isinstance(added := one[k], dict)},
-            dict(
-                sorted((reasons | {i: why for i, one in explained.items() if isinstance(why := one[k], str)}).items())
-            ),
-        )
+        job.network.class_name(target): _class({i: one[k] for i, one in explained.items()}, reasons)
         for k, target in enumerate(job.targets)
     }
     cohort = _cohort_of_classes(job, records, names, classes)
     cohort.complaints, cohort.order = dict.fromkeys(said, 1), order_of(record.name for record in records)
     return Result(cohort, _rows(records, names, classes) if job.rows else [])
+
+
+def _class(found: dict[int, dict | str], reasons: dict[int, str]) -> _Class:
+    """Tell what records add to a class from why others add nothing, with those that could not be prepared."""
+    added = {number: one for number, one in found.items() if isinstance(one, dict)}
+    nothing = reasons | {number: one for number, one in found.items() if isinstance(one, str)}
+    return _Class(added, dict(sorted(nothing.items())))
 
 
 def _prepare(job: Job, ecg: ECG, doubts: Sequence[str]) -> _Prepared:
