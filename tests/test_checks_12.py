@@ -86,11 +86,15 @@ def test_what_is_said_to_be_refused_is_refused(networks, x):
             found[letter] = "answered"
         except ValueError:
             found[letter] = "refused"
-    says(check.refused_or_not(found), "right")
-    says(check.refused_or_not({k: v.upper() for k, v in found.items()}), "right")
-    says(check.refused_or_not(found | {"b": "answered"}), "not yet", "5 of 6 are right. b: the network wants 10 s")
-    says(check.refused_or_not(found | {"f": "maybe"}), "not yet", "one of")
-    says(check.refused_or_not({"a": "answered"}), "not yet", "keys")
+    says(check.refused_or_not("a guess", found), "right")
+    says(check.refused_or_not("a guess", {k: v.upper() for k, v in found.items()}), "right")
+    says(
+        check.refused_or_not("a guess", found | {"b": "answered"}),
+        "not yet",
+        "5 of 6 are right. b: the network wants 10 s",
+    )
+    says(check.refused_or_not("a guess", found | {"f": "maybe"}), "not yet", "one of")
+    says(check.refused_or_not("a guess", {"a": "answered"}), "not yet", "keys")
 
 
 # 3 steps
@@ -204,7 +208,7 @@ def test_nothing_done_and_rubbish(networks, x, cases):
         3: {"network": networks["transformer"], "x": x},
         4: {"networks": networks, "cases": cases, "target": 3},
     }
-    for number, count in {1: 1, 2: 1, 3: 2, 4: 1, 5: 1, 6: 1}.items():
+    for number, count in {1: 1, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}.items():
         run, more = core.CHECKS["12"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], lambda r: None):

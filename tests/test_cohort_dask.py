@@ -141,7 +141,9 @@ def test_a_driver_that_is_killed_loses_nothing_and_counts_nothing_twice(model, p
 
 
 def test_worker_processes_are_started_and_ended(model, paths, undisturbed):
+    before = dict(os.environ)
     assert bits(explain_cohort(model, paths, workers=1, progress=False, **OPTIONS)) == undisturbed
+    assert dict(os.environ) == before  # Dask sets variables for its workers, OMP_NUM_THREADS among them
 
 
 @pytest.mark.parametrize("workers", [0, -1, True, "two", 1.5])

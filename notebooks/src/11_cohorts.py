@@ -376,13 +376,15 @@ print(adjusted([0.01, 0.04, 0.03]), holm([0.01, 0.04, 0.03]))
 check.holm_by_hand(adjusted)
 
 # %% [markdown]
-# **2 Reckon, then look.** From `hospital` to `archive` there are ten times the recordings. By which factor does each of these
-# change, about? Write a number for each into `factors` first, then look: "interval" (its width, of the share of V1),
-# "spread" (of that share), "false alarms" (cells of the table by sex with p < 0.05, expected), "smallest" (the smallest difference
-# between women and men that would be sure).
+# **2 Predict, then look.** From `hospital` to `archive` there are ten times the recordings. By which factor does each of these
+# change, about? "interval" (its width, of the share of V1), "spread" (of that share), "false alarms" (cells of the table by sex with
+# p < 0.05, expected), "smallest" (the smallest difference between women and men that would be sure). Write your guess into
+# `predicted`, in words or numbers, and run the check: it keeps your prediction, and never marks it. Then look, and make `factors`, a
+# dict with a number for each.
 
-# %% exercise 2 tags=["solution"] answers=["factors"]
-# Exercise 2: factors = {"interval": ..., "spread": ..., "false alarms": ..., "smallest": ...}, archive / hospital.
+# %% exercise 2 tags=["solution"] answers=["predicted", "factors"]
+# Exercise 2: predicted; factors = {"interval": ..., "spread": ..., "false alarms": ..., "smallest": ...}, archive / hospital.
+predicted = "the interval shrinks to a third, the others stay"
 factors = {"interval": 10**-0.5, "spread": 1, "false alarms": 1, "smallest": 10**-0.5}
 
 V1 = LEADS.index("V1")
@@ -396,7 +398,7 @@ for name, cohort in {"hospital": hospital, "archive": archive}.items():
 # differences easier to see, and tiny ones sure. How large a difference matters has to be said beforehand.
 
 # %% check 2
-check.ten_times(factors)
+check.ten_times(predicted, factors)
 
 # %% [markdown]
 # **3 Find the bug.** A colleague writes: "patients of cart 3 are read with less relevance in V1 than others". The code below runs,

@@ -441,7 +441,8 @@ print(mine)
 check.described(mine, module=stranger)
 
 # %% [markdown]
-# **2 Sort.** What happens? Make `answers`, a dict from letter to `"answered"` or `"refused"`.
+# **2 Predict, then try.** Which of these are refused? Write their letters into `predicted`, and run the check: it keeps your
+# prediction, and never marks it. Then try, and make `answers`, a dict from letter to `"answered"` or `"refused"`.
 #
 # - **a** `net.input` of a recording of 10 s at 500 Hz
 # - **b** `net.input` of a recording of 8 s
@@ -450,13 +451,14 @@ check.described(mine, module=stranger)
 # - **e** integrated gradients of `Spectrum()`
 # - **f** LRP-ε of `Spectrum()`
 
-# %% exercise 2 tags=["solution"] answers=["answers"]
-# Exercise 2: answers = {"a": ..., "b": ..., "c": ..., "d": ..., "e": ..., "f": ...}
+# %% exercise 2 tags=["solution"] answers=["predicted", "answers"]
+# Exercise 2: predicted, such as "a, e"; answers = {"a": ..., "b": ..., "c": ..., "d": ..., "e": ..., "f": ...}
+predicted = "b, d, f"
 answers = dict.fromkeys("ace", "answered") | dict.fromkeys("bdf", "refused")
 # a is resampled, c is asked as in evaluation, e needs gradients only. b has no last two seconds, d no meaning, f no rule.
 
 # %% check 2
-check.refused_or_not(answers)
+check.refused_or_not(predicted, answers)
 
 # %% [markdown]
 # **3 Interpret a receipt.** By how much do integrated gradients of the transformer's LBBB logit for `x`, from a flat line, miss the

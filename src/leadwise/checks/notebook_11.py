@@ -53,7 +53,13 @@ FACTOR_HINTS = {
 }
 
 
-@exercise("11", 2, "Ten times the patients", expects="a dict: interval, spread, false alarms, smallest -> a factor")
+@exercise(
+    "11",
+    2,
+    "Ten times the patients",
+    expects="a dict: interval, spread, false alarms, smallest -> a factor",
+    predicts=True,
+)
 def ten_times(factors):
     """By which factor four things change with ten times the recordings."""
     if not isinstance(factors, dict) or set(factors) != set(FACTORS):

@@ -72,7 +72,7 @@ ANSWERS = {
 }
 
 
-@exercise("12", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"')
+@exercise("12", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"', predicts=True)
 def refused_or_not(answers):
     """Which of six requests are refused."""
     other = {"answered": "refused", "refused": "answered"}

@@ -6,6 +6,7 @@ leaves no trace in the numbers.
 """
 
 import logging
+import os
 import pickle
 import time
 import warnings
@@ -174,13 +175,21 @@ def client_of(workers) -> Any:
 def local_client(workers: int) -> Iterator:
     """Start worker processes on this machine, with one thread each, and end them afterwards."""
     dask, quiet = distributed(), {"silence_logs": logging.ERROR}  # workers that take seconds to end are no news
+    before = dict(os.environ)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Port .* is already in use")
         cluster = dask.LocalCluster(
             n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0", **quiet
         )
-    with cluster, dask.Client(cluster) as client:
-        yield client
+    # Dask sets variables here for its workers, such as OMP_NUM_THREADS; what starts later is not to have them.
+    set_for_workers = [name for name, value in os.environ.items() if before.get(name) != value]
+    try:
+        with cluster, dask.Client(cluster) as client:
+            yield client
+    finally:
+        for name in set_for_workers:
+            os.environ.pop(name, None)
+            os.environ.update({name: before[name]} if name in before else {})
 
 
 def receive(key: str, job: Job) -> None:
