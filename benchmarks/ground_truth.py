@@ -6,6 +6,8 @@
     python benchmarks/ground_truth.py --seeds FOLDER           also networks trained from other seeds, which lie as
                                                                FOLDER/NAME/AVB.safetensors, for any number of NAMEs,
                                                                of all causes or some (training/seeds.py makes them)
+    python benchmarks/ground_truth.py --networks NAME FOLDER   other architectures: names of NETWORKS, and folders of
+                                                               ``Network.save``, whose criteria name the causes
 
 Target. Of each patient there is a twin without the condition. Groups of waves are exchanged with the twin's, in all
 leads together, and the change of the network's log-odds is shared out by Shapley's value: that is what each part does
@@ -50,8 +52,8 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from leadwise import METHODS, attribute, load_ecg_model
-from leadwise.ecg.filters import PUBLISHED_FS, preprocess
+from leadwise import METHODS, NETWORKS, Network, attribute, load_ecg_model
+from leadwise.ecg.leads import LEADS
 from leadwise.evaluation import (
     deletion,
     difference_mask,
@@ -69,18 +71,20 @@ from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet
 from leadwise.networks.alexnet import preprocess as preprocess_image
 from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.network import network_of
 from leadwise.networks.weights import ECG_MODELS, load_safetensors
 from leadwise.paths import data_dir, whole_file
 from leadwise.semantics import Parts, contrast, interventions, misplaced, parts_of, parts_of_masks
-from leadwise.simulation.simulate import simulate_batch
+from leadwise.simulation.simulate import simulate_ecg
 from scene_localisation import QUICK as QUICK_IMAGES
 
 FIRST = {"test": 5_000_000, "tune": 5_500_000}  # nothing was trained, and nothing else is tested, on these
-TUNE, DELETED, RANDOMISED, BUDGET, WINDOW = 6, 8, 2, 4, 2000
+TUNE, DELETED, RANDOMISED, BUDGET = 6, 8, 2, 4
 
 SCHEMA = {
     "data": "ECG or scenes",
-    "model": "embedded, published, or the name of a network trained from another seed",
+    "model": "embedded, published, the name of a network trained from another seed, or of one of NETWORKS",
+    "architecture": "its class; intervals over networks are of the course's own, ECGNet",
     "cause": "condition of the patients, or object: one of two, each in turn",
     "method": "key of METHODS",
     "family": "of METHODS; control asks no network",
@@ -149,7 +153,7 @@ SWEEPS = {
 class Cases:
     """Inputs whose truth is known; ``other`` masks the other object of scenes, None of patients."""
 
-    model: torch.nn.Module
+    model: torch.nn.Module | Network
     x: torch.Tensor
     twin: torch.Tensor
     mask: np.ndarray
@@ -159,39 +163,46 @@ class Cases:
     other: np.ndarray | None = None
 
 
-def network(cause: str, name: str, folder: str | None) -> torch.nn.Module:
-    """Return a network by the name of its weights, or from the folder of those trained from other seeds."""
-    if name in ("embedded", "published"):
-        return load_ecg_model(cause, name)
-    model = ECGNet(cause, name)
-    load_safetensors(model, Path(folder) / name / f"{cause}.safetensors")
-    return model.eval()
+def network(cause: str, name: str, source: str | None) -> Network:
+    """Return a network by its name among ``tasks``; recordings lie in it as (leads, samples), whatever its layout."""
+    if source is None:
+        net = network_of(load_ecg_model(cause, name, verbose=False))
+    elif (Path(source) / name / f"{cause}.safetensors").exists():
+        model = ECGNet(cause, name)
+        load_safetensors(model, Path(source) / name / f"{cause}.safetensors")
+        net = network_of(model.eval())
+    else:
+        net = NETWORKS[source] if source in NETWORKS else Network.load(source)
+    return net.leads_first()
+
+
+def class_of(net: Network, cause: str) -> int:
+    """Return the index of the class of a network that is this cause; -1 where it has none."""
+    wanted = [i for i, name in enumerate(net.classes or ()) if (net.criteria or {}).get(name) == cause]
+    return wanted[0] if wanted else -1
 
 
 @lru_cache(maxsize=12)
-def patients(name: str, folder: str | None, cause: str, split: str, count: int) -> Cases:
-    """Return the first patients that the network recognises (p > 0.5), as windows of 4 s, with their effects."""
-    model, found, first = network(cause, name, folder), [], FIRST[split]
-    while sum(len(x) for x, *_ in found) < count:
-        if first - FIRST[split] >= 20 * count:
-            raise RuntimeError(f"the {name} {cause} network recognises too few of {first - FIRST[split]} patients.")
-        batch = simulate_batch(cause, range(first, first + count))
-        x, twin = (
-            torch.from_numpy(preprocess(signal, PUBLISHED_FS)[:, :, :WINDOW].astype(np.float32))
-            for signal in (batch.signal, batch.counterfactual)
-        )
-        with torch.inference_mode():
-            seen = np.flatnonzero(model.probability(x).numpy() > 0.5)
-        found.append((x[seen], twin[seen], batch.causal_mask[seen][:, :, :WINDOW], [batch.waves[i] for i in seen]))
-        first += count
-    x, twin = (torch.cat([one[k] for one in found])[:count] for k in (0, 1))
-    mask, waves = (
-        np.concatenate([one[2] for one in found])[:count],
-        [waves for one in found for waves in one[3]][:count],
-    )
-    parts = parts_of([[wave for wave in one if wave.lead is None] for one in waves], WINDOW)
-    effects = interventions(model, x, twin, parts, progress=False).shapley
-    return Cases(model, x, twin, mask, torch.ones(count, dtype=torch.long), parts, effects)
+def patients(name: str, source: str | None, cause: str, split: str, count: int) -> Cases:
+    """Return the first patients that the network recognises (p > 0.5), as its first window, with their effects."""
+    net, found, tried = network(cause, name, source), [], 0
+    target = class_of(net, cause)
+    while len(found) < count:
+        if tried >= 20 * count:
+            raise RuntimeError(f"the {name} {cause} network recognises too few of {tried} patients.")
+        ill = simulate_ecg(cause, FIRST[split] + tried)
+        x = net.input(ill)
+        if net.probability(x)[0, target] > 0.5:
+            seen = ill.resample(net.fs).window(0, x.shape[-1])
+            mask = seen.causal_mask[[LEADS.index(lead) for lead in net.leads]]
+            waves = [wave for wave in seen.waves if wave.lead is None]
+            found.append((x[0], net.input(ill.counterfactual)[0], mask, waves))
+        tried += 1
+    x, twin, mask, waves = zip(*found, strict=True)
+    x, twin = torch.stack(x), torch.stack(twin)
+    parts = parts_of(waves, x.shape[-1], fs=net.fs, rows=net.leads)
+    effects = interventions(net, x, twin, parts, target, progress=False).shapley
+    return Cases(net, x, twin, np.stack(mask), torch.full((count,), target), parts, effects)
 
 
 @lru_cache(maxsize=1)
@@ -299,23 +310,30 @@ def measure(known: Cases, method: str, parameters: dict, full: bool) -> dict:
 
 def run(task: tuple) -> list[dict]:
     """Measure one method on one network and cause, with its plain setting and the tuned one; keep it in a file."""
-    method, data, name, folder, cause, count, kept, plain_only = task
+    method, data, name, source, cause, count, kept, plain_only = task
     path = Path(kept) / f"{data} {name} {cause} {method} {count}.json"
     if path.exists():
         return json.loads(path.read_text())
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     images = data == "scenes"
-    known = scenes(count) if images else patients(name, folder, cause, "test", count)
+    known = scenes(count) if images else patients(name, source, cause, "test", count)
     setting, plain, others = settings_of(method, images)
-    full = not plain_only and (images or name in ("embedded", "published"))
+    full = not plain_only and source is None
     chosen = {setting: plain}
     if others and full:
-        tuning = patients(name, folder, cause, "tune", TUNE)
+        tuning = patients(name, source, cause, "tune", TUNE)
         chosen["tuned"] = min([plain, *others], key=lambda one: float(np.nanmean(placed(tuning, method, one)[0])))
-    rows = []
+    rows, architecture = [], type(getattr(known.model, "module", known.model)).__name__
     for label, parameters in chosen.items():
-        key = {"data": data, "model": name, "cause": cause, "method": method, "family": METHODS[method].family}
+        key = {
+            "data": data,
+            "model": name,
+            "architecture": architecture,
+            "cause": cause,
+            "method": method,
+            "family": METHODS[method].family,
+        }
         said = " ".join(f"{k}={v}" for k, v in parameters.items())
         numbers = measure(known, method, parameters, full and label != "tuned")
         rows.append(key | {"setting": label, "parameters": said, "n": count} | numbers)
@@ -386,8 +404,11 @@ def agreement(lines: dict[str, dict]) -> dict[str, float]:
 
 
 def by_cause(rows: list[dict]):
-    """Yield each pathology with the rows of networks that were trained here, in the plain setting."""
-    own = [r for r in rows if r["data"] == "ECG" and r["model"] != "published" and r["setting"] != "tuned"]
+    """Yield each pathology with the rows of the course's architecture, trained here, in the plain setting."""
+    own = [
+        row for row in rows
+        if row["architecture"] == "ECGNet" and row["model"] != "published" and row["setting"] != "tuned"
+    ]  # fmt: skip
     for cause in dict.fromkeys(row["cause"] for row in own):
         yield cause, [row for row in own if row["cause"] == cause]
 
@@ -421,16 +442,14 @@ def between_networks(rows: list[dict]) -> dict[str, float]:
 
 def tasks(options) -> list[tuple]:
     """Return one task for each method, network and cause, the slow ones first."""
-    names = [(name, None) for name in options.weights]
-    if options.seeds:
-        names += [(one.name, str(options.seeds)) for one in sorted(options.seeds.iterdir()) if one.is_dir()]
     kept = str(options.out.with_suffix(".parts"))
-    kinds = [
-        ("ECG", name, folder, cause, options.patients)
-        for name, folder in names
-        for cause in options.causes
-        if folder is None or (Path(folder) / name / f"{cause}.safetensors").exists()
-    ]
+    kinds = [("ECG", name, None, cause, options.patients) for name in options.weights for cause in options.causes]
+    for folder in sorted(options.seeds.iterdir()) if options.seeds else ():
+        there = [cause for cause in options.causes if (folder / f"{cause}.safetensors").exists()]
+        kinds += [("ECG", folder.name, str(options.seeds), cause, options.patients) for cause in there]
+    for one in options.networks:
+        there = [cause for cause in options.causes if class_of(network(cause, Path(one).name, one), cause) >= 0]
+        kinds += [("ECG", Path(one).name, one, cause, options.patients) for cause in there]
     kinds += [("scenes", "embedded", None, "object", options.scenes)] if options.scenes else []
     slow = {"perturbation": 0, "gradient": 1}
     methods = sorted(options.methods, key=lambda name: slow.get(METHODS[name].family, 2))
@@ -447,6 +466,7 @@ def main() -> None:
     parser.add_argument("--causes", nargs="+", default=list(ECG_MODELS), choices=list(ECG_MODELS))
     parser.add_argument("--weights", nargs="+", default=there, choices=("embedded", "published"))
     parser.add_argument("--seeds", type=Path, help="folder of networks trained from other seeds")
+    parser.add_argument("--networks", nargs="*", default=["xresnet1d", "transformer"], help="see the text above")
     parser.add_argument("--plain", action="store_true", help="interventions and localisation alone, nothing tuned")
     parser.add_argument("--workers", type=int, default=os.cpu_count())
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".csv"))
@@ -479,7 +499,7 @@ def write(path: Path, rows: list[dict], minutes: float, workers: int) -> None:
     agreed = {name: agreement({r["method"]: line_of(r) for r in some}) for name, some in groups(rows)}
     facts |= {"summary": summary(rows), "rank agreement with the interventions": agreed}
     facts |= {"networks": over_networks(rows), "rank correlation between networks": between_networks(rows)}
-    if any(row["data"] == "ECG" and row["model"] not in ("embedded", "published") for row in rows):
+    if any(row["architecture"] == "ECGNet" and row["model"] not in ("embedded", "published") for row in rows):
         facts |= {"networks from other seeds": json.loads(SEEDS.read_text())}
     path.with_suffix(".json").write_text(json.dumps(facts, indent=1, default=float) + "\n")
     print(json.dumps(facts["summary"], indent=1, default=float))

@@ -12,7 +12,18 @@ from leadwise import NETWORKS, Network, attribute, simulate_ecg
 from leadwise.cohort import explain_cohort
 from leadwise.comparison import compare
 from leadwise.ecg.leads import LEADS
-from leadwise.evaluation import deletion, infidelity, localise
+from leadwise.evaluation import (
+    across_seeds,
+    deletion,
+    efficient_randomisation,
+    infidelity,
+    insertion,
+    localise,
+    road,
+    sensitivity_max,
+    weight_randomisation,
+    weighted_layers,
+)
 from leadwise.explorers import ECGExplorer, MethodGrid, OwnECG
 from leadwise.networks.network import network_of
 from leadwise.networks.transformer import ECGTransformer
@@ -247,6 +258,24 @@ def test_its_map_is_evaluated(case, ecg):
     )
     found = localise(net.by_leads(relevance), mask[None])
     assert all(0 <= float(values[0]) <= 1 for values in found.values() if np.isfinite(values[0]))
+
+
+def test_every_other_check_takes_it(case, ecg):
+    """Deletion backwards, ROAD, random weights and noise: with the network as it is, and none of it touched."""
+    net, target = case
+    x = net.input(ecg)
+    before = {name: value.clone() for name, value in net.module.state_dict().items()}
+    relevance, how = attribute(net, x, "gradient_x_input", target), {"steps": 2, "progress": False}
+    own = [float(net.logits(one)[0, target].detach()) for one in (torch.zeros_like(x), x)]
+    assert insertion(net, x, relevance, target, **how).values[0, [0, -1]] == pytest.approx(own, abs=1e-4)
+    assert road(net, x, relevance, target, **how).values[0, 0] == pytest.approx(own[1], abs=1e-4)
+    last = weighted_layers(net)[:1]
+    asked = net, x, "gradient_x_input", target
+    assert weight_randomisation(*asked, layers=last, progress=False).signed.shape == (1, 1)
+    assert np.isfinite(efficient_randomisation(*asked)).all()
+    assert float(sensitivity_max(*asked, samples=2)[0]) > 0
+    assert across_seeds(net, x, "random", target, seeds=(0, 1)).shape == (2, *x.shape)
+    assert all(torch.equal(value, before[name]) for name, value in net.module.state_dict().items())
 
 
 def test_explorers_show_it(case, data_dir, patient):

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from leadwise import METHODS
+from leadwise import METHODS, NETWORKS
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 import ground_truth as benchmark
@@ -52,6 +52,19 @@ def test_a_control_can_win_at_localisation_and_lose_at_the_interventions(rows):
     assert misplaced["deeplift"] < 0.1 < misplaced["square"]
 
 
+def test_a_network_of_another_form_is_measured_as_the_course_s_own(tmp_path):
+    """Eight leads at 100 Hz and five labels: the class, the parts and the masks are those of that network."""
+    known = benchmark.patients("xresnet1d", "xresnet1d", "LBBB", "test", 3)
+    assert known.x.shape == known.mask.shape == known.parts.places.shape == (3, 8, 1000)
+    assert known.target.tolist() == [NETWORKS["xresnet1d"].classes.index("LBBB")] * 3
+    gap = [NETWORKS["xresnet1d"].log_odds(x)[:, known.target[0]].detach() for x in (known.x, known.twin)]
+    assert known.effects.sum(1) == pytest.approx((gap[0] - gap[1]).numpy(), abs=1e-3)
+    common = "ECG", "xresnet1d", "xresnet1d", "LBBB", 3, str(tmp_path), True
+    found = {name: benchmark.run((name, *common))[0] for name in ("integrated_gradients", "square")}
+    assert found["square"]["architecture"] == "XResNet1d"
+    assert np.mean(found["integrated_gradients"]["misplaced"]) < np.mean(found["square"]["misplaced"])
+
+
 def test_white_noise_has_no_lift(rows):
     assert np.mean(next(row for row in rows if row["method"] == "random")["lift"]) == pytest.approx(0, abs=0.02)
 
@@ -87,7 +100,7 @@ def test_every_method_has_the_same_budget_of_settings():
 
 
 def test_intervals_over_networks_need_several():
-    rows = [{"data": "ECG", "model": f"seed{i}", "cause": "AVB", "method": "m", "setting": "default",
+    rows = [{"architecture": "ECGNet", "model": f"seed{i}", "cause": "AVB", "method": "m", "setting": "default",
              "misplaced": [0.1 * i, 0.1 * i]} for i in range(3)]  # fmt: skip
     assert benchmark.over_networks(rows[:1]) == benchmark.between_networks(rows[:1]) == {}
     found = benchmark.over_networks(rows)["AVB"]["m"]
@@ -102,7 +115,7 @@ HERE = Path(benchmark.__file__).parent
 
 def test_two_networks_agree_where_they_rank_the_methods_alike():
     made = {"a": (0.1, 0.2, 0.3, 0.4), "b": (0.2, 0.3, 0.4, 0.5), "c": (0.5, 0.4, 0.3, 0.2)}
-    same = {"data": "ECG", "cause": "AVB", "setting": "default"}
+    same = {"architecture": "ECGNet", "cause": "AVB", "setting": "default"}
     rows = [same | {"model": model, "method": str(k), "misplaced": [value]}
             for model, values in made.items() for k, value in enumerate(values)]  # fmt: skip
     assert benchmark.between_networks(rows)["AVB"] == pytest.approx((1 - 1 - 1) / 3, abs=1e-3)

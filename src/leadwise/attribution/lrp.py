@@ -473,6 +473,7 @@ def _lrp(question, x, layers, attention, prepare, account, parameters) -> Tensor
         start = at.detach() * torch.autograd.grad(score.sum(), at)[0]
     relevance = gradient_of(logits, x, start)
     tell("explained", score.detach())
+    tell("logits", logits.detach())
     tell("conserved", relevance.flatten(1).sum(1))
     return relevance
 

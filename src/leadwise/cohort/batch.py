@@ -207,15 +207,25 @@ def _explained(job: Job, prepared: dict[int, _Prepared]) -> tuple[dict[int, list
 def _through_the_network(job: Job, windows: Sequence[_Window], prepared: Sequence[_Prepared]) -> tuple[list, list[str]]:
     """Explain some windows together; return for each class what each adds, or why nothing; and what the method said."""
     net, x = job.network, torch.cat([window.x for window in windows])
-    signals, probabilities = net.by_leads(x).cpu().numpy(), net.probability(x)
+    signals, probabilities = net.by_leads(x).cpu().numpy(), None
     results: list[list[dict | str]] = []
     said: list[str] = []
     for target, criterion in zip(job.targets, job.criteria, strict=True):
         relevance, told = attribute_and_tell(net, x, job.method, target, job.explain, False, dict(job.parameters))
+        if probabilities is None:
+            probabilities = _probabilities(net, x, told)
         each = prepared, windows, net.by_leads(relevance).cpu().numpy(), signals, probabilities[:, target].tolist()
         results.append([_summed_up(job, target, criterion, *one) for one in zip(*each, strict=True)])
         said += complaints(METHODS[resolve(job.method)[0]], told)
     return results, said
+
+
+def _probabilities(net: Network, x: Tensor, told: dict) -> Tensor:
+    """Return the probability (N, K) of every class: of the logits that the method saw, else by a new pass."""
+    logits = torch.cat(told["logits"]) if "logits" in told else x[:0]
+    if len(logits) != len(x):
+        return net.probability(x)
+    return net.probability_of(logits, *told.get("ends in", [])[:1]).cpu()
 
 
 def _window(job: Job, recording: ECG) -> _Window | str:

@@ -27,6 +27,7 @@ from leadwise.evaluation.inputs import as_batch, undefined
 from leadwise.evaluation.similarity import similarity
 from leadwise.maps import as_maps, one_of
 from leadwise.networks.ecg_net import ECGNet
+from leadwise.networks.network import Network, network_of
 from leadwise.progress import Progress, progress_to
 from leadwise.training import Epoch, fit, initialise, probabilities
 
@@ -92,13 +93,14 @@ def _score(signed: np.ndarray) -> float:
     return float(1 - known.mean()) if known.size else float("nan")
 
 
-def weighted_layers(model: nn.Module) -> tuple[str, ...]:
+def weighted_layers(model: nn.Module | Network) -> tuple[str, ...]:
     """Return the names of the layers with weights that sanity checks randomise, in order from output to input."""
-    return tuple(name for name, module in model.named_modules() if isinstance(module, WEIGHTED))[::-1]
+    modules = network_of(model).module.named_modules()
+    return tuple(name for name, module in modules if isinstance(module, WEIGHTED))[::-1]
 
 
 def weight_randomisation(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     method: str = "lrp_epsilon",
     target: int | Tensor | None = None,
@@ -148,18 +150,18 @@ def weight_randomisation(
     if not names or any(name not in known for name in names):
         raise ValueError(f"layers are {names}; expected some of {', '.join(known)}, which have weights.")
     x, classes = as_batch(model, x, target)
-    network, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    network, generator = copy.deepcopy(network_of(model)), torch.Generator().manual_seed(seed)
 
-    def explain(asked: nn.Module) -> Tensor:
+    def explain(asked: nn.Module | Network) -> Tensor:
         return _smoothed(asked, x, method, classes, smooth, noise, seed, **parameters)
 
     trained = explain(model)
     signed, absolute = [], []
     with progress_to(progress), Progress(len(names)) as bar:
         for name in names:
-            network = network if cascading else copy.deepcopy(model)
+            network = network if cascading else copy.deepcopy(network_of(model))
             with torch.no_grad():
-                forget(network.get_submodule(name), generator)
+                forget(network.module.get_submodule(name), generator)
             found = explain(network)
             signed.append(similarity(trained, found))
             absolute.append(similarity(trained, found, "spearman, absolute"))
@@ -196,7 +198,7 @@ def histogram_entropy(relevance, bins: int = 100) -> np.ndarray:
 
 
 def efficient_randomisation(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     method: str = "lrp_epsilon",
     target: int | Tensor | None = None,
@@ -224,10 +226,10 @@ def efficient_randomisation(
     """
     forget = RANDOMISERS[one_of("how", how, RANDOMISERS)]
     x, classes = as_batch(model, x, target)
-    network, generator = copy.deepcopy(model), torch.Generator().manual_seed(seed)
+    network, generator = copy.deepcopy(network_of(model)), torch.Generator().manual_seed(seed)
     with torch.no_grad():
-        for name in weighted_layers(model):
-            forget(network.get_submodule(name), generator)
+        for name in weighted_layers(network):
+            forget(network.module.get_submodule(name), generator)
     before, after = (
         histogram_entropy(attribute(one, x, method, classes, progress=False, **parameters), bins)
         for one in (model, network)

@@ -13,7 +13,6 @@ from pathlib import Path
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
 
-from leadwise import download
 from leadwise.paths import data_dir
 
 FORMATS = ("PNG", "JPEG", "WEBP")
@@ -217,6 +216,8 @@ def photographs() -> dict[str, Photograph]:
 
     ``python -m leadwise download images`` fetches them all.
     """
+    from leadwise import download  # only here: it brings requests, 5 MiB in every kernel
+
     found = {}
     for file in download.registry():
         if file.group == "images":

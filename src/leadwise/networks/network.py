@@ -251,8 +251,17 @@ class Network:
         """
         with torch.no_grad():
             logits, ends_in = self.run(x.to(self.device(x.device), self.dtype(x.dtype)), Evaluation(self.module))
-            kind = self.meaning(logits.shape[1], ends_in)
-            return (torch.sigmoid(logits) if kind == "labels" else torch.softmax(logits, -1)).to(x.device)
+            return self.probability_of(logits, ends_in).to(x.device)
+
+    def probability_of(self, logits: Tensor, ends_in: str | None = None) -> Tensor:
+        """Return the probability (N, K) of every class from logits (N, K) that ``run`` gave, with what it said.
+
+        Raises
+        ------
+        ValueError : nothing says whether the classes exclude each other
+        """
+        kind = self.meaning(logits.shape[1], ends_in)
+        return torch.sigmoid(logits) if kind == "labels" else torch.softmax(logits, -1)
 
     def meaning(self, count: int, ends_in: str | None = None) -> str:
         """Return "labels" or "classes" for ``count`` logits of a network that ends in a sigmoid or softmax, or in none.
