@@ -26,7 +26,7 @@ from textwrap import shorten
 import torch
 
 import leadwise
-from leadwise.checks import notebook_00 as check
+from leadwise.checks import start as check
 from leadwise.explorers import ECGExplorer
 from leadwise.plotting import plot_ecg
 from leadwise.semantics import WAVES, wave_labels, waves_of

@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import leadwise
-from leadwise.checks import notebook_11 as check
+from leadwise.checks import cohorts as check
 from leadwise.cohort import Cohort, difference, difference_within, explain_cohort, forest, load_checkpoint
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG

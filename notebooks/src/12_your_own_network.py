@@ -28,7 +28,7 @@ from torch import nn
 
 import leadwise
 from leadwise.attribution import MethodWarning, receipt
-from leadwise.checks import notebook_12 as check
+from leadwise.checks import own_network as check
 from leadwise.explorers import ECGExplorer, ECGNetworkExplorer
 from leadwise.networks.xresnet1d import Block
 from leadwise.plotting import percent, plot_ecg, plot_grid
