@@ -1,10 +1,15 @@
-"""The course's notebooks, as the tests go through them."""
+"""The course's notebooks, as the tests go through them: numbered ones and appendices, in the order of the book."""
 
 import re
 from pathlib import Path
 
+import notebook_source
+from notebook_frame import is_appendix
+
 ROOT = Path(__file__).resolve().parents[1]
-NUMBERED = sorted((ROOT / "notebooks" / "src").glob("[0-9]*.py"))
+SOURCES = notebook_source.sources(ROOT / "notebooks")
+NUMBERED = [source for source in SOURCES if not is_appendix(source.stem)]
+APPENDICES = SOURCES[len(NUMBERED) :]
 
 
 def topic(source: Path) -> str:
