@@ -12,6 +12,7 @@ import pytest
 
 import book
 import book_pages
+from course import SOURCES
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = (ROOT / "book" / "index.md").read_text("utf-8")
@@ -44,11 +45,19 @@ def test_the_ten_lines_on_the_front_page_are_those_of_the_readme():
 
 
 def test_every_page_is_in_a_table_of_contents():
-    listed = re.findall(r"^\w\S*$", "\n".join(re.findall(r"```\{toctree\}(.*?)```", INDEX, re.DOTALL)), re.MULTILINE)
-    notebooks = sorted(f"notebooks/{path.stem}" for path in (ROOT / "notebooks" / "src").glob("*.py"))
-    assert [page for page in listed if page.startswith("notebooks/")] == notebooks
+    index = book.with_appendices(INDEX, [source.stem for source in SOURCES])
+    listed = re.findall(r"^\w\S*$", "\n".join(re.findall(r"```\{toctree\}(.*?)```", index, re.DOTALL)), re.MULTILINE)
+    assert [page for page in listed if page.startswith("notebooks/")] == [f"notebooks/{s.stem}" for s in SOURCES]
     assert {text.removesuffix(".md") for text in book.TEXTS} <= set(listed)
     assert {"benchmarks/index", "api/index"} <= set(listed)
+
+
+def test_appendices_are_a_part_of_their_own_behind_the_notebooks():
+    text = "```{toctree}\n:caption: Notebooks\n\nnotebooks/01_one\n```\n\n```{toctree}\n:caption: How to\n\nA\n```\n"
+    added = "```{toctree}\n:caption: Appendices\n:maxdepth: 1\n\nnotebooks/A2_more\nnotebooks/A10_most\n```\n\n"
+    place = text.index("```{toctree}\n:caption: How")
+    assert book.with_appendices(text, ["01_one", "A10_most", "A2_more"]) == text[:place] + added + text[place:]
+    assert book.with_appendices(text, ["01_one"]) == text
 
 
 def test_every_public_module_is_documented_on_a_page_of_the_reference():

@@ -5,7 +5,7 @@ import pytest
 from browser import close_notebook, open_notebook, run_cells, write_notebook
 
 CELLS = (
-    'from leadwise.checks import notebook_08 as check\ncheck.think_first("two logits, one map")',
+    'from leadwise.checks import lead_wise as check\ncheck.think_first("two logits, one map")',
     "check.quiz()",
     'check.v1_or_v6("V6", ...)',
     "check.progress()",

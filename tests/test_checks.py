@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from pathlib import Path
 
 import ipywidgets as widgets
 import jupytext
@@ -11,13 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-import leadwise.checks
+from course import NUMBERED, ROOT, TOPICS
 from leadwise.checks import core, quiz
 from leadwise.checks.core import Hint, exercise
 from leadwise.checks.quiz import Option, Question
-
-ROOT = Path(__file__).resolve().parents[1]
-MODULES = sorted(path.stem for path in Path(leadwise.checks.__file__).parent.glob("notebook_*.py"))
 
 
 @pytest.fixture
@@ -263,7 +259,6 @@ def test_questions_without_answer_or_explanation_are_refused():
 
 # What every notebook must have.
 
-SOURCES = sorted((ROOT / "notebooks" / "src").glob("*.py"))
 PARTS = (
     r"\*\*You will be able to\*\*",
     r"\*\*Before:\*\*",
@@ -275,7 +270,7 @@ PARTS = (
 KINDS = ("Write code", "Predict", "Find the bug", "[Ii]nterpret")
 
 
-@pytest.mark.parametrize("source", SOURCES[1:], ids=lambda source: source.stem)
+@pytest.mark.parametrize("source", NUMBERED[1:], ids=lambda source: source.stem)
 def test_every_notebook_has_its_parts(source):
     """Notebook 00 is a page of orientation; the others have all of it, in this order."""
     cells = jupytext.read(source, fmt="py:percent").cells
@@ -289,31 +284,32 @@ def test_every_notebook_has_its_parts(source):
         assert re.search(rf"^\*\*(\d\.? )?[^*]*{kind}", after, re.M), kind
     titles = [cell.metadata.get("title", "") for cell in cells]
     assert {"quiz", "progress"} <= set(titles)
-    number = source.stem[:2]
-    assert (ROOT / "src" / "leadwise" / "checks" / f"notebook_{number}.py").exists()
+    assert (ROOT / "src" / "leadwise" / "checks" / f"{TOPICS[source.stem]}.py").exists()
     asked = [cell for cell in cells if cell.metadata.get("answers")]
     assert len(asked) == sum(bool(re.fullmatch(r"check \d+", title)) for title in titles) >= 4
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_every_notebook_has_exercises_and_questions(module):
-    checks = importlib.import_module(f"leadwise.checks.{module}")
-    number = module[-2:]
-    assert sorted(core.CHECKS[number]) == list(range(1, len(core.CHECKS[number]) + 1))
-    exercises, questions = (1, 1) if number == "00" else (4, 3)  # notebook 00 shows what they look like
-    assert len(core.CHECKS[number]) >= exercises
+@pytest.mark.parametrize("topic", TOPICS.values())
+def test_every_notebook_has_exercises_and_questions(topic):
+    checks = importlib.import_module(f"leadwise.checks.{topic}")
+    assert sorted(core.CHECKS[topic]) == list(range(1, len(core.CHECKS[topic]) + 1))
+    exercises, questions = (1, 1) if topic == "start" else (4, 3)  # notebook 00 shows what they look like
+    assert len(core.CHECKS[topic]) >= exercises
     assert isinstance(checks.quiz(), quiz.Quiz)
     assert len(checks.quiz().questions) >= questions
-    assert len(checks.progress().verdicts) == len(core.CHECKS[number])
+    assert len(checks.progress().verdicts) == len(core.CHECKS[topic])
 
 
-@pytest.mark.parametrize("module", MODULES)
+def test_no_topic_serves_two_notebooks():
+    assert len(set(TOPICS.values())) == len(TOPICS)
+
+
+@pytest.mark.parametrize(("stem", "topic"), TOPICS.items())
 @pytest.mark.parametrize(("folder", "state"), [("", "not done yet"), ("solutions", "right")])
-def test_saved_verdicts(module, folder, state):
-    importlib.import_module(f"leadwise.checks.{module}")
-    number = module[-2:]
-    (path,) = (ROOT / "notebooks" / folder).glob(f"{number}_*.ipynb")
-    cells = {cell.id: cell for cell in nbformat.read(path, as_version=4).cells}
-    for place, check in core.CHECKS[number].items():
-        (output,) = cells[f"{number}-check-{place}"].outputs
+def test_saved_verdicts(stem, topic, folder, state):
+    importlib.import_module(f"leadwise.checks.{topic}")
+    notebook = nbformat.read(ROOT / "notebooks" / folder / f"{stem}.ipynb", as_version=4)
+    cells = {cell.id[cell.id.index("-") + 1 :]: cell for cell in notebook.cells}
+    for place, check in core.CHECKS[topic].items():
+        (output,) = cells[f"check-{place}"].outputs
         assert output.data["text/plain"].startswith(f"{core.MARKS[state]} {check.title}: {state}")

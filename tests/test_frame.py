@@ -12,8 +12,9 @@ from IPython.core.inputtransformer2 import TransformerManager
 import badges
 import notebook_frame
 import notebook_source
+from course import NUMBERED
 from leadwise import bootstrap
-from notebook_frame import Frame, minutes, prerequisites, repository
+from notebook_frame import Frame, is_exercise, is_solution, minutes, prerequisites, repository
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = "octocat/hello-world"
@@ -105,6 +106,22 @@ def test_the_first_and_the_last_notebook_lead_one_way(course):
     assert "not timed yet. Builds on [01](01_one.ipynb), [02](02_two.ipynb)." in last[1].source
 
 
+def test_an_appendix_stands_behind_the_notebooks_and_leads_back(course):
+    words = "word " * 10
+    for stem, title in (("A10_late", "A10 Late"), ("A2_more", "A2 More")):
+        text = SOURCE.format(title=title, before="02.", words=words).split("# %% exercise")[0]
+        (course / "src" / f"{stem}.py").write_text(text)
+    stems = [path.stem for path in notebook_source.sources(course)]
+    assert stems == ["01_one", "02_two", "03_three", "A2_more", "A10_late"]
+    assert list(Frame(course, HERE).titles) == stems
+    (notebook,) = made(course, "A10_late").values()
+    assert [cell.id for cell in notebook.cells[:3]] == ["A10-00", "A10-badges", "A10-bootstrap"]
+    assert "**About 5 to 10 minutes**. Counted: " in notebook.cells[1].source
+    assert notebook.cells[1].source.endswith("Builds on [02](02_two.ipynb).")
+    assert notebook.cells[-1].source.splitlines()[2] == "← [02 Two](02_two.ipynb) · [Glossary](../GLOSSARY.md)"
+    assert "→" not in made(course, "03_three")["03_three.ipynb"].cells[-1].source
+
+
 def test_a_source_without_a_title_gets_no_frame(tmp_path):
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "01_bare.py").write_text("# %%\nprint(1)\n")
@@ -135,6 +152,36 @@ def test_minutes_count_all_that_a_learner_does():
     # the most: 600 / 80 + 100 / 10 + 2 * 2 + 2 + 6 + 2 * 5 + 2 * 20 + 1
     assert minutes(counted, 60) == (35, 85)  # 36.5 and 80.5, rounded outwards
     assert minutes(dict.fromkeys(counted, 0), 0) == (5, 10)
+
+
+# What a learner's evening and a screen hold. Depth beyond it is for an appendix.
+MOST = {"words": 2000, "lines of code": 250}
+MOST_FIGURES, MOST_LINES = 12, 20
+CLOSING = ("Take away", "Go further", "References")  # share a cell
+
+
+@pytest.mark.parametrize("source", NUMBERED, ids=lambda path: path.stem)
+def test_a_notebook_is_not_too_long(source):
+    """The figures are those that its committed notebook shows."""
+    solved = notebook_source.read(source)
+    counted = notebook_frame.count(solved)
+    found = {what: counted[what] for what, most in MOST.items() if counted[what] > most}
+    cells = nbformat.read(source.parents[1] / f"{source.stem}.ipynb", as_version=4).cells
+    figures = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+    found |= {"figures": figures} if figures > MOST_FIGURES else {}
+    for cell in solved.cells:
+        lines = sum(1 for line in cell.source.splitlines() if line.strip())
+        if cell.cell_type == "code" and not is_exercise(cell) and lines > MOST_LINES:
+            found[f"lines of {cell.id}"] = lines
+    assert found == {}
+
+
+@pytest.mark.parametrize("source", NUMBERED, ids=lambda path: path.stem)
+def test_a_heading_begins_its_cell(source):
+    """So that it stays with what follows when a reader folds, moves or links."""
+    cells = [one for one in notebook_source.read(source).cells if one.cell_type == "markdown" and not is_solution(one)]
+    inside = [heading for cell in cells for heading in re.findall(r"(?<=\n)#+ (.+)", cell.source)]
+    assert [heading for heading in inside if heading not in CLOSING] == []
 
 
 @pytest.mark.parametrize(

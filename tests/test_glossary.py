@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from notebook_frame import number_of
+
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = (ROOT / "GLOSSARY.md").read_text("utf-8")
 SECTIONS = {text.split("\n", 1)[0]: text for text in re.split(r"^## ", PAGE, flags=re.MULTILINE)[1:]}
@@ -32,14 +34,14 @@ def test_three_sections_with_sorted_entries_and_no_anchor_twice():
 def test_an_entry_has_a_text_and_a_source(term):
     text, _, source = ENTRIES[term].partition("*Source: ")
     assert 40 < len(text.strip()) < 450
-    assert re.search(r"https://doi\.org/10\.\d{4,}/\S+|notebooks/\d\d_\w+\.ipynb", source)
+    assert re.search(r"https://doi\.org/10\.\d{4,}/\S+|notebooks/(?:\d\d|A\d+)_\w+\.ipynb", source)
 
 
 def test_links_of_the_glossary_lead_to_entries_and_notebooks():
     for link in re.findall(r"\]\(#([^)]+)\)", PAGE):
         assert link in ANCHORS
-    for number, path in re.findall(r"\[notebook (\d\d)\]\(([^)]+)\)", PAGE):
-        assert Path(path).name.startswith(number)
+    for number, path in re.findall(r"\[(?:notebook|appendix) (\d\d|A\d+)\]\(([^)]+)\)", PAGE):
+        assert number_of(Path(path).stem) == number
         assert (ROOT / path).exists()
 
 

@@ -31,7 +31,7 @@ class Claim:
 
     Parameters
     ----------
-    cell : id of a code cell; its first two digits are the notebook's
+    cell : id of a code cell; it begins with the number of its notebook, or of its appendix: "05-luck", "A5-luck"
     says : words of a text cell of the same notebook
     holds : text that the cell printed -> whether the sentence is true of it
     where : "embedded" networks, the "published" ones, or "both"
@@ -41,6 +41,11 @@ class Claim:
     says: str
     holds: Callable[[str], bool]
     where: str = "embedded"
+
+    @property
+    def notebook(self) -> str:
+        """Number of its notebook."""
+        return self.cell.partition("-")[0]
 
 
 def numbers(text: str) -> list[float]:
@@ -371,12 +376,12 @@ def real_data() -> Path:
     return data
 
 
-NOTEBOOKS = sorted({claim.cell[:2] for claim in CLAIMS})
+NOTEBOOKS = sorted({claim.notebook for claim in CLAIMS})
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_sentences_agree_with_the_cell_that_they_speak_about(notebook):
-    claims = [claim for claim in CLAIMS if claim.cell[:2] == notebook]
+    claims = [claim for claim in CLAIMS if claim.notebook == notebook]
     here = [claim for claim in claims if claim.where != "published"]
     cells = committed(notebook)
     words, texts = one_line(cells), texts_of(cells)
@@ -385,14 +390,14 @@ def test_sentences_agree_with_the_cell_that_they_speak_about(notebook):
     assert not (wrong := failing(here, texts)), "\n\n".join(wrong)
 
 
-@pytest.mark.parametrize("notebook", sorted({claim.cell[:2] for claim in CLAIMS if claim.where != "embedded"}))
+@pytest.mark.parametrize("notebook", sorted({claim.notebook for claim in CLAIMS if claim.where != "embedded"}))
 def test_sentences_agree_with_published_networks_and_real_recordings(notebook):
     data = real_data()
     source = source_of(notebook)
     notebook_ = variants(source)[f"{source.stem}.ipynb"]
     run = execute(notebook_, ROOT / "notebooks", 180.0, LEADWISE_DATA=str(data), PYTHONPATH=str(ROOT / "src"))
     texts = texts_of(notebook_.cells)
-    claims = [claim for claim in CLAIMS if claim.cell[:2] == notebook and claim.where != "embedded"]
+    claims = [claim for claim in CLAIMS if claim.notebook == notebook and claim.where != "embedded"]
     assert not [c.cell for c in claims if not texts.get(c.cell)], run.problems
     assert not (wrong := failing(claims, texts)), "\n\n".join(wrong)
 
@@ -471,7 +476,7 @@ def sentences_below_outputs(notebook: str) -> list[str]:
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS)
 def test_every_sentence_with_a_number_below_an_output_is_in_a_table(notebook):
-    known = [re.sub(NOT_PROSE, "", c.says) for c in CLAIMS if c.cell[:2] == notebook] + list(OTHERWISE)
+    known = [re.sub(NOT_PROSE, "", c.says) for c in CLAIMS if c.notebook == notebook] + list(OTHERWISE)
     unread = [one for one in sentences_below_outputs(notebook) if not any(words in one for words in known)]
     assert not unread, "add to CLAIMS, or to OTHERWISE with what it is: " + "; ".join(unread)
 

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 import notebook_source
+from course import APPENDICES, NUMBERED, ROOT, SOURCES, TOPICS
+from notebook_frame import number_of, prerequisites
 
-ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "notebooks"
-ALL = sorted((FOLDER / "src").glob("*.py"))
-LESSONS = [path for path in ALL if path.stem[:2] != "00"]  # 00 shows the way; it teaches nothing that is asked later
-ECG = {"04", "05", "06", "07", "08", "09", "10", "11", "12"}  # they show recordings
+LESSONS = NUMBERED[1:]  # 00 shows the way; it teaches nothing that is asked later
+PICTURES = {"start", "alexnet", "gradients", "lrp"}  # topics of notebooks that show no recordings
 
 each = pytest.mark.parametrize("source", LESSONS, ids=lambda path: path.stem)
-every = pytest.mark.parametrize("source", ALL, ids=lambda path: path.stem)
+numbered = pytest.mark.parametrize("source", NUMBERED, ids=lambda path: path.stem)
+every = pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+beside = pytest.mark.parametrize("source", APPENDICES, ids=lambda path: path.stem)
 
 
 @cache
@@ -41,11 +43,11 @@ def section(source: Path, title: str) -> str:
 
 
 def test_notebooks_are_numbered_from_00_without_a_gap():
-    assert [path.stem[:2] for path in ALL] == [f"{number:02d}" for number in range(len(ALL))]
-    assert len(ALL) > 10
+    assert [path.stem[:2] for path in NUMBERED] == [f"{number:02d}" for number in range(len(NUMBERED))]
+    assert len(NUMBERED) > 10
 
 
-@every
+@numbered
 def test_it_begins_with_title_objectives_and_prerequisites(source):
     first = prose(source)[0]
     assert re.match(rf"# {source.stem[:2]} \S.*\n", first)
@@ -53,14 +55,12 @@ def test_it_begins_with_title_objectives_and_prerequisites(source):
     assert objectives, "no list under **You will be able to**"
     assert 3 <= len(re.findall(r"^- ", objectives[1], re.MULTILINE)) <= 6
     assert re.search(r"^\*\*Before:\*\* \w", first, re.MULTILINE)
-    if source.stem[:2] in ECG:
+    if TOPICS[source.stem] not in PICTURES:
         assert "not diagnosis" in " ".join(first.split()) or "not for diagnosis" in " ".join(first.split())
 
 
 @each
 def test_its_prerequisites_come_before_it(source):
-    from notebook_frame import prerequisites
-
     needed = prerequisites(notebook_source.read(source))
     assert needed, "**Before:** names no notebook"
     assert max(needed) < source.stem[:2]
@@ -126,7 +126,7 @@ def test_its_headings_leave_out_no_level(source):
 
 @every
 def test_its_links_lead_somewhere(source):
-    made = {(FOLDER / path).resolve() for other in ALL for path in variants(other)}
+    made = {(FOLDER / path).resolve() for other in SOURCES for path in variants(other)}
     for path, notebook in variants(source).items():
         folder = (FOLDER / path).parent
         for cell in notebook.cells:
@@ -136,9 +136,9 @@ def test_its_links_lead_somewhere(source):
                 assert target in made or target.is_file(), f"{path}: {cell.id} links to {link}"
 
 
-@every
+@numbered
 def test_the_way_back_and_on(source):
-    stems, here = [path.stem for path in ALL], ALL.index(source)
+    stems, here = [path.stem for path in NUMBERED], NUMBERED.index(source)
     for path, notebook in variants(source).items():
         up, last = "../" * path.count("/"), notebook.cells[-1].source
         neighbours = [*stems[max(here - 1, 0) : here], *stems[here + 1 : here + 2]]
@@ -146,6 +146,17 @@ def test_the_way_back_and_on(source):
         assert "GLOSSARY.md" in last
         assert "not for diagnosis" in last
         assert re.search(r"\*\*About \d+ to \d+ minutes\*\*", notebook.cells[1].source)
+
+
+@beside
+def test_an_appendix_belongs_to_a_notebook_that_leads_to_it_and_builds_on_no_later_one(source):
+    notebook, number = variants(source)[f"{source.stem}.ipynb"], number_of(source.stem)
+    assert re.match(rf"# {number} \S.*\n", prose(source)[0])
+    (home,) = [path for path in NUMBERED if int(path.stem[:2]) == int(number[1:])]
+    assert max(prerequisites(notebook)) == home.stem[:2]
+    assert f"({source.stem}.ipynb)" in home.read_text("utf-8"), f"{home.stem} does not lead to it"
+    assert f"]({home.stem}.ipynb)" in notebook.cells[-1].source
+    assert re.search(r"\*\*About \d+ to \d+ minutes\*\*", notebook.cells[1].source)
 
 
 @every

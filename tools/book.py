@@ -18,7 +18,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 
 from book_pages import api_page, benchmarks, methods, public_names, rooms
-from notebook_frame import is_exercise, is_solution
+from notebook_frame import in_order, is_appendix, is_exercise, is_solution, number_of
 
 ROOT = Path(__file__).resolve().parents[1]
 BOOK = ROOT / "book"
@@ -62,8 +62,9 @@ def gather(source: Path) -> None:
     """Write all pages below ``source``, and copy what they link to."""
     for name in TEXTS + PICTURES:
         copy(ROOT / name, source / name)
-    copy(BOOK / "index.md", source / "index.md")
-    for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
+    notebooks = sorted((ROOT / "notebooks").glob("*.ipynb"))
+    write(source / "index.md", with_appendices((BOOK / "index.md").read_text("utf-8"), [one.stem for one in notebooks]))
+    for path in notebooks:
         write(source / "notebooks" / path.name, nbformat.writes(folded(path)))
     write(source / "benchmarks" / "index.md", benchmarks())
     write(source / "api" / "index.md", public_names())
@@ -72,6 +73,14 @@ def gather(source: Path) -> None:
         write(source / "api" / f"{room}.md", api_page(room, modules))
     copy_mathjax(source / "_static" / "mathjax")
     copy_linked(source)
+
+
+def with_appendices(index: str, stems: list[str]) -> str:
+    """Return the index with the appendices among the notebooks as a part of its own, behind the part of the others."""
+    pages = "\n".join(f"notebooks/{stem}" for stem in sorted(filter(is_appendix, stems), key=in_order))
+    part = f"\n\n```{{toctree}}\n:caption: Appendices\n:maxdepth: 1\n\n{pages}\n```" if pages else ""
+    end = index.index("\n```\n", index.index(":caption: Notebooks\n")) + len("\n```")
+    return index[:end] + part + index[end:]
 
 
 def write(path: Path, text: str) -> None:
@@ -122,7 +131,9 @@ def folded(path: Path) -> nbformat.NotebookNode:
         cells.append(describe_images(cell))
         if is_exercise(cell):
             if cell.id not in solutions:
-                raise ValueError(f"{solved} lacks the cell {cell.id}: run `make notebooks NB={path.stem[:2]}` again.")
+                raise ValueError(
+                    f"{solved} lacks the cell {cell.id}: run `make notebooks NB={number_of(path.stem)}` again."
+                )
             solution = describe_images(solutions[cell.id])
             solution.id = f"{cell.id}-solution"[:64]
             solution.metadata["tags"] = ["hide-cell"]

@@ -3,6 +3,8 @@
 Below the title stand links to Binder and Colab and how long it takes; then the cell that fetches the course where a
 notebook comes alone; at the end the way on. A source whose first cell is no title (`# # 06 Reading an ECG`) gets none.
 
+A source named A5_topic.py is an appendix to notebook 05: depth beside the way. It leads back to what it builds on.
+
 The minutes are a range, from what is counted in the source (`count`) times RATES, and the seconds that the cells took,
 from timings.json, which `notebooks.py build` writes.
 
@@ -62,6 +64,22 @@ BADGES = (
 TIME = "**About {both} minutes**{alone}. Counted: {counted}; {seconds}."
 SAID = re.compile(r"\*\*About (\d+) to (\d+) minutes\*\*(?:, without its exercises (\d+) to (\d+))?")
 NOTE = "*For teaching, not for diagnosis: nothing here may be used to decide about a patient.*"
+
+
+def number_of(stem: str) -> str:
+    """Return the number of a notebook by its name: "05" of "05_can_you_trust_it", "A5" of "A5_forgetting"."""
+    return stem.partition("_")[0]
+
+
+def is_appendix(stem: str) -> bool:
+    """Say whether a notebook is an appendix, by its name."""
+    return bool(re.match(r"A\d", stem))
+
+
+def in_order(stem: str) -> tuple[bool, int, str]:
+    """Return what notebooks are sorted by: the numbered ones, then the appendices by the notebook they belong to."""
+    digits = re.search(r"\d+", number_of(stem))
+    return is_appendix(stem), int(digits[0]) if digits else 0, stem
 
 
 def repository(root: Path = ROOT) -> str:
@@ -152,8 +170,8 @@ class Frame:
     @cached_property
     def titles(self) -> dict[str, str]:
         """Titles of all sources, in order: "06_reading_an_ecg" -> "06 Reading an ECG"."""
-        lines = {path.stem: _title(path) for path in sorted((self.folder / "src").glob("*.py"))}
-        return {stem: title for stem, title in lines.items() if title}
+        lines = {path.stem: _title(path) for path in (self.folder / "src").glob("*.py")}
+        return {stem: lines[stem] for stem in sorted(lines, key=in_order) if lines[stem]}
 
     @property
     def timings(self) -> dict[str, float]:
@@ -176,7 +194,7 @@ class Frame:
         """
         if not is_titled(notebook):
             return
-        number, code = Path(path).stem[:2], BOOTSTRAP.format(repository=self.repository, version=version())
+        number, code = number_of(Path(path).stem), BOOTSTRAP.format(repository=self.repository, version=version())
         head = nbformat.v4.new_markdown_cell(self.head(path, solved), id=f"{number}-badges")
         first = nbformat.v4.new_code_cell(code, id=f"{number}-bootstrap", metadata={"tags": ["remove-cell"]})
         foot = nbformat.v4.new_markdown_cell(self.foot(path, solved), id=f"{number}-footer")
@@ -192,22 +210,27 @@ class Frame:
             counted=", ".join(in_words(number, what) for what, number in counted.items() if number),
             seconds="not timed yet" if seconds is None else f"runs in {seconds:g} s",
         )
-        before = [self.link(path, stem, stem[:2]) for stem in self.titles if stem[:2] in prerequisites(solved)]
+        before = [self.link(path, stem, number_of(stem)) for stem in self.before(solved)]
         text += f" Builds on {', '.join(before)}." if before else ""
         return BADGES.format(repository=self.repository, path=f"notebooks/{path}") + "\n\n" + text
 
     def foot(self, path: str, solved: nbformat.NotebookNode) -> str:
         """Return the footer: the way back and on, the other variant, the glossary, and what the course is not for."""
-        stem, stems = Path(path).stem, list(self.titles)
-        here = stems.index(stem)
+        stem, stems = Path(path).stem, [one for one in self.titles if not is_appendix(one)]
+        here = stems.index(stem) if stem in stems else len(stems)  # an appendix leads back, and nowhere on
+        back = self.before(solved) if is_appendix(stem) else stems[max(0, here - 1) : here]
         other = self.link(path, stem, "Without solutions") if "/" in path else f"[Solutions](solutions/{stem}.ipynb)"
         ways = [
-            "← " + self.link(path, stems[here - 1]) if here else "",
+            *(f"← {self.link(path, one)}" for one in back),
             other if any(map(is_exercise, solved.cells)) else "",
             f"[Glossary]({'../' * (1 + path.count('/'))}GLOSSARY.md)",
             self.link(path, stems[here + 1]) + " →" if here + 1 < len(stems) else "",
         ]
         return "---\n\n" + " · ".join(filter(None, ways)) + "\n\n" + NOTE
+
+    def before(self, solved: nbformat.NotebookNode) -> list[str]:
+        """Return the names of the notebooks that one builds on."""
+        return [stem for stem in self.titles if number_of(stem) in prerequisites(solved)]
 
     def link(self, path: str, stem: str, text: str = "") -> str:
         """Return a link from the notebook at ``path`` to another one: to its exercises, wherever the reader is."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
-from notebook_frame import Frame, is_exercise, is_solution, repository
+from notebook_frame import Frame, in_order, is_exercise, is_solution, number_of, repository
 
 # Fixed, so that neither the machine nor the day shows in a committed notebook.
 METADATA = {
@@ -28,8 +28,8 @@ class SourceError(ValueError):
 
 
 def sources(folder: Path, names: list[str] | None = None) -> list[Path]:
-    """Return the sources in ``folder``/src, sorted; all of them, or those whose name starts with one of ``names``."""
-    found = sorted((folder / "src").glob("*.py"))
+    """Return the sources in ``folder``/src, appendices last: all, or those whose name starts with one of ``names``."""
+    found = sorted((folder / "src").glob("*.py"), key=lambda path: in_order(path.stem))
     names = [Path(name).stem for name in names or [""]]
     for name in names:
         if not any(path.stem.startswith(name) for path in found):
@@ -83,7 +83,7 @@ def read(source: Path) -> nbformat.NotebookNode:
     for index, cell in enumerate(notebook.cells):
         # `# %% a title` names the cell, and with it its id and its figures' files, whatever is inserted before it.
         label = slug(cell.metadata.pop("title", "")) or f"{index:02d}"
-        cell.id = f"{source.stem[:2]}-{label}"
+        cell.id = f"{number_of(source.stem)}-{label}"
         if cell.id in ids:
             raise SourceError(f"{source}: two cells have the title {label!r}; titles must differ.")
         ids.add(cell.id)

@@ -112,7 +112,7 @@ def render(text: str) -> str:
 
 def figure(name: str, out: Path) -> str:
     """Write a figure of a notebook and return its image tag, with the notebook's words for those who can't see it."""
-    data, alt = figures(name[:2])[name]
+    data, alt = figures(name.partition("-")[0])[name]
     (out / "figures").mkdir(exist_ok=True)
     (out / "figures" / f"{name}.png").write_bytes(data)
     return f'<img src="figures/{name}.png" alt="{escape(alt)}">'

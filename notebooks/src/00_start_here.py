@@ -26,7 +26,7 @@ from textwrap import shorten
 import torch
 
 import leadwise
-from leadwise.checks import notebook_00 as check
+from leadwise.checks import start as check
 from leadwise.explorers import ECGExplorer
 from leadwise.plotting import plot_ecg
 from leadwise.semantics import WAVES, wave_labels, waves_of
@@ -74,7 +74,8 @@ plot_ecg(ecg, relevance, title=f"RBBB network, p = {float(model.probability(ecg.
 # Each thin line is one lead of the ECG: the voltage between electrodes on the skin, over time. Orange marks the samples that
 # speak **for** a right bundle branch block in the eyes of this network, blue those that speak **against** it. Whether the network is
 # right to look there is what the course is about.
-#
+
+# %% [markdown]
 # ### Ask the network, not the map
 #
 # A map is a claim about the network, and a claim can be tested. A simulated patient has a healthy *twin*: the same heart and noise

@@ -27,7 +27,7 @@ import torch
 from torch.nn import functional
 
 import leadwise
-from leadwise.checks import notebook_01 as check
+from leadwise.checks import alexnet as check
 from leadwise.explorers import NetworkExplorer
 from leadwise.images.io import load_image, load_photograph, photographs
 from leadwise.images.scenes import SIZE, make_scene

@@ -32,7 +32,7 @@ from torch.nn import functional
 
 import leadwise
 from leadwise.attribution import MethodWarning
-from leadwise.checks import notebook_02 as check
+from leadwise.checks import gradients as check
 from leadwise.images.io import load_photograph
 from leadwise.images.scenes import make_scene
 from leadwise.inspection import top_k

@@ -27,7 +27,7 @@ from torch import nn
 
 import leadwise
 from leadwise.attribution import relevance_by_layer
-from leadwise.checks import notebook_03 as check
+from leadwise.checks import lrp as check
 from leadwise.explorers import ImageExplorer, RuleLab
 from leadwise.images.scenes import make_scene
 from leadwise.inspection import feature_maps

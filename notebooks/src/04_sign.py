@@ -32,7 +32,7 @@ from torch import nn
 
 import leadwise
 from leadwise.attribution import MethodWarning
-from leadwise.checks import notebook_04 as check
+from leadwise.checks import sign as check
 from leadwise.comparison import title_of
 from leadwise.ecg.delineation import delineate
 from leadwise.images.io import load_photograph, photographs

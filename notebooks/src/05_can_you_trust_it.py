@@ -35,7 +35,7 @@ from torch import nn
 import leadwise
 from leadwise import evaluation
 from leadwise.attribution import MethodWarning
-from leadwise.checks import notebook_05 as check
+from leadwise.checks import trust as check
 from leadwise.ecg.filters import preprocess as preprocess_ecg
 from leadwise.ecg.leads import LEADS
 from leadwise.images.scenes import CLASSES, SHORTCUT_CLASS, make_scene

@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import leadwise
-from leadwise.checks import notebook_06 as check
+from leadwise.checks import reading as check
 from leadwise.ecg.delineation import BORDERS, ERRORS, delineate
 from leadwise.ecg.filters import STEPS, frequency_response
 from leadwise.ecg.leads import LEADS, derive_limb_leads, einthoven_residual

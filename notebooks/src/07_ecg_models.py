@@ -25,7 +25,7 @@ import numpy as np
 import torch
 
 import leadwise
-from leadwise.checks import notebook_07 as check
+from leadwise.checks import models as check
 from leadwise.ecg.filters import preprocess
 from leadwise.inspection import feature_maps
 from leadwise.networks.ecg_net import ECGNet

@@ -25,7 +25,7 @@ import torch
 
 import leadwise
 from leadwise.attribution import MethodWarning, caveat
-from leadwise.checks import notebook_08 as check
+from leadwise.checks import lead_wise as check
 from leadwise.comparison import COMPARISON, explain_all, title_of
 from leadwise.ecg.leads import LEADS
 from leadwise.plotting import number, percent, plot_ecg, plot_grid, plot_lead_bars

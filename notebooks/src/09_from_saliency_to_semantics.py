@@ -28,7 +28,7 @@ from IPython.display import display
 
 import leadwise
 from leadwise.attribution import MethodWarning
-from leadwise.checks import notebook_09 as check
+from leadwise.checks import semantics as check
 from leadwise.cohort import Cohort
 from leadwise.comparison import title_of
 from leadwise.ecg.leads import LEADS

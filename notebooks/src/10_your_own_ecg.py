@@ -24,7 +24,7 @@ import numpy as np
 
 import leadwise
 from leadwise import check_ecg, read_ecg
-from leadwise.checks import notebook_10 as check
+from leadwise.checks import own_ecg as check
 from leadwise.ecg.leads import LEADS
 from leadwise.plotting import percent, plot_ecg
 from leadwise.recordings.quality import CHECKS, LIMITS

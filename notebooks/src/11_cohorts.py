@@ -23,7 +23,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import leadwise
-from leadwise.checks import notebook_11 as check
+from leadwise.checks import cohorts as check
 from leadwise.cohort import Cohort, difference, difference_within, explain_cohort, forest, load_checkpoint
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
@@ -295,7 +295,8 @@ plt.show()
 # V1 of cart 7 has the T wave of everybody's V2, and the other way round: two cables are exchanged. Chest leads obey no law, so a check
 # of one recording cannot find it (notebook 10). An average of voltages alone would have shown it as well, once one had known which
 # leads of which cart to draw.
-#
+
+# %% [markdown]
 # ### From a finding to a cause
 #
 # A difference between groups is an observation. The cause is tested as always: by changing it alone. The same forty healthy people,
@@ -347,7 +348,8 @@ plt.show()
 # %% [markdown]
 # In single patients the two overlap. The mean of many is another thing than many single answers: sure of the cart, it convicts
 # no recording.
-#
+
+# %% [markdown]
 # ## Exercises
 #
 # Each cell holds the names that its check asks for. Solutions are in `solutions/11_cohorts.ipynb`.

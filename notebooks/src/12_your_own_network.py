@@ -28,7 +28,7 @@ from torch import nn
 
 import leadwise
 from leadwise.attribution import MethodWarning, receipt
-from leadwise.checks import notebook_12 as check
+from leadwise.checks import own_network as check
 from leadwise.explorers import ECGExplorer, ECGNetworkExplorer
 from leadwise.networks.xresnet1d import Block
 from leadwise.plotting import percent, plot_ecg, plot_grid
@@ -208,7 +208,8 @@ for name, one in {"xresnet1d": net, "transformer": former}.items():
 # On the transformer the promise is kept as well, by parts that are hundreds of times larger than their sum and cancel. DeepLIFT
 # divides differences by differences, and behind a softmax or a normalisation these can be nearly nothing. The receipt says so
 # beyond a factor of 100.
-#
+
+# %% [markdown]
 # ## 4 Two architectures, the same patients
 #
 # The **transformer** [2] cuts the recording into 100 pieces of 100 ms and lets each look at every other. Both networks answer
@@ -281,7 +282,8 @@ for method in ("deeplift", "lrp_epsilon", "gradient_x_input", "random"):
 
 # %% [markdown]
 # What holds for one architecture, one condition and six patients, holds for these. With your own network, run it again.
-#
+
+# %% [markdown]
 # ## 5 Attention against relevance
 #
 # A transformer seems to explain itself: each encoder has weights that say how much each piece looks at each other, rows that sum
@@ -353,7 +355,8 @@ plt.show()
 # looked at may be multiplied by nothing afterwards. Here it hardly follows what the network does about LBBB. Integrated gradients
 # follow best. LRP-ε, whose sums over waves were right, is hardly better than rollout piece by piece: a map can be right by the
 # wave and wrong by the tenth of a second.
-#
+
+# %% [markdown]
 # ## 6 Reading other people's maps
 #
 # Much published LRP was computed with hooks on modules, by zennit [6] or its like. Section 2 of

@@ -32,8 +32,9 @@ LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", ""}
 NOWHERE = "http://127.0.0.1:9"  # the port that discards: programs that a notebook starts find no way out there
 PROXIES = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE)
 PATIENCE = 5.0  # seconds in which an interrupted kernel has to answer
+TOPIC = re.compile(r"^from leadwise\.checks import (\w+) as check$", re.MULTILINE)  # as every notebook has it
 OFFLINE = "__import__('leadwise.grading').grading.go_offline()"
-VERDICTS = "__import__('json').dumps(__import__('leadwise.grading').grading._progress({number!r}))"
+VERDICTS = "__import__('json').dumps(__import__('leadwise.grading').grading._progress({topic!r}))"
 
 
 @dataclass(frozen=True)
@@ -166,18 +167,23 @@ def grade_file(path: Path, name: str, course: dict[str, Any], cell: float, limit
         shutil.copytree(path.parent, work) if "/" in Path(name).as_posix() else work.mkdir()
         limits = dict.fromkeys(given_cells(course[number]), limit)
         with _kernel(work, scratch) as kernel:
-            found = _run(kernel, cells, number, limits, cell, limit)
+            found = _run(kernel, cells, topic_of(course[number]), limits, cell, limit)
     note = f" (put back as the course has it: {', '.join(changed)})" if changed else ""
-    titles = {n: title for n, (title, _, _) in _by_number(_progress(number)).items()}
+    titles = {n: title for n, (title, _, _) in _by_number(_progress(topic_of(course[number]))).items()}
     return [
         Grade(name, number, str(n), titles.get(n, ""), result, said + note)
         for n, (result, said) in sorted(found.items())
     ]
 
 
-def _progress(number: str) -> list[tuple[str, str, str]]:
+def topic_of(notebook) -> str:
+    """Return the topic of a notebook of the course: the module of ``leadwise.checks`` that it imports."""
+    return next(found[1] for cell in notebook.cells if (found := TOPIC.search(cell.source)))
+
+
+def _progress(topic: str) -> list[tuple[str, str, str]]:
     """Return title, state and text of every exercise, as the progress of a notebook has them."""
-    verdicts = import_module(f"leadwise.checks.notebook_{number}").progress().verdicts
+    verdicts = import_module(f"leadwise.checks.{topic}").progress().verdicts
     return [(verdict.exercise, verdict.state, verdict.text) for verdict in verdicts]
 
 
@@ -188,15 +194,15 @@ def _by_number(rows: Iterable) -> dict[int, tuple[str, str, str]]:
 
 
 def number_of(submitted, course: dict[str, Any]) -> str:
-    """Return the number of the course's notebook whose checks a submission holds, by their ids or their text; or ""."""
+    """Return the number of the course's notebook whose checks a submission holds, by their text or their ids; or ""."""
     ids = {cell.get("id") for cell in submitted.cells}
     sources = {cell.source.strip() for cell in submitted.cells}
-    held = {
-        number: sum(cell.id in ids or cell.source.strip() in sources for cell in notebook.cells if check_number(cell))
-        for number, notebook in course.items()
-    }
+    held = {}  # how many checks by their text, which no new sequence of the notebooks changes; then by their ids
+    for number, notebook in course.items():
+        checks = [cell for cell in notebook.cells if check_number(cell)]
+        held[number] = sum(cell.source.strip() in sources for cell in checks), sum(cell.id in ids for cell in checks)
     best = max(held, key=lambda number: held[number])
-    return best if held[best] else ""
+    return best if any(held[best]) else ""
 
 
 def check_number(cell) -> int:
@@ -237,7 +243,7 @@ def put_back(submitted, original) -> tuple[list, list[str]]:
 
 
 def _run(
-    kernel: "_Kernel", cells: list, number: str, limits: dict[str, float], cell_limit: float, limit: float
+    kernel: "_Kernel", cells: list, topic: str, limits: dict[str, float], cell_limit: float, limit: float
 ) -> dict[int, tuple[str, str]]:
     """Run the cells; return the result of each exercise and what is said about it.
 
@@ -254,10 +260,10 @@ def _run(
         lost = lost or (f"{name}: {trouble}" if kernel.over else "")
         troubles[name] = trouble
         if check and not trouble:
-            verdict = kernel.verdicts(number).get(check)
+            verdict = kernel.verdicts(topic).get(check)
             found[check] = verdict[1:] if verdict else (NOT_CHECKED, "its check left no verdict")
         elif check:
-            before = troubles.get(f"{number}-exercise-{check}")
+            before = troubles.get(f"{name[:2]}-exercise-{check}")
             found[check] = (NOT_CHECKED, f"{trouble}; its exercise: {before}" if before and not lost else trouble)
     return found
 
@@ -307,9 +313,9 @@ class _Kernel:
             return "ended Python"
         return "" if reply["status"] == "ok" else f"{reply.get('ename', 'error')}: {reply.get('evalue', '')}"[:300]
 
-    def verdicts(self, number: str) -> dict[int, tuple[str, str, str]]:
+    def verdicts(self, topic: str) -> dict[int, tuple[str, str, str]]:
         """Return what the checks have said so far: number -> title, state, text."""
-        wanted = {"found": VERDICTS.format(number=number)}
+        wanted = {"found": VERDICTS.format(topic=topic)}
         reply = self._reply(self.client.execute("", store_history=False, user_expressions=wanted), PATIENCE) or {}
         found = reply.get("user_expressions", {}).get("found", {})
         if found.get("status") != "ok":

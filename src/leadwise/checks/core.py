@@ -1,6 +1,6 @@
 """Exercises that check themselves: a check takes what the learner has made and returns a verdict; it never raises.
 
-@exercise("02", 1, "SmoothGrad without noise", expects="a map (3, 224, 224)")
+@exercise("gradients", 1, "SmoothGrad without noise", expects="a map (3, 224, 224)")
 def smoothgrad_without_noise(maps):
     ...
     raise Hint("These maps are absolute values: keep the sign.")
@@ -22,11 +22,11 @@ RIGHT, NOT_YET, NOT_DONE = "right", "not yet", "not done yet"
 MARKS = {RIGHT: "✓", NOT_YET: "✗", NOT_DONE: "○"}
 COLOURS = {RIGHT: "#0a2f8f", NOT_YET: "#c22f00", NOT_DONE: "#767676"}  # blue, orange, grey: told apart by everyone
 
-CHECKS: dict[str, dict[int, Callable]] = defaultdict(dict)  # notebook -> number -> check
+CHECKS: dict[str, dict[int, Callable]] = defaultdict(dict)  # topic -> number -> check
 VERDICTS: dict[tuple[str, int], "Verdict"] = {}  # the last one of each exercise
-QUIZZES: dict[str, object] = {}  # notebook -> the quiz shown last
-PROMPTS: dict[tuple[str, str], str | None] = {}  # notebook, label of a think-first field -> what was said first
-PREDICTED: dict[tuple[str, int], str] = {}  # notebook, exercise -> what was predicted first
+QUIZZES: dict[str, object] = {}  # topic -> the quiz shown last
+PROMPTS: dict[tuple[str, str], str | None] = {}  # topic, label of a think-first field -> what was said first
+PREDICTED: dict[tuple[str, int], str] = {}  # topic, exercise -> what was predicted first
 
 
 class Hint(Exception):
@@ -123,7 +123,7 @@ def line(content: str, state: str) -> str:
     return f"<div style='border-left: 4px solid {COLOURS[state]}; padding: 2px 8px; margin: 2px 0'>{content}</div>"
 
 
-def exercise(notebook: str, number: int, title: str, expects: str = "", predicts: bool = False) -> Callable:
+def exercise(topic: str, number: int, title: str, expects: str = "", predicts: bool = False) -> Callable:
     """Make a function the check of an exercise.
 
     The function takes the learner's answers by position, and by keyword whatever else it needs. It returns a sentence
@@ -133,7 +133,7 @@ def exercise(notebook: str, number: int, title: str, expects: str = "", predicts
 
     Parameters
     ----------
-    notebook : "01" to "10"
+    topic : of the notebook: the name of the module
     number : 1 ... within the notebook
     title : a few words, for the summary
     expects : what the answer should be, such as "a tensor (3, 224, 224)"; said when it could not be checked
@@ -151,31 +151,31 @@ def exercise(notebook: str, number: int, title: str, expects: str = "", predicts
 
         @wraps(function)
         def check(*answers, **context) -> Verdict:
-            said = predicted_first(notebook, number, answers) if predicts else ""
+            said = predicted_first(topic, number, answers) if predicts else ""
             missing = [word for word, answer in zip(parameters, answers, strict=False) if undone(answer)]
             state, text = NOT_DONE, ""
             if not missing:
                 state, text = judge(function, answers[predicts:], context, expects)
             elif len(missing) < len(answers):
                 text = f"Still to do: {', '.join(missing)}."
-            VERDICTS[notebook, number] = Verdict(name, state, text, said)
-            return VERDICTS[notebook, number]
+            VERDICTS[topic, number] = Verdict(name, state, text, said)
+            return VERDICTS[topic, number]
 
-        before = CHECKS[notebook].get(number)
+        before = CHECKS[topic].get(number)
         if before is not None and before.__qualname__ != function.__qualname__:
-            raise ValueError(f"notebook {notebook}: {before.__name__} and {function.__name__} are both {number}.")
-        CHECKS[notebook][number] = check
+            raise ValueError(f"{topic}: {before.__name__} and {function.__name__} are both {number}.")
+        CHECKS[topic][number] = check
         check.title = name
         return check
 
     return decorate
 
 
-def predicted_first(notebook: str, number: int, answers: tuple) -> str:
+def predicted_first(topic: str, number: int, answers: tuple) -> str:
     """Keep what was predicted in an exercise, unless something was before; return what is kept, in words."""
     if answers and not undone(answers[0]):
-        PREDICTED.setdefault((notebook, number), in_words(answers[0]))
-    return PREDICTED.get((notebook, number), "")
+        PREDICTED.setdefault((topic, number), in_words(answers[0]))
+    return PREDICTED.get((topic, number), "")
 
 
 def in_words(answer) -> str:
@@ -193,17 +193,17 @@ def in_words(answer) -> str:
     return shorten(words, 120, placeholder=" ...")
 
 
-def keep(notebook: str, label: str, answer: str) -> None:
+def keep(topic: str, label: str, answer: str) -> None:
     """Keep what was said in a think-first field, unless something was before.
 
     Parameters
     ----------
-    notebook : its number
+    topic : of the notebook
     label : of the field
     answer : the learner's words
     """
-    if PROMPTS.get((notebook, label)) is None:
-        PROMPTS[notebook, label] = answer
+    if PROMPTS.get((topic, label)) is None:
+        PROMPTS[topic, label] = answer
 
 
 def undone(answer) -> bool:
@@ -226,18 +226,18 @@ def judge(function: Callable, answers: tuple, context: dict, expects: str) -> tu
         return NOT_YET, f"{text}; expected {expects}." if expects else f"{text}."
 
 
-def progress(notebook: str) -> Progress:
+def progress(topic: str) -> Progress:
     """Return how many exercises of a notebook are right, as checked last, how much of its quiz is answered, and what
     the learner thought first.
 
     Parameters
     ----------
-    notebook : its number, "00" ...
+    topic : of the notebook
     """
-    todo = sorted(CHECKS[notebook].items())
-    verdicts = tuple(VERDICTS.get((notebook, number), Verdict(check.title, NOT_DONE, "")) for number, check in todo)
-    thoughts = {label: said for (where, label), said in PROMPTS.items() if where == notebook}
-    quiz = QUIZZES.get(notebook)
+    todo = sorted(CHECKS[topic].items())
+    verdicts = tuple(VERDICTS.get((topic, number), Verdict(check.title, NOT_DONE, "")) for number, check in todo)
+    thoughts = {label: said for (where, label), said in PROMPTS.items() if where == topic}
+    quiz = QUIZZES.get(topic)
     if quiz is None:
         return Progress(verdicts, thoughts=thoughts)
     return Progress(verdicts, len(quiz.questions), len(quiz.answered), sum(quiz.answered.values()), thoughts)

@@ -6,17 +6,17 @@ from functools import partial
 from leadwise.checks import core, quiz, think_first
 
 
-def parts_of(notebook: str) -> tuple[Callable, Callable, Callable]:
+def parts_of(topic: str) -> tuple[Callable, Callable, Callable]:
     """Return ``quiz()``, ``progress()`` and ``think_first(label)`` of a notebook.
 
     Parameters
     ----------
-    notebook : its number, "00" ...
+    topic : the name of its module in ``leadwise.checks``
 
-    >>> quiz, progress, think_first = parts_of("98")
+    >>> quiz, progress, think_first = parts_of("a topic")
     >>> think_first("the lead")
     Think first, the lead: ...
     >>> progress().thoughts
     {'the lead': None}
     """
-    return partial(quiz.quiz, notebook), partial(core.progress, notebook), partial(think_first.think_first, notebook)
+    return partial(quiz.quiz, topic), partial(core.progress, topic), partial(think_first.think_first, topic)

@@ -62,24 +62,24 @@ class Question:
         return f"{self.text} {CHOOSE_ALL}" if self.multiple else self.text
 
 
-def questions_of(notebook: str) -> list[Question]:
+def questions_of(topic: str) -> list[Question]:
     """Return the questions of a notebook as its file has them, not shuffled.
 
     Parameters
     ----------
-    notebook : its number, "00" ...
+    topic : the name of its file in ``quizzes/``
 
     Raises
     ------
     ValueError : there is no such file, or a part of it is no question; the message says which
 
-    >>> len(questions_of("00"))
+    >>> len(questions_of("start"))
     1
     """
-    path = FOLDER / f"{notebook}.md"
+    path = FOLDER / f"{topic}.md"
     if not path.is_file():
         known = ", ".join(sorted(each.stem for each in FOLDER.glob("*.md")))
-        raise ValueError(f"no quiz of notebook {notebook!r}; there are: {known}")
+        raise ValueError(f"no quiz of the topic {topic!r}; there are: {known}")
     return parse(path.read_text(encoding="utf-8"))
 
 
@@ -119,18 +119,18 @@ def _flow(text: str) -> str:
     return " ".join(text.split())
 
 
-def shuffled(question: Question, notebook: str) -> Question:
-    """Return a question with its options in an order that depends on the notebook and the question alone.
+def shuffled(question: Question, topic: str) -> Question:
+    """Return a question with its options in an order that depends on the topic and the question alone.
 
     Parameters
     ----------
     question : in any order, which does not matter where the options are the same
-    notebook : its number
+    topic : of its notebook
 
     >>> one = parse("## Which is odd?\\n- [ ] 2\\n  Even.\\n- [x] 3\\n  Odd.\\n- [ ] 4\\n  Even.")[0]
     >>> shuffled(one, "99") == shuffled(replace(one, options=one.options[::-1]), "99")
     True
     """
     options = sorted(question.options, key=lambda option: option.text)
-    random.Random(f"{notebook} {question.text}").shuffle(options)
+    random.Random(f"{topic} {question.text}").shuffle(options)
     return replace(question, options=tuple(options))

@@ -82,17 +82,17 @@ class Quiz(Live):
 
     Parameters
     ----------
-    notebook : "01" to "10", for the summary of progress
+    topic : of the notebook, for the summary of progress
     questions : in the order in which they are asked
     """
 
-    def __init__(self, notebook: str, questions: list[Question]):
+    def __init__(self, topic: str, questions: list[Question]):
         self.questions = list(questions)
         self.views = [QuestionView(number, question) for number, question in enumerate(self.questions, 1)]
         page = widgets.Layout(max_width="900px")
         self.view = widgets.VBox([widgets.HTML(STYLE), *(view.view for view in self.views)], layout=page)
         self.view.add_class("leadwise-quiz")
-        QUIZZES[notebook] = self
+        QUIZZES[topic] = self
 
     @property
     def answered(self) -> dict[int, bool]:
@@ -115,20 +115,20 @@ class Quiz(Live):
         return page
 
 
-def quiz(notebook: str, questions: list[Question] | None = None) -> Quiz:
+def quiz(topic: str, questions: list[Question] | None = None) -> Quiz:
     """Return the quiz of a notebook, ready to be shown, the options of each question shuffled by a fixed seed.
 
     Parameters
     ----------
-    notebook : its number, "00" ...
-    questions : None for those of ``quizzes/NN.md``
+    topic : of the notebook
+    questions : None for those of ``quizzes/<topic>.md``
 
     Raises
     ------
     ValueError : there is no such file, or it can't be read
 
-    >>> quiz("00").questions[0].text
+    >>> quiz("start").questions[0].text
     'A heatmap marks the QRS complex in V1. What do you know?'
     """
-    questions = questions_of(notebook) if questions is None else questions
-    return Quiz(notebook, [shuffled(question, notebook) for question in questions])
+    questions = questions_of(topic) if questions is None else questions
+    return Quiz(topic, [shuffled(question, topic) for question in questions])

@@ -17,7 +17,7 @@ class ThinkFirst(Live):
 
     Parameters
     ----------
-    notebook : its number, "00" ...
+    topic : of the notebook
     label : what is asked, in a few words; it names the answer in the summary
 
     >>> field = ThinkFirst("99", "the lead")
@@ -27,9 +27,9 @@ class ThinkFirst(Live):
     Think first, the lead: you said “V6”.
     """
 
-    def __init__(self, notebook: str, label: str):
-        self.notebook, self.label = notebook, label
-        PROMPTS.setdefault((notebook, label), None)
+    def __init__(self, topic: str, label: str):
+        self.topic, self.label = topic, label
+        PROMPTS.setdefault((topic, label), None)
         wide = widgets.Layout(width="100%", max_width="700px")
         self.answer = widgets.Textarea(placeholder=ASK, rows=2, layout=wide)
         self.answer.tooltip = f"Think first: {label}"
@@ -49,11 +49,11 @@ class ThinkFirst(Live):
     @property
     def kept(self) -> str | None:
         """The first answer; None where there is none yet."""
-        return PROMPTS[self.notebook, self.label]
+        return PROMPTS[self.topic, self.label]
 
     def _clicked(self, button) -> None:
         if self.answer.value.strip():
-            keep(self.notebook, self.label, self.answer.value.strip())
+            keep(self.topic, self.label, self.answer.value.strip())
             self._show()
         else:
             self.message.value = line("Write something first: a guess will do.", NOT_DONE)
@@ -72,15 +72,15 @@ class ThinkFirst(Live):
         return line(f"<b>✎ {escape(self.title)}</b> {PAPER}", NOT_DONE)
 
 
-def think_first(notebook: str, label: str) -> ThinkFirst:
+def think_first(topic: str, label: str) -> ThinkFirst:
     """Return a field that keeps the first answer to a prompt, ready to be shown.
 
     Parameters
     ----------
-    notebook : its number, "00" ...
+    topic : of the notebook
     label : what is asked, in a few words
 
     >>> think_first("99", "the wave")
     Think first, the wave: ...
     """
-    return ThinkFirst(notebook, label)
+    return ThinkFirst(topic, label)

@@ -8,8 +8,8 @@ from scipy import stats
 
 import leadwise
 from figures import says
+from leadwise.checks import cohorts as check
 from leadwise.checks import core
-from leadwise.checks import notebook_11 as check
 from leadwise.cohort import Cohort, difference
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -162,7 +162,7 @@ def test_nothing_done_and_rubbish():
     pairs = {"model": None, "people": [1, 2], "recording": a_recording}
     context = {3: {"archive": archive()}, 4: {"healthy": only("NORM")}, 5: pairs}
     for number, count in {1: 1, 2: 2, 3: 1, 4: 1, 5: 2}.items():
-        run, more = core.CHECKS["11"][number], context.get(number, {})
+        run, more = core.CHECKS["cohorts"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((3, 2)), [None], lambda r: None):
             says(run(*[rubbish] * count, **more), "not yet")

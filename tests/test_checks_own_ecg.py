@@ -10,7 +10,7 @@ import leadwise
 from figures import says
 from leadwise import ECG, check_ecg
 from leadwise.checks import core
-from leadwise.checks import notebook_10 as check
+from leadwise.checks import own_ecg as check
 from leadwise.report import explain_ecg, report
 from leadwise.semantics import agreement
 
@@ -257,9 +257,9 @@ def test_page(own, ecg, models, pair, tmp_path):
 def test_nothing_done_and_rubbish(ecg, own, models, pair):
     context = {1: {"ecg": ecg}, 3: {"slow": ecg}, 5: {"used": ecg}, 7: {"models": models}}
     for number, count in {1: 1, 2: 1, 3: 2, 4: 3, 5: 2, 6: 3, 7: 2, 8: 3, 9: 5, 10: 3}.items():
-        run, more = core.CHECKS["10"][number], context.get(number, {})
+        run, more = core.CHECKS["own_ecg"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], 7, lambda r: None):
             says(run(*[rubbish] * count, **more), "not yet")
-    says(core.CHECKS["10"][6](own, ..., ...), "not done yet", "found, matter")
-    says(core.CHECKS["10"][9](*pair, "nonsense", 0, 0), "not yet")
+    says(core.CHECKS["own_ecg"][6](own, ..., ...), "not done yet", "found, matter")
+    says(core.CHECKS["own_ecg"][9](*pair, "nonsense", 0, 0), "not yet")

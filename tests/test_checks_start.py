@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from leadwise.checks import notebook_00 as check
+from leadwise.checks import start as check
 
 
 @pytest.mark.parametrize("answer", [2000, 2000.0, np.int64(2000), torch.tensor(2000)])

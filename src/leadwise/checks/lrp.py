@@ -21,7 +21,7 @@ def lrp(net, x, method: str, target: int, **parameters) -> np.ndarray:
     return leadwise.attribute(net, x, method, target=target, **parameters).double().cpu().numpy()
 
 
-@exercise("03", 1, "The flat rule for the pixels", expects="a map (3, 224, 224)")
+@exercise("lrp", 1, "The flat rule for the pixels", expects="a map (3, 224, 224)")
 def flat_pixels(flat_map, net, x, target):
     """``flat_map``: the epsilon rule, 0.1, and the flat rule in the first layer."""
     found = as_map(flat_map, "`flat_map`")
@@ -47,7 +47,7 @@ def flat_pixels(flat_map, net, x, target):
     return "The flat rule spreads a unit's relevance evenly over what it sees: three colours with the same map."
 
 
-@exercise("03", 2, "How α multiplies", expects="five numbers", predicts=True)
+@exercise("lrp", 2, "How α multiplies", expects="five numbers", predicts=True)
 def growth_with_alpha(ratios, twin, x, target):
     """``ratios``: the sum of |R| over the logit for alpha 1 to 5, on the twin without biases."""
     found = as_array(ratios, "`ratios`", (5,))
@@ -70,7 +70,7 @@ def growth_with_alpha(ratios, twin, x, target):
     )
 
 
-@exercise("03", 3, "A colleague's ε-rule", expects="a function of a (J,), W (J, K), R (K,), epsilon that returns (J,)")
+@exercise("lrp", 3, "A colleague's ε-rule", expects="a function of a (J,), W (J, K), R (K,), epsilon that returns (J,)")
 def repaired_epsilon(repaired):
     """``repaired(a, W, R, epsilon)`` -> the relevance of the inputs, (J,)."""
     function = as_function(repaired, "`repaired`")
@@ -108,7 +108,7 @@ STATEMENTS = {
 }
 
 
-@exercise("03", 4, "A negative logit", expects="a class's number, a dict of two maps, a letter")
+@exercise("lrp", 4, "A negative logit", expects="a class's number, a dict of two maps, a letter")
 def negative_logit(lowest, maps, statement, net, x):
     """``lowest``: the class with the lowest logit; ``maps``: by lrp_z and lrp_zplus; what the z⁺ map says."""
     logits = net(x).detach()
@@ -130,7 +130,7 @@ def negative_logit(lowest, maps, statement, net, x):
     return "Its start is negative, its shares are positive: blue marks what spoke for the class, and did not suffice."
 
 
-@exercise("03", 5, "Against the runner-up", expects="a map (3, 224, 224) and a number")
+@exercise("lrp", 5, "Against the runner-up", expects="a map (3, 224, 224) and a number")
 def runner_up(against, wanted, twin, x):
     """``against``: the map of the best class against the second; ``wanted``: what its sum should come close to."""
     logits = twin(x).detach().double().cpu()
@@ -160,4 +160,4 @@ def runner_up(against, wanted, twin, x):
     return "Without biases the difference of two logits reaches the pixels, and its map is the difference of two maps."
 
 
-quiz, progress, think_first = parts_of("03")
+quiz, progress, think_first = parts_of("lrp")

@@ -8,7 +8,7 @@ from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 
 
-@exercise("08", 1, "Predict: V1 or V6", expects="a dict of two shares", predicts=True)
+@exercise("lead_wise", 1, "Predict: V1 or V6", expects="a dict of two shares", predicts=True)
 def v1_or_v6(shares, *, model, x):
     """The shares of |R| in both leads."""
     relevance = attribute(model, x, "lrp_epsilon", target=1)
@@ -77,7 +77,7 @@ OTHER_SHARES = {
 }
 
 
-@exercise("08", 2, "The share of the chest leads", expects="a function of a map (12, T) that returns a number")
+@exercise("lead_wise", 2, "The share of the chest leads", expects="a function of a map (12, T) that returns a number")
 def chest_share(function):
     """``chest_share(relevance)`` -> share of |R| in V1 to V6."""
     function = as_function(function, "`chest_share`")
@@ -120,7 +120,7 @@ def colleagues_maps(model, x: torch.Tensor) -> dict[str, torch.Tensor]:
     }
 
 
-@exercise("08", 3, "A colleague's maps", expects='a dict: "A" to "D" -> a flaw')
+@exercise("lead_wise", 3, "A colleague's maps", expects='a dict: "A" to "D" -> a flaw')
 def colleagues_flaws(flaws):
     """Which of ``colleagues_maps`` has which flaw."""
     expect_each(flaws, FLAWS, FLAW_HINTS, "flaws")
@@ -135,7 +135,7 @@ READINGS = {
 EPSILONS = (0.001, 0.1, 10)
 
 
-@exercise("08", 4, "What a large ε does", expects='a dict: epsilon -> Σ|R|, and "a", "b" or "c"')
+@exercise("lead_wise", 4, "What a large ε does", expects='a dict: epsilon -> Σ|R|, and "a", "b" or "c"')
 def what_epsilon_does(sums, reading, *, model, x):
     """``sums``: ε -> Σ|R|; ``reading``: the statement that fits."""
     if not isinstance(sums, dict) or {float(key) for key in sums} != set(EPSILONS):
@@ -158,4 +158,4 @@ def what_epsilon_does(sums, reading, *, model, x):
     return "ε keeps a part of the relevance in every layer, the most where |z| is small beside it."
 
 
-quiz, progress, think_first = parts_of("08")
+quiz, progress, think_first = parts_of("lead_wise")

@@ -11,7 +11,7 @@ from leadwise.inspection import feature_maps, receptive_field
 from leadwise.networks.alexnet import load_alexnet
 
 
-@exercise("01", 1, "A filter of your own", expects="a filter (3, 11, 11), its map (55, 55) and a channel's number")
+@exercise("alexnet", 1, "A filter of your own", expects="a filter (3, 11, 11), its map (55, 55) and a channel's number")
 def own_filter(edge, edge_map, closest, picture, net):
     """``edge`` finds vertical edges, ``edge_map`` is its map of ``picture``, ``closest`` the channel most like it."""
     edge = vertical_edges(as_array(edge, "`edge`"))
@@ -56,7 +56,7 @@ def vertical_edges(edge: np.ndarray) -> np.ndarray:
 AFTER = {8: "moved, by one place of features.4, with the same values", 4: "changed, for there is no half a place"}
 
 
-@exercise("01", 2, "A shift by the stride", expects="a dict, such as {8: 0.1, 4: 0.1}", predicts=True)
+@exercise("alexnet", 2, "A shift by the stride", expects="a dict, such as {8: 0.1, 4: 0.1}", predicts=True)
 def shifted_maps(difference, picture, net):
     """``difference``: what was measured for a shift by 8 pixels, the stride, and by 4."""
     before = feature_maps(net, picture, "features.4")[:, 5:22, 5:22]
@@ -80,7 +80,7 @@ def shifted_maps(difference, picture, net):
     return f"The maps say: by 8 pixels {AFTER[8]}; by 4 {AFTER[4]}. A network minds small shifts."
 
 
-@exercise("01", 3, "A colleague's receptive field", expects="a function of layers that returns a number of pixels")
+@exercise("alexnet", 3, "A colleague's receptive field", expects="a function of layers that returns a number of pixels")
 def mended_field(mended, net):
     """``mended(layers)`` -> the receptive field of the last of the layers, pixels."""
     function = as_function(mended, "`mended`")
@@ -108,7 +108,7 @@ REASONS = {
 }
 
 
-@exercise("01", 4, "Logit or log odds", expects="a dict of two pictures, 0 or 1 twice, and a letter")
+@exercise("alexnet", 4, "Logit or log odds", expects="a dict of two pictures, 0 or 1 twice, and a letter")
 def logit_or_odds(made, higher_logit, higher_odds, because, net, target):
     """``made[contrast]`` is a picture; which contrast reached the higher logit and log odds, and why they differ."""
     pictures = [as_array(made[contrast], f"`made[{contrast}]`").squeeze() for contrast in (0, 1)]
@@ -134,7 +134,9 @@ def logit_or_odds(made, higher_logit, higher_odds, because, net, target):
     )
 
 
-@exercise("01", 5, "Does another network agree?", expects='two dicts with "none" and "all": pictures, and two counts')
+@exercise(
+    "alexnet", 5, "Does another network agree?", expects='two dicts with "none" and "all": pictures, and two counts'
+)
 def second_opinion(pictures, recognised):
     """``pictures[name]`` (12, 3, 224, 224) made with the embedded network; how many both networks recognise."""
     networks = [load_alexnet(name) for name in ("embedded", "clever hans")]
@@ -165,4 +167,4 @@ def second_opinion(pictures, recognised):
     return "What a second network does not recognise was the first one's habit, not the class."
 
 
-quiz, progress, think_first = parts_of("01")
+quiz, progress, think_first = parts_of("alexnet")

@@ -42,7 +42,7 @@ NOTE = {
 }
 
 
-@exercise("12", 1, "A module with a note", expects="a Network")
+@exercise("own_network", 1, "A module with a note", expects="a Network")
 def described(mine, *, module):
     """Whether ``mine`` says all that the note says."""
     if not isinstance(mine, Network):
@@ -72,7 +72,9 @@ ANSWERS = {
 }
 
 
-@exercise("12", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"', predicts=True)
+@exercise(
+    "own_network", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"', predicts=True
+)
 def refused_or_not(answers):
     """Which of six requests are refused."""
     other = {"answered": "refused", "refused": "answered"}
@@ -84,7 +86,9 @@ def refused_or_not(answers):
 STEPS = (5, 15, 50, 150)
 
 
-@exercise("12", 3, "Steps that are enough", expects="a dict: steps -> completeness, and one of the numbers of steps")
+@exercise(
+    "own_network", 3, "Steps that are enough", expects="a dict: steps -> completeness, and one of the numbers of steps"
+)
 def steps_enough(missed, enough, *, network, x):
     """``missed``: steps -> share of the change that the map's sum misses; ``enough``: the smallest below 2 %."""
     if not isinstance(missed, dict) or {int(key) for key in missed} != set(STEPS):
@@ -111,7 +115,7 @@ def steps_enough(missed, enough, *, network, x):
 JUDGED = ("lrp_epsilon", "deeplift", "gradient_x_input")
 
 
-@exercise("12", 4, "The nearest map", expects="a dict: network -> method")
+@exercise("own_network", 4, "The nearest map", expects="a dict: network -> method")
 def best_methods(best, *, networks, cases, target):
     """For each network the method that misplaces least, of three."""
     if not isinstance(best, dict) or set(best) != set(networks):
@@ -142,7 +146,7 @@ OTHER_MEANS = (
 )
 
 
-@exercise("12", 5, "Looked at", expects="a function of weights (N, heads, P, P) that returns (N, P)")
+@exercise("own_network", 5, "Looked at", expects="a function of weights (N, heads, P, P) that returns (N, P)")
 def looked_at(function):
     """``looked_at(attention)`` -> how much each piece is looked at."""
     function = as_function(function, "`looked_at`")
@@ -181,11 +185,11 @@ def other_peoples_maps(net: Network, x: Tensor, hooked: Tensor) -> dict[str, Ten
     }
 
 
-@exercise("12", 6, "Other people's maps", expects='a dict: "A" to "D" -> a flaw')
+@exercise("own_network", 6, "Other people's maps", expects='a dict: "A" to "D" -> a flaw')
 def peoples_flaws(flaws):
     """Which of ``other_peoples_maps`` has which flaw."""
     expect_each(flaws, FLAWS, FLAW_HINTS, "flaws")
     return "A sum and a correlation find all three. Looking at pictures would have found none."
 
 
-quiz, progress, think_first = parts_of("12")
+quiz, progress, think_first = parts_of("own_network")

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from leadwise.checks import notebook_01 as check
+from leadwise.checks import alexnet as check
 from leadwise.images.scenes import make_scene
 from leadwise.inspection import feature_maps, maximise_activation
 from leadwise.networks.alexnet import load_alexnet, preprocess

@@ -26,7 +26,10 @@ def recorded_again(ecg: ECG) -> ECG:
 
 
 @exercise(
-    "06", 1, "the augmented leads from I and III", expects="a function augmented(lead_i, lead_iii), a dict of leads"
+    "reading",
+    1,
+    "the augmented leads from I and III",
+    expects="a function augmented(lead_i, lead_iii), a dict of leads",
 )
 def augmented_leads(augmented):
     """Compare with Goldberger's formulas on random voltages."""
@@ -51,7 +54,7 @@ def augmented_leads(augmented):
 
 
 @exercise(
-    "06",
+    "reading",
     2,
     "the axis at which lead I balances",
     expects='an angle from 0 to 180 and "upright" or "inverted"',
@@ -77,7 +80,7 @@ def balanced_lead_i(axis, avf):
     return f"The heart says {angle:g}°, {words} in aVF: perpendicular to I means along aVF, towards the feet."
 
 
-@exercise("06", 3, "a window filtered on its own", expects="a function mended(ecg) that returns 4 s of an ECG")
+@exercise("reading", 3, "a window filtered on its own", expects="a function mended(ecg) that returns 4 s of an ECG")
 def whole_recording_first(mended):
     """Compare with the first four seconds of a recording that was filtered over its whole length."""
     mended = as_function(mended, "mended")
@@ -114,7 +117,7 @@ KINDS = {
 }
 
 
-@exercise("06", 4, "PR and QRS of three recordings", expects='a dict: record -> {"PR": ms, "QRS": ms}')
+@exercise("reading", 4, "PR and QRS of three recordings", expects='a dict: record -> {"PR": ms, "QRS": ms}')
 def three_recordings(measured):
     """Delineate the same recordings again, raw and filtered."""
     if not isinstance(measured, dict) or len(measured) < 3:
@@ -155,7 +158,7 @@ def _same_interval(what: str, value, wanted: float, ecg: ECG) -> None:
     raise Hint(f"{what} is {value:g} ms; delineate(load_record(name)).intervals() says something else.")
 
 
-@exercise("06", 5, "which electrodes were exchanged", expects='two of "RA", "LA", "LL"')
+@exercise("reading", 5, "which electrodes were exchanged", expects='two of "RA", "LA", "LL"')
 def exchanged_electrodes(exchanged):
     """Each exchange turns one of the leads I, II and III upside down."""
     parts = exchanged.replace("-", ",").split(",") if isinstance(exchanged, str) else exchanged
@@ -176,4 +179,4 @@ def _short(name) -> str:
     return {words: short for short, words in ELECTRODES.items()}.get(name.lower(), name)
 
 
-quiz, progress, think_first = parts_of("06")
+quiz, progress, think_first = parts_of("reading")

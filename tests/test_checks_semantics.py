@@ -9,7 +9,7 @@ import torch
 import leadwise
 from figures import says
 from leadwise.checks import core
-from leadwise.checks import notebook_09 as check
+from leadwise.checks import semantics as check
 from leadwise.ecg.delineation import delineate
 from leadwise.semantics import CRITERIA, LEAD_GROUPS, group_relevance, lead_wave_matrix, waves_of
 
@@ -164,7 +164,7 @@ def test_nothing_done_and_rubbish(lbbb):
     }
     context = {3: {"ecg": ecg, "start": 650}, 4: healthy, 5: lbbb}
     for number, count in {1: 1, 2: 1, 3: 1, 4: 3, 5: 2}.items():
-        run, more = core.CHECKS["09"][number], context.get(number, {})
+        run, more = core.CHECKS["semantics"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], 7, lambda r: None):
             says(run(*[rubbish] * count, **more), "not yet")

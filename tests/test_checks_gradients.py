@@ -9,7 +9,7 @@ from captum.attr import IntegratedGradients
 from torch import nn
 
 import leadwise
-from leadwise.checks import notebook_02 as check
+from leadwise.checks import gradients as check
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet, preprocess
 

@@ -23,7 +23,7 @@ OTHER_FIELDS = {
 }
 
 
-@exercise("07", 1, "What a unit sees", expects="a function of kernel and blocks that returns a number")
+@exercise("models", 1, "What a unit sees", expects="a function of kernel and blocks that returns a number")
 def receptive_field(function):
     """``function(kernel, blocks)`` -> samples that a unit of the last block sees, after its pooling."""
     function = as_function(function, "`receptive_field`")
@@ -54,7 +54,7 @@ HOW = {
 }
 
 
-@exercise("07", 2, "What the average forgets", expects="a dict: key -> number", predicts=True)
+@exercise("models", 2, "What the average forgets", expects="a dict: key -> number", predicts=True)
 def what_the_average_forgets(moved, *, model, x):
     """``moved``: by how much each change of the recording moves the log-odds."""
     moved = as_dict(moved, CHANGES, "`moved`")
@@ -94,7 +94,7 @@ def sigmoid(value: float) -> float:
     return float(1 / (1 + np.exp(-value)))
 
 
-@exercise("07", 3, "The port", expects="a function: a kernel (size, in, out) -> a weight (out, in, size)")
+@exercise("models", 3, "The port", expects="a function: a kernel (size, in, out) -> a weight (out, in, size)")
 def the_port(port):
     """``port(kernel)``: a Keras convolution kernel in PyTorch's layout."""
     port = as_function(port, "`port`")
@@ -124,7 +124,7 @@ def wrong_order(weight: np.ndarray, kernel: np.ndarray) -> str:
     return "The shape is right, the numbers are not where they belong: compare weight[o, i, k] with kernel[k, i, o]."
 
 
-@exercise("07", 4, "Whom it misses", expects="two mean severities, between 0 and 1")
+@exercise("models", 4, "Whom it misses", expects="two mean severities, between 0 and 1")
 def whom_it_misses(missed, found, *, probability):
     """Mean severity of the ill test patients that the student misses, and of those it finds."""
     probability = as_array(probability, "probability", (200,))[:100]
@@ -150,7 +150,7 @@ def whom_it_misses(missed, found, *, probability):
     )
 
 
-@exercise("07", 5, "In another practice", expects="a probability")
+@exercise("models", 5, "In another practice", expects="a probability")
 def in_another_practice(in_practice):
     """p = 0.9 from a network trained on halves, where 1 patient in 100 has the finding."""
     value = as_number(in_practice, "`in_practice`")
@@ -169,4 +169,4 @@ def in_another_practice(in_practice):
     recognise(value, right, wrong, otherwise, 5e-3)
 
 
-quiz, progress, think_first = parts_of("07")
+quiz, progress, think_first = parts_of("models")

@@ -36,7 +36,7 @@ def apart(a, b) -> float:
     return float(np.nanmax(np.abs(a - b))) if a.shape == b.shape else float("inf")
 
 
-@exercise("10", 1, "An array without a word", expects="the recording that `read_ecg` returns")
+@exercise("own_ecg", 1, "An array without a word", expects="the recording that `read_ecg` returns")
 def read_right(read, *, ecg):
     """Read in Cabrera's order, with steps of 4.88 µV."""
     read = as_ecg(read, "`read`")
@@ -64,7 +64,7 @@ WHY_FINDABLE = {
 }
 
 
-@exercise("10", 2, "What a check can find", expects="a dict: fault -> True where it is found", predicts=True)
+@exercise("own_ecg", 2, "What a check can find", expects="a dict: fault -> True where it is found", predicts=True)
 def what_a_check_finds(findable):
     """Which faults break a law."""
     given = as_flags(findable, "`findable`", tuple(FINDABLE))
@@ -75,7 +75,7 @@ def what_a_check_finds(findable):
     return f"The checks find {found}: limb leads obey laws, the order of the chest leads has none."
 
 
-@exercise("10", 3, "The colleague's file", expects="a recording, and a dict: measurement -> two numbers")
+@exercise("own_ecg", 3, "The colleague's file", expects="a recording, and a dict: measurement -> two numbers")
 def the_right_rate(repaired, measured, *, slow):
     """The file read at 250 Hz, and two measurements that the wrong rate changed."""
     repaired = as_ecg(repaired, "`repaired`")
@@ -116,7 +116,7 @@ WINDOWED = {
 }
 
 
-@exercise("10", 4, "Three windows", expects='three explanations, two correlations, and "a", "b" or "c"')
+@exercise("own_ecg", 4, "Three windows", expects='three explanations, two correlations, and "a", "b" or "c"')
 def three_windows(windows, correlations, reading):
     """Explanations of three windows, correlations of their lead x wave shares with the first, what belongs to what."""
     windows = list(windows.values() if isinstance(windows, dict) else windows)
@@ -145,7 +145,9 @@ def three_windows(windows, correlations, reading):
 # The capstone, part by part
 
 
-@exercise("10", 5, "Dossier: what was told to the reader", expects="a recording, and a dict: fs, unit, leads -> a text")
+@exercise(
+    "own_ecg", 5, "Dossier: what was told to the reader", expects="a recording, and a dict: fs, unit, leads -> a text"
+)
 def what_was_told(own, told, *, used):
     """``told``: for rate, unit and leads, where they come from."""
     own = as_ecg(own, "`own`")
@@ -164,7 +166,7 @@ def what_was_told(own, told, *, used):
     return "Whoever doubts the page can start here."
 
 
-@exercise("10", 6, "Dossier: findings", expects="a recording and two lists of checks, such as ['duration']")
+@exercise("own_ecg", 6, "Dossier: findings", expects="a recording and two lists of checks, such as ['duration']")
 def findings(own, found, matter):
     """``found``: names of the checks with an error or a warning; ``matter``: those that could change an answer."""
     report = check_ecg(as_ecg(own, "`own`"))
@@ -193,7 +195,7 @@ def names_of(answer, what: str) -> set[str]:
     return {part.check if isinstance(part, Finding) else part for part in answer}
 
 
-@exercise("10", 7, "Dossier: all windows", expects="a recording, and a dict: network -> probabilities")
+@exercise("own_ecg", 7, "Dossier: all windows", expects="a recording, and a dict: network -> probabilities")
 def all_windows(own, by_window, *, models):
     """Probability of each network in every window, one start a second."""
     own = as_ecg(own, "`own`").resample(500)
@@ -229,7 +231,7 @@ def all_windows(own, by_window, *, models):
 SENSITIVITIES = ("gradient", "smoothgrad", "vargrad")
 
 
-@exercise("10", 8, "Dossier: two methods", expects="a recording and two results of `explain_ecg`")
+@exercise("own_ecg", 8, "Dossier: two methods", expects="a recording and two results of `explain_ecg`")
 def two_methods(own, first, second):
     """Two explanations of the most probable network on the same window."""
     own = as_ecg(own, "`own`")
@@ -253,7 +255,7 @@ def two_methods(own, first, second):
     return f"{first.method} and {second.method} on the {first.model} network: where they agree, the next part asks."
 
 
-@exercise("10", 9, "Dossier: agreement", expects="a set of (lead, wave), and two numbers")
+@exercise("own_ecg", 9, "Dossier: agreement", expects="a set of (lead, wave), and two numbers")
 def where_they_agree(first, second, agreed, correlation, lift):
     """Cells among the five strongest of both; the correlation of the matrices; the lift of the criterion's cells."""
     tops = [{cell for cell, _ in found.matrix.ranked()[:5]} for found in (first, second)]
@@ -285,7 +287,7 @@ def where_they_agree(first, second, agreed, correlation, lift):
     return "Two methods, one criterion: three opinions that may differ, each with a number."
 
 
-@exercise("10", 10, "Dossier: one page", expects="the result of `report`, and a list of two sentences")
+@exercise("own_ecg", 10, "Dossier: one page", expects="the result of `report`, and a list of two sentences")
 def one_page(first, page, not_concluded):
     """The saved page, and two sentences about what it does not show."""
     if not isinstance(page, OnePage):
@@ -306,4 +308,4 @@ def one_page(first, page, not_concluded):
     return "Your dossier is complete. Give the page to somebody who doubts it."
 
 
-quiz, progress, think_first = parts_of("10")
+quiz, progress, think_first = parts_of("own_ecg")

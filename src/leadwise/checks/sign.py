@@ -21,7 +21,7 @@ from leadwise.networks.alexnet import MEAN, STD
 SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
 
 
-@exercise("04", 1, "one grey as the threshold", expects="a function sign_at(x, level) that returns a tensor like x")
+@exercise("sign", 1, "one grey as the threshold", expects="a function sign_at(x, level) that returns a tensor like x")
 def one_grey(sign_at):
     """Compare with pixels that were brighter or darker than a grey before they were normalised."""
     sign_at = as_function(sign_at, "sign_at")
@@ -61,7 +61,7 @@ def _why_other_signs(found: np.ndarray, wanted: np.ndarray, clear: np.ndarray, x
     )
 
 
-@exercise("04", 2, "a slipped baseline", expects="a number in mV", predicts=True)
+@exercise("sign", 2, "a slipped baseline", expects="a number in mV", predicts=True)
 def slipped_baseline(quotient):
     """The quotient of the two methods is the mean |x|, weighted with the gradient: about the slip itself."""
     value = as_number(quotient, "quotient")
@@ -83,7 +83,7 @@ def slipped_baseline(quotient):
     )
 
 
-@exercise("04", 3, "the gradient of another picture", expects="a function mended(network, x, target)")
+@exercise("sign", 3, "the gradient of another picture", expects="a function mended(network, x, target)")
 def where_the_gradient_is_taken(mended):
     """Compare with gradient x SIGN of a small network, and with the usual slips."""
     mended = as_function(mended, "mended")
@@ -125,14 +125,14 @@ SHARE_READINGS = {
 }
 
 
-@exercise("04", 4, "what a share under SIGN says", expects='"a", "b", "c" or "d"')
+@exercise("sign", 4, "what a share under SIGN says", expects='"a", "b", "c" or "d"')
 def what_a_share_says(reading):
     """A share of |R| under gradient x SIGN is a share of the gradient's magnitude, and of nothing else."""
     expect_choice(reading, SHARE_READINGS, "reading")
     return "Slopes, summed over many samples. A long part collects a large share even if each sample matters little."
 
 
-@exercise("04", 5, "the parts of the beat, one taken away at a time", expects="a dict: part -> number")
+@exercise("sign", 5, "the parts of the beat, one taken away at a time", expects="a dict: part -> number")
 def parts_taken_away(change, *, network, signal, part):
     """Recompute each change: logit 1 minus logit 0, without the part minus with it."""
     names = [name for name in ("P", "P to QRS", "QRS", "T", "between beats") if (part == name).any()]
@@ -178,7 +178,7 @@ def _close(found: dict, wanted: dict) -> bool:
     return all(abs(found[name] - value) <= 0.05 + 0.05 * abs(value) for name, value in wanted.items())
 
 
-@exercise("04", 6, "the method behind a name", expects="a map shaped like theirs")
+@exercise("sign", 6, "the method behind a name", expects="a map shaped like theirs")
 def rebuilt_map(rebuilt, *, theirs, ours):
     """Correlate the map that was rebuilt with the package's; where it fails, with the name taken at its word."""
     if rebuilt is theirs:
@@ -200,4 +200,4 @@ def rebuilt_map(rebuilt, *, theirs, ours):
     raise Hint(f"The correlation with the package's map is {agreement:.3f}, not yet 0.999. Try another composite.")
 
 
-quiz, progress, think_first = parts_of("04")
+quiz, progress, think_first = parts_of("sign")

@@ -7,7 +7,7 @@ import torch
 import leadwise
 from figures import says
 from leadwise.checks import core
-from leadwise.checks import notebook_08 as check
+from leadwise.checks import lead_wise as check
 from leadwise.ecg.leads import LEADS
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -164,7 +164,7 @@ def test_epsilon(rbbb):
 
 def test_nothing_done_and_rubbish(rbbb):
     for number, count in {1: 2, 2: 1, 3: 1, 4: 2}.items():
-        run, more = core.CHECKS["08"][number], rbbb if number in (1, 4) else {}
+        run, more = core.CHECKS["lead_wise"][number], rbbb if number in (1, 4) else {}
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], lambda r: None):
             says(run(*[rubbish] * count, **more), "not yet")

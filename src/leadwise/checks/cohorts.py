@@ -25,7 +25,7 @@ HOLM_CASES = (
 )
 
 
-@exercise("11", 1, "Holm by hand", expects="a function of K p values that returns K")
+@exercise("cohorts", 1, "Holm by hand", expects="a function of K p values that returns K")
 def holm_by_hand(adjusted):
     """``adjusted(p)`` -> p values after Holm's correction."""
     adjusted = as_function(adjusted, "`adjusted`")
@@ -54,7 +54,7 @@ FACTOR_HINTS = {
 
 
 @exercise(
-    "11",
+    "cohorts",
     2,
     "Ten times the patients",
     expects="a dict: interval, spread, false alarms, smallest -> a factor",
@@ -82,7 +82,7 @@ def other_carts(archive: Cohort, finding: str) -> tuple[Cohort, Cohort]:
     return groups["cart 3"], first
 
 
-@exercise("11", 3, "The colleague's cart", expects='a dict: "NORM", "LBBB" -> a difference')
+@exercise("cohorts", 3, "The colleague's cart", expects='a dict: "NORM", "LBBB" -> a difference')
 def within_conditions(repaired, *, archive):
     """Cart 3 minus the others, within two conditions."""
     if not isinstance(repaired, dict) or set(repaired) != {"NORM", "LBBB"}:
@@ -108,7 +108,7 @@ def within_conditions(repaired, *, archive):
     return "Within a condition nothing is left: cart 3 has other patients, and reads them as everybody does."
 
 
-@exercise("11", 4, "How many recordings", expects="a number of recordings")
+@exercise("cohorts", 4, "How many recordings", expects="a number of recordings")
 def how_many(needed, *, healthy):
     """Recordings of a cart that show the exchange of V1 and V2 with 80 % probability."""
     value = as_number(needed, "`needed`")
@@ -144,7 +144,7 @@ CONCLUSIONS = {
 }
 
 
-@exercise("11", 5, "Pairs", expects='an array (40, 2), and "a", "b" or "c"')
+@exercise("cohorts", 5, "Pairs", expects='an array (40, 2), and "a", "b" or "c"')
 def pairs_not_means(pairs, conclusion, *, model, people, recording):
     """p(LBBB) with right and with exchanged cables, and what equal means say."""
     given = as_array(pairs, "`pairs`", (len(people), 2))
@@ -166,4 +166,4 @@ def answer(model, ecg) -> float:
     return float(model.probability(ecg.preprocess().window().tensor()))
 
 
-quiz, progress, think_first = parts_of("11")
+quiz, progress, think_first = parts_of("cohorts")

@@ -9,7 +9,7 @@ import torch
 import leadwise
 from leadwise import evaluation
 from leadwise.attribution import caveat
-from leadwise.checks import notebook_05 as check
+from leadwise.checks import trust as check
 from leadwise.ecg.filters import preprocess
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.simulation.simulate import simulate_batch

@@ -10,7 +10,7 @@ from zennit.rules import Epsilon, Flat, Norm, Pass
 from zennit.types import Activation, AvgPool, Linear
 
 import leadwise
-from leadwise.checks import notebook_03 as check
+from leadwise.checks import lrp as check
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet, preprocess
 

@@ -4,7 +4,7 @@ from leadwise.checks.core import Hint, as_number, exercise
 from leadwise.checks.parts import parts_of
 
 
-@exercise("00", 1, "Samples in the window", expects="a number")
+@exercise("start", 1, "Samples in the window", expects="a number")
 def samples_in_window(samples):
     """How many samples of each lead a network sees: 4 s at 500 Hz."""
     value = as_number(samples, "`samples`")
@@ -17,4 +17,4 @@ def samples_in_window(samples):
     raise Hint("The picture above shows 4 s, and the networks' rate is 500 samples a second.")
 
 
-quiz, progress, think_first = parts_of("00")
+quiz, progress, think_first = parts_of("start")

@@ -32,7 +32,11 @@ SETTING = {"smoothgrad": "noise=0", "vargrad": "noise=0", "integrated_gradients"
 
 
 @exercise(
-    "02", 1, "Nothing to average", expects="a dict with smoothgrad, vargrad and integrated_gradients", predicts=True
+    "gradients",
+    1,
+    "Nothing to average",
+    expects="a dict with smoothgrad, vargrad and integrated_gradients",
+    predicts=True,
 )
 def still(maps_of, network, x, target):
     """``maps_of[method]``: the map (3, 224, 224) without noise, or without a way."""
@@ -50,7 +54,9 @@ def still(maps_of, network, x, target):
     return f"The maps say: {said}."
 
 
-@exercise("02", 2, "A colleague's integrated gradients", expects="a function of network, x, target, baseline, steps")
+@exercise(
+    "gradients", 2, "A colleague's integrated gradients", expects="a function of network, x, target, baseline, steps"
+)
 def mended_path(mended):
     """``mended(network, x, target, baseline, steps)`` -> integrated gradients, tried where a closed form is known."""
     function = as_function(mended, "`mended`")
@@ -110,7 +116,7 @@ def grad_cam_counts(network, scenes) -> dict[str, int]:
     return counts
 
 
-@exercise("02", 3, "Grad-CAM by layer", expects='a dict such as {"features.1": 12, ...}')
+@exercise("gradients", 3, "Grad-CAM by layer", expects='a dict such as {"features.1": 12, ...}')
 def grad_cam_by_layer(correct, network, scenes):
     """``correct[layer]`` is the number of right answers, of 24."""
     missing = [name for name in LAYERS if name not in correct]
@@ -139,7 +145,7 @@ STATEMENTS = {
 }
 
 
-@exercise("02", 4, "A network that has forgotten", expects="a network, a dict of correlations, a letter")
+@exercise("gradients", 4, "A network that has forgotten", expects="a network, a dict of correlations, a letter")
 def forgetful_network(forgetful, correlations, statement, network, x, target):
     """``forgetful`` is ``network`` with a new last layer; ``correlations[method]`` of the maps; which claim holds."""
     if forgetful is network or not same_weights(network, load_alexnet("embedded")):
@@ -167,7 +173,7 @@ def forgetful_network(forgetful, correlations, statement, network, x, target):
 SEEDS = 0.03  # by which shares may differ with the random numbers; measured: 0.015 at most
 
 
-@exercise("02", 5, "The best σ", expects="a dict of shares, a σ, and a share")
+@exercise("gradients", 5, "The best σ", expects="a dict of shares, a σ, and a share")
 def best_noise(tried, best, fresh, network, scenes):
     """``tried[noise]``: mean share on the object; ``best``: the noise chosen; ``fresh``: its share on other scenes."""
     shares = {as_number(noise, "each σ"): as_number(share, "each share") for noise, share in tried.items()}
@@ -201,4 +207,4 @@ def share_on_first(network, scenes, noise: float) -> float:
     return float(relevance_mass(maps, np.stack([thing.mask for thing in things])).mean())
 
 
-quiz, progress, think_first = parts_of("02")
+quiz, progress, think_first = parts_of("gradients")

@@ -12,7 +12,7 @@ import leadwise
 from figures import says
 from leadwise.attribution import receipt
 from leadwise.checks import core
-from leadwise.checks import notebook_12 as check
+from leadwise.checks import own_network as check
 from leadwise.semantics import parts_of, waves_of
 
 pytestmark = [
@@ -209,7 +209,7 @@ def test_nothing_done_and_rubbish(networks, x, cases):
         4: {"networks": networks, "cases": cases, "target": 3},
     }
     for number, count in {1: 1, 2: 2, 3: 2, 4: 1, 5: 1, 6: 1}.items():
-        run, more = core.CHECKS["12"][number], context.get(number, {})
+        run, more = core.CHECKS["own_network"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], lambda r: None):
             says(run(*[rubbish] * count, **more), "not yet")

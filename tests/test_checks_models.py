@@ -7,7 +7,7 @@ from torch import nn
 
 import leadwise
 from figures import says
-from leadwise.checks import notebook_07 as check
+from leadwise.checks import models as check
 from leadwise.simulation.simulate import simulate_batch
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -205,7 +205,7 @@ def test_nothing_done_and_rubbish(rbbb):
     context = {2: rbbb, 4: {"probability": np.full(200, 0.4)}}
     answers = {1: 1, 2: 2, 3: 1, 4: 2, 5: 1}
     for number, count in answers.items():
-        run, more = leadwise.checks.core.CHECKS["07"][number], context.get(number, {})
+        run, more = leadwise.checks.core.CHECKS["models"][number], context.get(number, {})
         says(run(*[...] * count, **more), "not done yet")
         for rubbish in ("nonsense", np.zeros((2, 2)), [None], lambda: None):
             says(run(*[rubbish] * count, **more), "not yet")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from leadwise.checks import notebook_04 as check
+from leadwise.checks import sign as check
 from leadwise.networks.alexnet import MEAN, STD
 
 RUBBISH = (None, "rubbish", np.zeros((2, 2)), lambda: 1, [], {})

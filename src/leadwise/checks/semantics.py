@@ -53,7 +53,7 @@ GROUP_CASES = (
 
 
 @exercise(
-    "09",
+    "semantics",
     1,
     "The leads that speak",
     expects='a function of a map (12, T) that returns "anterior", "lateral" or "inferior"',
@@ -70,7 +70,7 @@ def the_group(function):
     return "Lift, positive relevance, three groups of leads. Where a network looks is not where a heart is ill."
 
 
-@exercise("09", 2, "Out of step", expects="the matrix of the shifted map", predicts=True)
+@exercise("semantics", 2, "Out of step", expects="the matrix of the shifted map", predicts=True)
 def out_of_step(shifted, *, relevance, waves):
     """``shifted``: the lead x wave matrix of the map, shifted by half a beat."""
     if not isinstance(shifted, RelevanceTable):
@@ -104,7 +104,7 @@ def rolled(relevance: torch.Tensor, samples: int, waves) -> np.ndarray:
     return lead_wave_matrix(torch.roll(relevance, samples, dims=-1), waves).sum()
 
 
-@exercise("09", 3, "The colleague's waves", expects="the waves of the window, as `waves_of` returns them")
+@exercise("semantics", 3, "The colleague's waves", expects="the waves of the window, as `waves_of` returns them")
 def waves_of_window(repaired, *, ecg, start):
     """The waves of the window that starts at ``start`` seconds, counted from its beginning."""
     repaired = tuple(repaired)
@@ -131,7 +131,7 @@ CONCLUSIONS = {
 }
 
 
-@exercise("09", 4, "The sentence of a healthy person", expects='a probability, a sum, and "a", "b" or "c"')
+@exercise("semantics", 4, "The sentence of a healthy person", expects='a probability, a sum, and "a", "b" or "c"')
 def a_healthy_sentence(probability, balance, conclusion, *, model, x, relevance):
     """p(LBBB), the sum of the map, and what may be concluded."""
     wanted = float(model.probability(x))
@@ -152,7 +152,7 @@ def a_healthy_sentence(probability, balance, conclusion, *, model, x, relevance)
     return "Shares add up to 100 % whatever there is to share: a sentence needs probability and balance beside it."
 
 
-@exercise("09", 5, "A wider criterion", expects="a Criterion, and a dict of two lifts")
+@exercise("semantics", 5, "A wider criterion", expects="a Criterion, and a dict of two lifts")
 def a_wider_criterion(wider, lifts, *, maps, patients):
     """QRS, ST and T in the leads of LBBB; the lift of both criteria over the patients."""
     strict = CRITERIA["LBBB"]
@@ -181,4 +181,4 @@ def shares_and_areas(matrices: list) -> tuple[list, list]:
     return [matrix.share() for matrix in matrices], [matrix.area for matrix in matrices]
 
 
-quiz, progress, think_first = parts_of("09")
+quiz, progress, think_first = parts_of("semantics")

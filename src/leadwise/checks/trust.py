@@ -27,7 +27,9 @@ from leadwise.training import initialise
 ORDERS = ("morf", "lerf", "random")
 
 
-@exercise("05", 1, "relevance mass", expects="a function my_mass(relevance, mask) that returns one number for each map")
+@exercise(
+    "trust", 1, "relevance mass", expects="a function my_mass(relevance, mask) that returns one number for each map"
+)
 def mass_by_hand(my_mass):
     """Compare with the definition on random maps, and with the usual other shares."""
     my_mass = as_function(my_mass, "my_mass")
@@ -68,7 +70,7 @@ def _share(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
     return (values * inside).sum((1, 2)) / values.sum((1, 2))
 
 
-@exercise("05", 2, "three orders of deletion", expects="a list of shares and a list of three orders", predicts=True)
+@exercise("trust", 2, "three orders of deletion", expects="a list of shares and a list of three orders", predicts=True)
 def orders_of_deletion(meet, highest_first):
     """The curves meet where nothing and where everything is replaced; between, the order decides."""
     shares = {round(float(share), 3) for share in as_array(meet, "meet").ravel()}
@@ -88,7 +90,7 @@ def orders_of_deletion(meet, highest_first):
     return "So it is for a map that is right: lerf above random above morf. How far apart is what deletion measures."
 
 
-@exercise("05", 3, "a map whose zero moved", expects="a function mended(network, x)")
+@exercise("trust", 3, "a map whose zero moved", expects="a function mended(network, x)")
 def zero_stays_zero(mended):
     """A mended map is a positive multiple of LRP-ε, for the batch or each recording, with 1 as largest magnitude."""
     mended = as_function(mended, "mended")
@@ -126,7 +128,7 @@ def _multiple(found: np.ndarray, wanted: np.ndarray) -> bool:
 
 
 @exercise(
-    "05", 4, "labels learned by heart", expects="a network, its accuracy from 0 to 1, and a dict: method -> number"
+    "trust", 4, "labels learned by heart", expects="a network, its accuracy from 0 to 1, and a dict: method -> number"
 )
 def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
     """The network must have learned its labels; the correlations are recomputed with it."""
@@ -159,7 +161,7 @@ REPLIES = {
 }
 
 
-@exercise("05", 5, "a method under another name", expects='"a", "b" or "c", and a list of methods')
+@exercise("trust", 5, "a method under another name", expects='"a", "b" or "c", and a list of methods')
 def under_another_name(reply, affected, *, network):
     """Which statement answers the claim, and which methods carry a caveat on this network."""
     expect_choice(reply, REPLIES, "reply")
@@ -174,7 +176,9 @@ def under_another_name(reply, affected, *, network):
     return "What passed the test is the gradient. A sanity check judges a method on one network, not its name."
 
 
-@exercise("05", 6, "an audit", expects="a function audit(network, group, method) that returns a dict of four numbers")
+@exercise(
+    "trust", 6, "an audit", expects="a function audit(network, group, method) that returns a dict of four numbers"
+)
 def audited(audit, *, network, group):
     """Two answers are known for a random map, and one for a patient as the twin; others are compared for LRP-ε."""
     audit = as_function(audit, "audit")
@@ -217,4 +221,4 @@ def _four_numbers(answer) -> dict[str, float]:
     return {name: as_number(np.mean(as_array(answer[name], name)), name) for name in names}
 
 
-quiz, progress, think_first = parts_of("05")
+quiz, progress, think_first = parts_of("trust")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from leadwise.checks import notebook_06 as check
+from leadwise.checks import reading as check
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import einthoven_residual, limb_lead_residuals
 from leadwise.recordings.catalogue import load_record
