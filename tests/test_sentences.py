@@ -31,7 +31,7 @@ class Claim:
 
     Parameters
     ----------
-    cell : id of a code cell; its first two digits are the notebook's
+    cell : id of a code cell; its first two characters are the notebook's
     says : words of a text cell of the same notebook
     holds : text that the cell printed -> whether the sentence is true of it
     where : "embedded" networks, the "published" ones, or "both"
@@ -140,47 +140,25 @@ CLAIMS = [
           lambda t: after(t, "no biases:")[1] < 1e-5 and after(t, "with biases:")[1] > 0.1),
     Claim("03-bias-by-hand", "so it keeps a half of the relevance",
           lambda t: re.search(r"outputs 7, of which 3 reach the inputs, 4 stay", t) is not None),
-    Claim("03-three-implementations", "The same map three times, up to rounding", lambda t: max(numbers(t)) < 1e-4),
-    Claim("03-a-skip-connection", "Every further skip connection doubles it again",
-          lambda t: after(t, "logit") == [2] and after(t, "logit", 1) == [1]),
+    Claim("03-first-map", "The same map twice, up to rounding", lambda t: max(numbers(t)) < 1e-4),
     Claim("03-gamma", "only positive contributions are left", lambda t: after(t, "z⁺:")[0] > 0.99),
-    Claim("03-gamma-and-signs", "both are favoured, and γ changes nothing",
-          lambda t: len({row[:2] for row in rows(t, GAMMAS)[:3]}) == 1),
-    Claim("03-gamma-and-signs", "the shares blow up and change their signs",
-          lambda t: [row[0] > 0 for row in rows(t, GAMMAS)[3:]] == [False, False, True] and rows(t, GAMMAS)[4][1] > 5),
-    Claim("03-gamma-and-signs", "outvote the contradiction in both cases",
-          lambda t: all(a[k] < b[k] < c[k] < 0 for k, (a, b, c) in
-                        ((3, rows(t, GAMMAS)[:3]), (2, rows(t, GAMMAS)[3:])))),
     Claim("03-what-is-left", "Without biases most rules hold the line",
           lambda t: sum(near(numbers(line)[-1], 1, 0.01) for line in t.splitlines()[1:]) > 4),
     Claim("03-what-is-left", "**ε absorbs** a fraction", lambda t: 1 > after(t, "ε = 0.1")[1] > after(t, "ε = 1 ")[1]),
     Claim("03-what-is-left", "**w² and flat lose at the average pooling**",
           lambda t: max(after(t, "w²")[1], after(t, "flat")[1]) < 0.5),
     Claim("03-ledger", "the account can be closed to the last digit", lambda t: numbers(t)[-2] == numbers(t)[-1]),
-    Claim("03-flat-is-blind", "Why is the flat map the same for every class?",
+    Claim("03-flat-is-blind", "The flat map is the same for every class",
           lambda t: after(t, "classes") == [1, 1]),
     Claim("03-flat-is-blind", "the same picture comes out below",
           lambda t: min(after(t, "classes", 2)) > 0.95 > max(after(t, "classes", 3))),
-    Claim("03-pooling", "both conserve",
-          lambda t: len({total for total, _ in rows(t, r"sum ([\d.]+); (\d+) %")}) == 1),
-    Claim("03-more-on-the-other", "the notes show that this alone need not suffice",
+    Claim("03-two-objects", "as in composites, need not suffice",
           lambda t: after(t, "cat: dense ε, γ, z-box")[0] < after(t, "cat: dense ε, γ, z-box")[1]),
-    Claim("03-contrast-measured", "a start that weighs all classes alike brings that little out",
+    Claim("03-contrast-measured", "a start that weighs all classes alike brings the little difference out",
           lambda t: after(t, "z⁺ everywhere")[1] > after(t, "z⁺ everywhere")[0]),
-    Claim("03-contrast-measured", "one that weighs them by their own scores may not",
-          lambda t: after(t, "z⁺ everywhere")[2] <= after(t, "z⁺ everywhere")[0]),
-    Claim("03-contrast-measured", "ε kept the difference all along, and has less to gain",
+    Claim("03-contrast-measured", "ε kept it all along, and has less to gain",
           lambda t: after(t, "ε everywhere")[1] - after(t, "ε everywhere")[0]
           < after(t, "z⁺ everywhere")[1] - after(t, "z⁺ everywhere")[0]),
-    Claim("03-the-logit-is-not-identified", "while the map of either logit changes at will",
-          lambda t: numbers(t)[0] < 1e-5 and after(t, "maps")[0] < 0.95 and after(t, "maps", 1)[0] > 0.999),
-    Claim("03-two-buildings-of-one-function", "LRP and DeepLIFT are not",
-          lambda t: [after(t, name)[:2] == after(t, name, 1)[:2] for name in
-                     ("gradient_x_input", "integrated_gradients", "lrp_epsilon", "lrp_zplus")]
-          == [True, True, False, False]),
-    Claim("03-g-z-z", "For ReLU both slopes are the same", lambda t: after(t, "ReLU, LRP-ε against") == [0, 0]),
-    Claim("03-g-z-z", "is *not* gradient × input in another dress",
-          lambda t: after(t, "ELU, LRP-ε against")[0] == 0 and after(t, "ELU, LRP-ε against")[1] >= 5),
     # 04
     Claim("04-the-sign-moves-with-the-zero", "are each other's negative",
           lambda t: after(t, "white", 1) == [-1]),
@@ -330,6 +308,35 @@ CLAIMS = [
     Claim("11-resumed", "What it has goes to a checkpoint", lambda t: t.strip().endswith("True"), where="both"),
     Claim("11-within-conditions", "Cart 3 is as all others", lambda t: after(t, "cart 3")[-1] > 0.5, where="both"),
     Claim("11-within-conditions", "Cart 1 now falls below 0.05", lambda t: after(t, "cart 1")[-1] < 0.05, where="both"),
+    # A1
+    Claim("A1-sparse", "Many values of a feature map are exactly zero",
+          lambda t: min(share for (share,) in rows(t, r"(\d+)% of the values")) > 50),
+    # A3
+    Claim("A3-two-implementations", "The same map twice, up to rounding", lambda t: max(numbers(t)) < 1e-4),
+    Claim("A3-a-skip-connection", "Every further skip connection doubles it again",
+          lambda t: after(t, "logit") == [2] and after(t, "logit", 1) == [1]),
+    Claim("A3-gamma-and-signs", "both are favoured, and γ changes nothing",
+          lambda t: len({row[:2] for row in rows(t, GAMMAS)[:3]}) == 1),
+    Claim("A3-gamma-and-signs", "the shares blow up and change their signs",
+          lambda t: [row[0] > 0 for row in rows(t, GAMMAS)[3:]] == [False, False, True] and rows(t, GAMMAS)[4][1] > 5),
+    Claim("A3-gamma-and-signs", "outvote the contradiction in both cases",
+          lambda t: all(a[k] < b[k] < c[k] < 0 for k, (a, b, c) in
+                        ((3, rows(t, GAMMAS)[:3]), (2, rows(t, GAMMAS)[3:])))),
+    Claim("A3-pooling", "both conserve",
+          lambda t: len({total for total, _ in rows(t, r"sum ([\d.]+); (\d+) %")}) == 1),
+    Claim("A3-contrast-measured", "a start that weighs all classes alike brings that little out",
+          lambda t: after(t, "z⁺ everywhere")[1] > after(t, "z⁺ everywhere")[0]),
+    Claim("A3-contrast-measured", "one that weighs them by their own scores may not",
+          lambda t: after(t, "z⁺ everywhere")[2] <= after(t, "z⁺ everywhere")[0]),
+    Claim("A3-the-logit-is-not-identified", "while the map of either logit changes at will",
+          lambda t: numbers(t)[0] < 1e-5 and after(t, "maps")[0] < 0.95 and after(t, "maps", 1)[0] > 0.999),
+    Claim("A3-two-buildings-of-one-function", "LRP and DeepLIFT are not",
+          lambda t: [after(t, name)[:2] == after(t, name, 1)[:2] for name in
+                     ("gradient_x_input", "integrated_gradients", "lrp_epsilon", "lrp_zplus")]
+          == [True, True, False, False]),
+    Claim("A3-g-z-z", "For ReLU both slopes are the same", lambda t: after(t, "ReLU, LRP-ε against") == [0, 0]),
+    Claim("A3-g-z-z", "is *not* gradient × input in another dress",
+          lambda t: after(t, "ELU, LRP-ε against")[0] == 0 and after(t, "ELU, LRP-ε against")[1] >= 5),
 ]  # fmt: skip
 
 
@@ -437,7 +444,7 @@ OTHERWISE = {
     "alarm is among those below 0.05, with 95 % probability": "what Holm's correction promises, with its source",
     "of that implementation's 50 steps, correlate by": "asserted by tests/test_reference_maps.py",
     "has seen 1.2 million photographs": "of the original AlexNet, with its source",
-    "exactly how a gradient travels down": "an identity, shown in the next cell",
+    "travels down exactly as a gradient does": "an identity, shown in the next cell",
     "they hand relevance to features that are exactly zero": "why the claim before it holds",
     "Add 2 µV to the recording": "what the next cell does",
     "except where a value is exactly 0 or exactly μ": "explains the claim before it",
