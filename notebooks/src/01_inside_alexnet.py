@@ -1,27 +1,24 @@
 # %% [markdown]
 # # 01 Inside AlexNet
 #
-# In 2012 AlexNet won the ImageNet competition by a wide margin and began the present age of deep learning [1]. It has
-# eight layers with weights, few enough to look at every one. Before asking *why* a network said what it said, this
-# notebook asks what is inside: filters, [feature maps](../GLOSSARY.md#feature-map), classes, and the pictures that its units
-# like best.
+# In 2012 AlexNet won the ImageNet competition by a wide margin and began the present age of deep learning [1]. Before asking
+# *why* a network said what it said, look inside one: its filters, [feature maps](../GLOSSARY.md#feature-map) and classes, and the
+# pictures that its units like best.
 #
 # **You will be able to**
 #
 # - read a first-layer filter and compute its feature map by hand,
-# - say for every layer what shape it has and how much of the picture one of its units sees, and measure it,
-# - read the five most probable classes, also for a picture that is of none of them,
-# - synthesise what a class or a channel responds to, and say what such a picture shows and what it does not.
+# - say for every layer how much of the picture one of its units sees, and measure it,
+# - read the most probable classes, also for a picture that is of none of them,
+# - synthesise what a class or a channel responds to, and say what such a picture does not show.
 #
-# **Before:** notebook 00; Python with PyTorch tensors. No knowledge of neural networks beyond "layers with weights".
+# **Before:** notebook 00; Python with PyTorch tensors.
 #
 # **Clinician's path:** from 07; sections 2 to 4. Next: 02, sections 2 to 4 and 7.
 
 # %% imports
 import copy
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch.nn import functional
@@ -29,28 +26,27 @@ from torch.nn import functional
 import leadwise
 from leadwise.checks import alexnet as check
 from leadwise.explorers import NetworkExplorer
-from leadwise.images.io import load_image, load_photograph, photographs
+from leadwise.images.io import load_photograph, photographs
 from leadwise.images.scenes import SIZE, make_scene
 from leadwise.images.textures import texture
 from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
-from leadwise.networks.alexnet import AlexNet, preprocess, to_image
-from leadwise.plotting import number, percent, plot_tiles
+from leadwise.networks.alexnet import preprocess, to_image
+from leadwise.plotting import number, plot_tiles
 
 # %% [markdown]
 # ## 1 A network and a picture
 #
-# The course brings a small AlexNet: the same layers at a quarter of the width, trained on drawn *scenes* with twelve
-# kinds of objects. Where the original ImageNet weights have been downloaded (section 8), they are used instead, and
-# every cell below runs as it is. The line says which.
+# The course brings a small AlexNet: the same layers at a quarter of the width, trained on drawn *scenes* with twelve kinds of
+# objects. Once `data/download_alexnet.sh` has fetched the original ImageNet weights, they are used instead
+# ([appendix A1](A1_further_inside.ipynb) compares both).
 
 # %% load
 net = leadwise.load_alexnet()
 large = net.source == "imagenet"  # ten times the computing: fewer scenes, classes and steps below
 
 # %% [markdown]
-# A scene is made from a number. Its objects are known to the pixel, which later notebooks need. `preprocess` turns a
-# picture into what the network expects: 224 x 224 pixels, three colours, each with ImageNet's mean subtracted and
-# divided by its standard deviation.
+# A scene is made from a number. `preprocess` turns a picture into what the network expects: 224 x 224 pixels, three colours, each
+# with ImageNet's mean subtracted and divided by its standard deviation.
 
 # %% scenes and their classes
 scenes = [make_scene(seed) for seed in range(32 if large else 128)]
@@ -66,7 +62,7 @@ plot_tiles(dict(zip(best, X, strict=False)), bars=best, side=34, title="Scenes, 
 #
 # $$p_c = \frac{e^{f_c}}{\sum_k e^{f_k}}$$
 #
-# They are positive and add up to 1 by construction. Section 5 comes back to what that implies.
+# They are positive and add up to 1, by construction.
 
 # %% accuracy
 if net.source == "embedded":
@@ -78,26 +74,18 @@ else:
 # %% [markdown]
 # ## 2 A filter
 #
-# The first layer holds filters of 11 x 11 pixels in three colours. A filter is laid on the picture, every weight is
-# multiplied by the value below it, and the products are added:
+# The first layer holds filters of 11 x 11 pixels in three colours. A filter is laid on the picture, every weight is multiplied by
+# the value below it, and the products are added:
 #
 # $$z_{ij} = b + \sum_{c=1}^{3} \sum_{u=0}^{10} \sum_{v=0}^{10} w_{c u v}\; x_{c,\, 4i - 2 + u,\, 4j - 2 + v}$$
 #
-# Then it moves on by four pixels, the *stride*. The 2 is the *padding*: two rows of zeros around the picture. A filter
-# has as many weights as a small picture has pixels, so it can be shown as one.
+# Then it moves on by four pixels, the *stride*. The 2 is the *padding*: two rows of zeros around the picture.
+#
+# A filter can be shown as a small picture. Networks trained on photographs have edges of all directions, stripes and patches of
+# colour [2]: such filters are *smooth*, neighbouring weights resemble each other. How far has this one come?
+
 
 # %% filters as pictures
-filters = first_layer_filters(net, scaled=True)
-pictures = (255 * filters).round().byte().permute(0, 2, 3, 1)
-plot_tiles({str(i): p for i, p in enumerate(pictures)}, columns=8, side=18, title="First-layer filters; grey is zero")
-
-# %% [markdown]
-# Zeiler and Fergus [2] and many after them found the same in every network trained on photographs: edges of all
-# directions, stripes and patches of colour. Such filters are *smooth*: neighbouring weights resemble each other. How
-# far has this network come? In an untrained one the correlation of neighbours is about zero.
-
-
-# %% smooth filters
 def smoothness(filters):
     """Correlation between horizontally neighbouring weights of each filter, (K,)."""
     left, right = filters[..., :-1].flatten(1), filters[..., 1:].flatten(1)
@@ -106,14 +94,18 @@ def smoothness(filters):
 
 
 torch.manual_seed(0)
-untrained = torch.nn.Sequential(torch.nn.Conv2d(3, len(filters), 11))
-for name, network in {"this network": net, "untrained": untrained}.items():
-    values = smoothness(first_layer_filters(network))
-    print(f"{name:13s} mean {values.mean():5.2f}, from {values.min():.2f} to {values.max():.2f}")
+untrained = torch.nn.Sequential(torch.nn.Conv2d(3, net.features[0].out_channels, 11))
+drawn, notes = {}, {}
+for name, network in {"filter": net, "untrained": untrained}.items():
+    smooth = smoothness(first_layer_filters(network))
+    pictures = (255 * first_layer_filters(network, scaled=True)).round().byte().permute(0, 2, 3, 1)
+    for index in smooth.argsort(descending=True)[:8].tolist():
+        drawn[f"{name} {index}"] = pictures[index]
+        notes[f"{name} {index}"] = f"r = {smooth[index]:.2f}"
+plot_tiles(drawn, columns=8, side=18, notes=notes, title="The smoothest filters, by the correlation r of neighbours")
 
 # %% [markdown]
-# A filter with a correlation near that of the untrained network still carries the noise it started from: training had
-# no use for it, or was too short. The smoothest is the easiest to read. Here it is applied by hand, at one place and
+# A filter as rough as an untrained one still carries the noise it started from. The smoothest is now applied by hand, at one place and
 # then everywhere.
 
 # %% by hand
@@ -137,7 +129,7 @@ seen = torch.zeros(224, 224, dtype=torch.bool)
 seen[4 * i - 2 : 4 * i + 9, 4 * j - 2 : 4 * j + 9] = True
 tiles = {
     "picture": x,
-    f"filter {channel}": pictures[channel],
+    f"filter {channel}": drawn[f"filter {channel}"],
     "convolution": everywhere,
     "after the ReLU": everywhere.clamp(min=0),
 }
@@ -146,14 +138,13 @@ plot_tiles(tiles, notes=notes, masks={"picture": seen}, side=40, label="value of
 
 # %% [markdown]
 # The map is large where the picture looks like the filter and negative where it looks like its opposite. The
-# [ReLU](../GLOSSARY.md#relu) that follows, $\max(0, z)$, keeps the first and forgets the second. A map may still light up on
-# plain areas: the filter's weights need not add up to zero, so it answers to colour and brightness too.
+# [ReLU](../GLOSSARY.md#relu) that follows, $\max(0, z)$, keeps the first and forgets the second.
 
 # %% [markdown]
 # ## 3 Layers, and what their units see
 #
-# Each convolution works on the maps of the layer before. In between, max-pooling keeps the largest value of 3 x 3
-# places. After the last one, three dense layers turn the remaining maps into one logit for each class.
+# Each convolution works on the maps of the layer before. In between, max-pooling keeps the largest value of 3 x 3 places. Three
+# dense layers turn the last maps into one logit for each class.
 
 # %% layers
 print(f"{'layer':13s}{'kind':19s}{'shape':>16s}{'parameters':>13s}{'sees (px)':>11s}{'stride':>8s}")
@@ -166,17 +157,16 @@ for row in table:
 print(f"{'in total':48s}{sum(row.parameters for row in table):13,}")
 
 # %% [markdown]
-# Maps get smaller and more numerous: less *where*, more *what*. Most of the parameters sit in the first dense layer,
-# which joins every place to every unit.
+# Maps get smaller and more numerous: less *where*, more *what*.
 #
-# **The [receptive field](../GLOSSARY.md#receptive-field)** is the part of the picture that one unit sees. A layer with kernel
-# size $k$, stride $t$ and padding $q$ widens the field $r$ by $k - 1$ steps, each as long as the product $s$ of all strides
-# before; the centre $c$ of its first unit moves along [3]:
+# The **[receptive field](../GLOSSARY.md#receptive-field)** is the part of the picture that one unit sees. A layer with kernel size $k$,
+# stride $t$ and padding $q$ widens the field $r$ by $k - 1$ steps, each as long as the product $s$ of all strides before; the centre
+# $c$ of its first unit moves along [3]:
 #
 # $$r \leftarrow r + (k - 1)\, s, \qquad c \leftarrow c + \big(\tfrac{k - 1}{2} - q\big)\, s, \qquad s \leftarrow t\, s$$
 #
-# > **Think first.** The formula says where a unit *can* look. Name a quantity, to be computed for each pixel, that says where
-# > it *does* look. Where in the field do you expect it to be largest?
+# > **Think first.** The formula says where a unit *can* look. Which quantity, computed for each pixel, says where it *does*
+# > look? Where in the field will it be largest?
 
 # %% think first 1
 check.think_first("where a unit does look")
@@ -193,64 +183,50 @@ for name, module in net.features.named_children():
 assert all(fields[row.name][0] == row.receptive_field[0] for row in table if row.name in fields)
 
 # %% [markdown]
-# The gradient measures it. If a pixel can change a unit, then for some picture the derivative of the unit with respect
-# to that pixel is not zero. So: take pictures of pure noise, larger than usual so that no field is cut by the frame,
+# The gradient: a pixel that can change a unit has, for some picture, a derivative that is not zero. So take pictures of pure noise,
 # differentiate the middle unit of a layer, and add up the magnitudes.
 
 
-# %% receptive fields by gradient
+# %% the gradient of one unit
 def measured(layer, noise):
     """Mean magnitude of the gradient of a layer's middle units, over noise pictures and channels: (H, W)."""
-    kept, total = [], 0
-    hook = net.get_submodule(layer).register_forward_hook(lambda module, args, out: kept.append(out))
+    total = 0
     for part in noise.split(2):
         part.requires_grad_()
-        net(part)
-        out = kept.pop()
+        out = net.features[: int(layer.removeprefix("features.")) + 1](part)
         middle = out[..., out.shape[-2] // 2, out.shape[-1] // 2]
         total = total + torch.autograd.grad(middle.sum(), part)[0].abs().sum((0, 1))
-    hook.remove()
     return total / len(noise) / 3
 
 
+# %% receptive fields by gradient
 noise = torch.randn(4 if large else 16, 3, 415, 415, generator=torch.Generator().manual_seed(0))
-tiles, masks = {}, {}
+tiles, masks, shown = {}, {}, slice(100, 324)
 for layer in ("features.4", "features.7", "features.9", "features.11"):
     gradient = measured(layer, noise)
     rows, columns = gradient.nonzero(as_tuple=True)
     extent = int(rows.max() - rows.min() + 1), int(columns.max() - columns.min() + 1)
     field, stride, centre = fields[layer]
     middle = centre + stride * (feature_maps(net, noise[:1], layer).shape[-1] // 2)
-    box = slice(int(middle - field // 2), int(middle + field // 2) + 1)
-    inner = slice(int(middle - field // 4), int(middle + field // 4) + 1)
-    share = float(gradient[inner, inner].sum() / gradient.sum())
-    area = ((inner.stop - inner.start) / field) ** 2
+    box, inner = (slice(int(middle - reach), int(middle + reach) + 1) for reach in (field // 2, field // 4))
+    share, area = float(gradient[inner, inner].sum() / gradient.sum()), ((inner.stop - inner.start) / field) ** 2
     print(f"{layer:12s} formula {field:3d} px, measured {extent[0]} x {extent[1]} px;", end=" ")
     print(f"the inner {area:.0%} of the area hold {share:.0%} of the gradient")
-    shown = slice(100, 324)
     inside = torch.zeros(415, 415, dtype=torch.bool)
     inside[box, box] = True
     tiles[layer], masks[layer] = gradient[shown, shown], inside[shown, shown]
-
-plot_tiles(
-    tiles,
-    masks=masks,
-    side=34,
-    label="mean |gradient| on noise",
-    title="Seen by one unit; outlined: the formula's field",
-)
+title = "Seen by one unit; outlined: the formula's field"
+plot_tiles(tiles, masks=masks, side=34, label="mean |gradient| on noise", title=title)
 
 # %% [markdown]
-# No pixel outside the formula's field has any gradient. Inside, the formula exaggerates: the gradient concentrates in the
-# middle, because far more paths lead to a unit from there than from the corners of its field. The *effective* field is
-# smaller than the theoretical one [4].
+# No pixel outside the formula's field has any gradient. Inside, the gradient concentrates in the middle, because far more paths
+# lead to a unit from there than from the corners: the *effective* field is smaller than the theoretical one [4].
 
 # %% [markdown]
 # ## 4 Feature maps
 #
-# For a picture, each layer gives one map per channel. Here, for four layers, are the three channels that respond most
-# strongly to one scene. The outline in the picture is the receptive field of the place where the first of them is
-# largest.
+# Each layer gives one map per channel. For four layers, here are the three channels that respond most strongly to one scene. The
+# outline is the receptive field of the place where the first of them is largest.
 
 
 # %% feature maps
@@ -274,22 +250,11 @@ for layer in ("features.1", "features.4", "features.7", "features.11"):
 plot_tiles(tiles, masks=masks, side=24, title=f"Feature maps of one scene: {', '.join(scenes[1].labels)}")
 
 # %% [markdown]
-# Read it from top to bottom. The first layer draws the picture in edges and colours. Further up, a map is a few blobs:
-# *something is here*, no longer what it looks like. Light along the rim of a map comes from the padding: to a filter,
-# the frame of zeros is an edge.
+# From top to bottom: the first layer draws the picture in edges and colours. Further up, a map is a few blobs: *something is here*, no
+# longer what it looks like. Light along the rim comes from the padding: to a filter, the frame of zeros is an edge.
 #
-# Many values are exactly zero. A ReLU network speaks by what stays silent, too.
-
-# %% sparse
-for layer in ("features.1", "features.4", "features.7", "features.9", "features.11"):
-    maps = feature_maps(net, X, layer)
-    dead = int((maps.amax((0, 2, 3)) == 0).sum())
-    print(f"{layer:12s} {float((maps == 0).float().mean()):4.0%} of the values are zero;", end=" ")
-    print(f"{dead} of {maps.shape[1]} channels are silent in all {len(X)} scenes")
-
-# %% [markdown]
-# **What does a channel stand for?** The simplest answer is a look at its favourites: the places, in many pictures,
-# where it responds most [2]. The three channels of the last convolution that differ most from scene to scene:
+# **What does a channel stand for?** Look at its favourites: the places, in many pictures, where it responds most [2]. The three
+# channels of the last convolution that differ most from scene to scene:
 
 # %% favourites
 layer = "features.11"
@@ -304,22 +269,14 @@ for channel in channels:
 plot_tiles(tiles, columns=6, side=15, title=f"Where three channels of {layer} respond most: channel, rank")
 
 # %% [markdown]
-# Is there one thing that all six of a row share? Sometimes it is an object, sometimes a colour or a kind of edge that
-# several objects have. Six favourites are also a biased sample: they hide what else the channel answers to, a little
-# less strongly.
-
-# %% classes of the favourites
-if net.source == "embedded":
-    for channel in channels:
-        labels = [scenes[index].labels[0] for index in peaks[:, channel].topk(20).indices.tolist()]
-        common = max(set(labels), key=labels.count)
-        print(f"channel {channel:3d}: {labels.count(common)} of the 20 scenes with the highest peaks show: {common}")
+# What do all six of a row share? Sometimes it is an object, sometimes a colour or a kind of edge that several objects have. Six
+# favourites hide what else the channel answers to; [appendix A1](A1_further_inside.ipynb) counts twenty, and the channels that stay
+# silent.
 
 # %% [markdown]
 # ## 5 Top five, and what is not among the classes
 #
-# Now photographs. The course has the right to show those that installed packages bring along, with their credits; more
-# come with `data/download_images.sh`.
+# Now photographs, with their credits; `data/download_images.sh` fetches more.
 #
 # > **Think first.** The embedded network knows twelve classes. What will it say to a photograph of something else: *I don't
 # > know*, one twelfth each, or one of the twelve? With what share?
@@ -337,24 +294,8 @@ for name in shots:
     print(f"{name}: {photograph.credit} ({photograph.licence})")
 
 # %% [markdown]
-# **Your own photo.** Write its path between the quotation marks, or take the explorer of section 7, which has an upload
-# button.
-
-# %% own photo
-my_photo = ""  # such as "~/Pictures/holiday.jpg"; PNG, JPEG or WebP
-
-if my_photo:
-    mine = preprocess(load_image(my_photo))
-    plot_tiles({Path(my_photo).name: mine}, bars={Path(my_photo).name: top_k(net, mine)}, side=60)
-
-# %% [markdown]
-# Softmax has no way to say *I don't know*: its shares add up to 1 whatever comes in. One may hope that the largest share
-# is at least smaller where nothing fits.
-#
-# There is another way to read the same logits. The embedded network was trained with one yes-or-no question for each
-# class, and $\sigma(f_c) = 1 / (1 + e^{-f_c})$ is its answer to the question for class $c$. These answers need not add up to
-# anything: all of them may be *no*. (ImageNet's network was trained through the softmax; its single logits answer no
-# such question.) Both readings, measured:
+# Softmax has no way to say *I don't know*: its shares add up to 1 whatever comes in. Is the largest share at least smaller where
+# nothing fits?
 
 
 # %% confidence
@@ -370,31 +311,27 @@ groups = {
     "noise": torch.stack([preprocess(picture) for picture in noise_pictures(32)]),
     "one grey area": torch.zeros(1, 3, SIZE, SIZE),
 }
-print(f"{'':27s}{'pictures':>9s}{'largest share, mean':>21s}{'above 90%':>11s}{'all σ(f) below 50%':>20s}   most often")
+print(f"{'':27s}{'pictures':>9s}{'largest share, mean':>21s}{'above 90%':>11s}   most often")
 for name, group in groups.items():
     labels, shares = zip(*(best[0] for best in top_k(net, group, 1)), strict=True)
     shares = np.array(shares)
-    none = (feature_maps(net, group, "classifier.6").sigmoid().amax(1) < 0.5).float().mean()
     frequent = max(sorted(set(labels)), key=labels.count)
-    print(f"{name:27s}{len(group):9d}{shares.mean():21.0%}{(shares > 0.9).mean():11.0%}{none:20.0%}   {frequent}")
+    print(f"{name:27s}{len(group):9d}{shares.mean():21.0%}{(shares > 0.9).mean():11.0%}   {frequent}")
 
 # %% [markdown]
-# Compare the lines. In many networks the share is smaller on average where nothing fits, which makes it a first warning
-# [5]. It is no more than that: pictures of nothing get a class, too, and one column says how often with a share that
-# would pass for certainty. A softmax share tells classes apart *given that the picture is of one of them*. The yes-or-no
-# answers may be all *no*; the last column shows how often they are, where they should be and where they should not. They
-# are no guarantee either, for no such picture was in the training. An ECG network that meets a loose electrode is in
-# the same position.
+# In many networks the share is smaller on average where nothing fits, a first warning [5]. It is no more than that: pictures of nothing get a class, too, and one column says how often with a share that would pass for certainty. A softmax share tells
+# classes apart *given that the picture is of one of them*. An ECG network that meets a loose electrode is in the same position.
+# [Appendix A1](A1_further_inside.ipynb) reads the logits in a way that can say *none of these*.
 
 # %% [markdown]
 # ## 6 Activation maximisation
 #
-# Instead of searching for pictures that a unit likes, one can compute one: take the network as fixed, the picture as the
-# unknown, and climb. This is [activation maximisation](../GLOSSARY.md#activation-maximisation) [6, 7]:
+# Instead of searching for pictures that a unit likes, compute one: take the network as fixed, the picture as the unknown, and climb.
+# This is [activation maximisation](../GLOSSARY.md#activation-maximisation) [6, 7]:
 #
 # $$x^* = \arg\max_x \; f_c(x) - \lambda\, \Omega(x), \qquad x \leftarrow x + \eta\, \frac{g}{\|g\|_{\text{rms}}}, \quad g = \frac{\partial f_c}{\partial x}$$
 #
-# Without the penalty $\Omega$ it takes a few lines. The class is the one that the network sees in our scene.
+# Without the penalty $\Omega$, for the class that the network sees in our scene:
 
 # %% ascent by hand
 with torch.no_grad():
@@ -413,28 +350,19 @@ notes = {label: f"logit of “{name}”: {number(float(net(one).detach()[target]
 plot_tiles(tiles, notes=notes, bars={label: top_k(net, one, 2) for label, one in tiles.items()}, side=28)
 
 # %% [markdown]
-# Compare the logits: the network is moved more by the noise than by a real scene, and to us there is nothing in it.
-# Pictures that fool a network like this can be made for any class [8].
+# Compare the logits: the noise moves the network more than a real scene does, and to us there is nothing in it. Such pictures can be
+# made for any class [8].
 #
-# The shares below need not follow. An ascent on one logit takes others along, and one of them may rise even further. From
-# here on the objective is therefore the *log odds* of the class, $f_c - \log \sum_{k \neq c} e^{f_k}$: the parameter
-# `contrast=1`. Exercise 4 compares the two.
+# An ascent on one logit takes others along. From here on the objective is the *log odds*,
+# $f_c - \log \sum_{k \neq c} e^{f_k}$: `contrast=1`.
+
+# %% [markdown]
+# ### Regularisers
 #
-# Why noise? The gradient may change every pixel on its own, and small changes add up over 150,000 inputs. Natural pictures
-# lack such fine detail: their amplitude falls about as $1/f$ with spatial frequency [9]. Nothing in the objective says so.
-# **Regularisers** do:
-#
-# | parameter | what it does at each step | from |
-# |---|---|---|
-# | `jitter` | shifts the picture at random, so that nothing depends on exact places | [10] |
-# | `blur` | damps fine detail | [11] |
-# | `total_variation` | levels neighbouring pixels | [12] |
-# | `decay` | lets the picture fade, so that only what is renewed stays | [11] |
-# | `smooth` | divides each frequency $f$ by $f^{\,1.5}$: large shapes first | [13] |
-# | `grey` | moves the colours together | [13] |
-# | `contrast` | subtracts what raises the other classes as well | |
-#
-# All off, some on, all on, from the same noise:
+# Why noise? The gradient may change every pixel on its own, and small changes add up over 150,000 inputs. Natural pictures lack such
+# fine detail: their amplitude falls about as $1/f$ with spatial frequency [9]. **Regularisers** say so: at each step, `jitter` shifts
+# the picture at random [10], `blur` and `total_variation` take fine detail away [11, 12], `decay` lets the picture fade [11], `smooth`
+# divides each frequency $f$ by $f^{\,1.5}$, and `grey` moves the colours together [13].
 
 # %% regularisers
 OFF = {"jitter": 0, "blur": 0, "total_variation": 0, "decay": 0, "smooth": 0, "grey": 0}
@@ -452,63 +380,18 @@ tried = {
     label: maximise_activation(fast, target=target, steps=steps, contrast=1, **options).images[0]
     for label, options in CHOICES.items()
 }
-plot_tiles(
-    tried,
-    columns=5,
-    side=23,
-    bars={label: top_k(net, picture, 2) for label, picture in tried.items()},
-    title=f"“{name}”, by regulariser",
-)
-
+bars = {label: top_k(net, picture, 2) for label, picture in tried.items()}
+plot_tiles(tried, columns=5, side=23, bars=bars, title=f"“{name}”, by regulariser")
 
 # %% [markdown]
-# The amplitude at each spatial frequency shows the difference without taste. Each curve is divided by its own mean, so
-# that shapes compare.
-
-
-# %% spectrum
-def spectrum(picture):
-    """Mean amplitude by spatial frequency, from 1 to 111 periods per picture width, (111,)."""
-    amplitude = np.abs(np.fft.fft2(picture.numpy().mean(0)))
-    f = np.fft.fftfreq(SIZE, 1 / SIZE)
-    radius = np.hypot(f[:, None], f[None]).round().astype(int)
-    return np.array([amplitude[radius == r].mean() for r in range(1, SIZE // 2)])
-
-
-curves = {"16 scenes": np.mean([spectrum(one) for one in X[:16]], 0)}
-curves |= {f"synthesised: {label}": spectrum(tried[label]) for label in ("none", "all")}
-fig, axis = plt.subplots(figsize=(6, 3.2), layout="constrained")
-for label, curve in curves.items():
-    axis.loglog(range(1, SIZE // 2), curve / curve.mean(), label=label)
-axis.set(xlabel="spatial frequency (periods per picture width)", ylabel="amplitude (relative)")
-axis.legend(frameon=False)
-plt.show()
+# The regularisers are a prior: what looks natural was put in by us. [Appendix A1](A1_further_inside.ipynb) shows it frequency by
+# frequency.
 
 # %% [markdown]
-# The scenes fall off towards fine detail. Without regularisers hardly anything falls off: the ascent writes where
-# scenes have least. With all of them there is even less fine detail than in a scene. The regularisers are a prior: what
-# looks natural in the result was put in by us.
+# ### Many classes
 #
-# **The way there.** `strip` keeps pictures on the way. How early is the class named, and how much does the picture
-# change afterwards?
-
-# %% strip
-found = maximise_activation(fast, target=target, steps=3 * steps // 2, contrast=1, keep=5)
-strip = {f"step {step}": picture for step, picture in zip(found.steps, found.strip[:, 0], strict=True)}
-plot_tiles(strip, columns=5, side=27, bars={label: top_k(net, picture, 2) for label, picture in strip.items()})
-
-# %% curve
-fig, axis = plt.subplots(figsize=(6, 2.6), layout="constrained")
-axis.plot(found.activation)
-axis.set(xlabel="step", ylabel=f"log odds of “{name}”")
-plt.show()
-
-# %% [markdown]
-# The curve trembles because of the jitter: each step sees the picture at another place.
-#
-# **Many classes.** Twelve classes, or six of a large network, evenly spread over the list of names. Are the pictures of
-# use, that is, does the network find in them something that it could find in a picture? A test that needs no opinion:
-# shift them by 9 pixels, which no object minds, and ask again.
+# Does the network find in such pictures something that it could find in a picture? Shift them by 9 pixels, which no object minds, and
+# ask again. Twelve classes, or six of a large network:
 
 # %% many classes
 classes = torch.linspace(0, len(net.class_names) - 1, 6 if large else 12).round().int().tolist()
@@ -534,30 +417,30 @@ for label, pictures in shown.items():
     )
 
 # %% [markdown]
-# Compare the last column. What was made without regularisers has been fitted to the exact grid of pixels, and a shift
-# can undo it. What was made under jitter has been shifted at every step. Here it is, the surest first.
+# What was made without regularisers has been fitted to the exact grid of pixels, and a shift can undo it. What was made under jitter
+# has been shifted at every step.
 #
-# > **Think first.** Cover the names below the pictures, guess each class, and count how often you are right.
+# > **Think first.** Guess the class of each picture below. How many did you get right?
 
 # %% think first 3
 check.think_first("how many of the twelve you guessed")
 
 # %% gallery
-sure = share_of_class(shown["all"].roll((9, 9), (2, 3)))
-order = sure.argsort(descending=True).tolist()
-tiles = {net.class_names[classes[i]]: shown["all"][i] for i in order}
-notes = {net.class_names[classes[i]]: f"{percent(float(sure[i]))} after a shift" for i in order}
-plot_tiles(tiles, columns=6, side=19, notes=notes, title="What raises a class against the others")
+order = share_of_class(shown["all"].roll((9, 9), (2, 3))).argsort(descending=True).tolist()
+tiles = {str(place): shown["all"][i] for place, i in enumerate(order, 1)}
+plot_tiles(tiles, columns=6, side=19, title="Which class does each of these raise against the others?")
+
+# %% what they are
+print(", ".join(f"{place}: {net.class_names[classes[i]]}" for place, i in enumerate(order, 1)))
 
 # %% [markdown]
-# How many did you guess? The network names its own pictures with the shares above. What it needs is not what we need: a
-# colour, dots or an outline may do, in any number and place, and nothing makes it arrange them as an animal has them. A
-# picture that raises a logit shows *what the logit answers to*. It is no portrait of the class, and no proof that the
-# network knows the class.
+# What the network needs is not what we need: a colour, dots or an outline may do, in any number and place. A picture that raises a logit
+# shows *what the logit answers to*. It is no portrait of the class, and no proof that the network knows it.
 
 # %% [markdown]
-# **Channels, layer by layer.** The same for single channels: the three of each layer that are most active over all
-# scenes. The first number is that of the layer in `features`.
+# ### Channels, layer by layer
+#
+# The same for single channels: the three of each layer that are most active over all scenes.
 
 # %% channels of each layer
 # Beyond the first layer, before the ReLU: there a channel that is silent at the start still has a slope to climb.
@@ -567,58 +450,32 @@ for layer in ("features.1", "features.3", "features.6", "features.8", "features.
     liked = maximise_activation(fast, layer=layer, channel=active, steps=3 * steps // 4).images
     number_of = layer.removeprefix("features.")
     tiles |= {f"{number_of}, no. {channel}": picture for channel, picture in zip(active, liked, strict=True)}
-plot_tiles(tiles, columns=3, side=19, title="Single channels: layer, number")
+plot_tiles(tiles, columns=3, side=19, title="Single channels: layer of `features`, number")
 
 # %% [markdown]
-# From top to bottom the patterns grow with the receptive fields: from plain colours over textures to larger and less
-# regular arrangements. What is maximised is the mean over all places of a channel's map, so that each picture repeats
-# its pattern everywhere, like wallpaper.
+# The patterns grow with the receptive fields: from plain colours over textures to larger and less regular arrangements. What is
+# maximised is the mean over a channel's map, so each picture repeats its pattern, like wallpaper.
 #
-# Such pictures are one answer among many: another start or another regulariser gives another picture. Trust what several
-# of them share, and what agrees with the channel's favourites in section 4 [13].
+# Another start or another regulariser gives another picture. Trust what several of them share,
+# and what agrees with the channel's favourites [13].
 
 # %% [markdown]
 # ## 7 Explore
 #
-# Four views of the network. *Feature maps* offers every layer; *classes* takes your own photo; *activation
-# maximisation* has a slider for every regulariser and shows the picture as it grows. Try `jitter` 0, then `smooth` 0.
-# On a page without a running kernel you see a still picture.
+# *Feature maps* offers every layer; *classes* takes your own photo; *activation maximisation* has a slider for every regulariser. Try
+# `jitter` 0, then `smooth` 0.
 
 # %% explorer
 NetworkExplorer(net, scenes[1].image)
-
-# %% [markdown]
-# ## 8 The original
-#
-# The small network is enough to learn every method on. The original is far larger and has seen 1.2 million photographs
-# [1]. In a terminal, in the folder of the course:
-#
-# ```
-# data/download_alexnet.sh
-# ```
-#
-# Restart this notebook afterwards, and the same cells speak about the large network: edges and colours among its filters
-# [1]; 1000 names for your photographs; going by published pictures [11], more to recognise in what is synthesised; and
-# several times the computing time. It is PyTorch's AlexNet, its author's simpler version of 2014 [14]: 64 first filters,
-# where that of 2012 had 96 on two graphics cards [1].
-
-# %% which network
-with torch.device("meta"):  # shapes without numbers, so without the memory
-    published = AlexNet()
-for label, network in {"in use": net, "in full size": published}.items():
-    parameters = sum(weight.numel() for weight in network.parameters())
-    filters = network.features[0].out_channels
-    print(f"{label:13s}{parameters:11,} parameters, {filters} first filters, {len(network.class_names)} classes")
-print(f"weights in use: {net.source}")
 
 # %% [markdown]
 # ## Exercises
 #
 # Each cell holds the names that its check asks for. Solutions are in `solutions/01_inside_alexnet.ipynb`.
 #
-# **1 Write code.** Make a filter `edge`, (3, 11, 11), that finds vertical edges of any colour: left half positive, right
-# half negative, sum zero. Let `edge_map` be its map of scene 1, `X[1]`, made as the first layer makes its maps, without bias
-# and ReLU. Let `closest` be the channel of `features.0` whose map correlates most with it, in magnitude.
+# **1 Write code.** Make a filter `edge`, (3, 11, 11), that finds vertical edges of any colour: left half positive, right half negative,
+# sum zero. Let `edge_map` be its map of scene 1, `X[1]`, made as the first layer makes its maps, without bias and ReLU, and `closest`
+# the channel of `features.0` whose map correlates most with it, in magnitude.
 
 # %% exercise 1 tags=["solution"] answers=["edge", "edge_map", "closest"]
 # Exercise 1: your own filter, its map of X[1], and the channel of features.0 that resembles it most.
@@ -641,8 +498,8 @@ check.own_filter(edge, edge_map, closest, picture=X[1], net=net)
 # `{8: "same", 4: "same"}`, and run the check before you compute anything: it keeps your prediction, and never marks it.
 #
 # Then measure. With `before`, the maps of `X[1]`, and `after`, those of `X[1].roll(pixels, -1)`, let `difference[8]` be the norm of
-# `after - before.roll(1, -1)` and `difference[4]` the norm of `after - before`, each divided by the norm of `before`. Take
-# rows and columns 5 to 21 only, `[:, 5:22, 5:22]`, away from the frame, in all of these norms.
+# `after - before.roll(1, -1)` and `difference[4]` that of `after - before`, each divided by the norm of `before`: all on rows and
+# columns 5 to 21 only, `[:, 5:22, 5:22]`, away from the frame.
 
 # %% exercise 2 tags=["solution"] answers=["predicted", "difference"]
 # Exercise 2: your prediction and the check first; then the two measured differences, {8: ..., 4: ...}.
@@ -696,8 +553,7 @@ check.mended_field(mended, net=net)
 # %% [markdown]
 # **4 Interpret.** Synthesise the class `target` twice, in 32 steps: `made[0]` with `contrast=0`, which maximises the plain
 # logit, and `made[1]` with `contrast=1`, its log odds. Which contrast, 0 or 1, reaches the `higher_logit`, and which the
-# `higher_odds`? (The log odds are $f_c - \log \sum_{k \neq c} e^{f_k}$.) And `because` of what do the two objectives lead to
-# different pictures?
+# `higher_odds`? And `because` of what do the two objectives lead to different pictures?
 #
 # - A: the log odds also count what the same picture gives to the other classes, the logit doesn't;
 # - B: the softmax reverses the order of the classes;
@@ -721,10 +577,10 @@ check.logit_or_odds(made, higher_logit, higher_odds, because, net=net, target=ta
 
 # %% [markdown]
 # **5 Write code.** A picture that shows what a *class* looks like should convince another network, too. The course has
-# a second one, trained on its own: `leadwise.load_alexnet("clever hans")` (notebook 05 says what is wrong with it).
-# Synthesise all twelve classes of `leadwise.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without
-# regularisers, options `OFF`, and `pictures["all"]` with them. How many of each does the first network recognise, how many the
-# second? Write `recognised`, such as `{"none": (12, 3), "all": (12, 3)}`.
+# a second one: `leadwise.load_alexnet("clever hans")` (notebook 05 says what is wrong with it). Synthesise all twelve classes of
+# `leadwise.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without regularisers, options `OFF`, and
+# `pictures["all"]` with them. How many of each does the first network recognise, how many the second? Write `recognised`, such as
+# `{"none": (12, 3), "all": (12, 3)}`.
 
 # %% exercise 5 tags=["solution"] answers=["pictures", "recognised"]
 # Exercise 5: synthesise with one network, classify with both.
@@ -762,23 +618,18 @@ check.progress()
 # %% [markdown]
 # ## Take away
 #
-# - A filter is a small picture; its map says how well each place matches it. Upper layers do the same with maps.
+# - A filter is a small picture; its map says how well each place matches it.
 # - The receptive field is where a unit can look; the gradient shows that it looks mostly at the middle.
-# - Softmax shares are relative to the known classes: they do not say that the picture is of one of them. How logits may
-#   be read depends on how the network was trained.
-# - Gradient ascent finds what a unit answers to. Without regularisers that is noise fitted to the pixel grid; with them it is also a picture of the
-#   regularisers.
-# - Seeing what a network *likes* is not yet seeing why it *decided*. That is the question of notebook 02.
+# - Softmax shares tell known classes apart; they do not say that the picture is of one of them.
+# - Gradient ascent finds what a unit answers to: without regularisers noise, with them also a picture of the regularisers.
+# - What a network *likes* does not yet say why it *decided*: notebook 02.
 #
 # ## Go further
 #
-# - [Notebook 02](02_gradients_and_saliency.ipynb) asks what one answer rests on, [notebook 05](05_can_you_trust_it.ipynb) what
-#   went wrong in the training of the second network, and [notebook 07](07_ecg_models.ipynb) looks inside networks for ECGs.
-# - Olah, Mordvintsev, Schubert [13] show how much a better prior changes what one sees, with pictures to play with.
-# - Bau et al. 2017, Network dissection: quantifying interpretability of deep visual representations, CVPR,
-#   [doi:10.1109/CVPR.2017.354](https://doi.org/10.1109/CVPR.2017.354): what channels stand for, measured on labelled pixels
-#   instead of guessed from favourites.
-# - Try: which of section 4's three channels answers to a colour alone? Turn the scenes grey and look at its peaks again.
+# - [Notebook 07](07_ecg_models.ipynb) looks inside networks for ECGs.
+# - Bau et al. 2017, Network dissection, CVPR, [doi:10.1109/CVPR.2017.354](https://doi.org/10.1109/CVPR.2017.354), measures what
+#   channels stand for on labelled pixels.
+# - Try: turn the scenes grey. Which of section 4's three channels answered to a colour alone?
 #
 # ## References
 #
@@ -805,4 +656,3 @@ check.progress()
 # 12. Mahendran, Vedaldi 2016, Visualizing deep convolutional neural networks using natural pre-images, International Journal of Computer Vision,
 #     [doi:10.1007/s11263-016-0911-8](https://doi.org/10.1007/s11263-016-0911-8)
 # 13. Olah, Mordvintsev, Schubert 2017, Feature visualization, Distill, [doi:10.23915/distill.00007](https://doi.org/10.23915/distill.00007)
-# 14. Krizhevsky 2014, One weird trick for parallelizing convolutional neural networks, [arXiv:1404.5997](https://arxiv.org/abs/1404.5997)

@@ -154,8 +154,8 @@ def runner_up(against, wanted, twin, x):
     parts = [lrp(twin, x, "lrp_epsilon", index, epsilon=1e-9) for index in (best, other)]
     if alike(parts[0] - parts[1], as_map(against, "`against`")) < 0.99:
         raise Hint(
-            "The sum is right, the map is not: epsilon=1e-9, not lrp's default of 0.1; the winner's pooling; the start "
-            "in two places, by the classes' numbers?"
+            "The sum is right, the map is not: epsilon=1e-9, not lrp's default of 0.1; the start in two places, by the "
+            "classes' numbers?"
         )
     return "Without biases the difference of two logits reaches the pixels, and its map is the difference of two maps."
 
