@@ -133,17 +133,19 @@ for family in ("gradient", "cam", "perturbation", "LRP", "control"):
     names = [method for method, row in leadwise.METHODS.items() if row.family == family]
     print(fill(f"{family} ({len(names)}): {', '.join(names)}", 96, subsequent_indent="    "))
 
-# %% comparison
+# %% all maps
 maps = explain_all(model, ecg, COMPARISON)
-notes = {title_of(method): f"sum {number(float(relevance.sum()))}" for method, relevance in maps.items()}
-logit = float(model(x)[1].detach())
-plot_grid(
-    ecg,
-    {title_of(method): relevance for method, relevance in maps.items()},
-    leads=("I", "II", "V1", "V6"),
-    notes=notes,
-    title=f"{model.pathology} model, explained logit {logit:.2f}",
-)
+print(f"explained logit {float(model(x)[1].detach()):.2f}; of each map its sum, and where its positive relevance lies")
+for method, map_ in maps.items():
+    by_wave = dict(zip(WAVES, lead_wave_matrix(map_, found_waves).along(1).share(), strict=True))
+    where = ", ".join(f"{wave} {percent(by_wave[wave]):>4s}" for wave in ("QRS", "T", "rest"))
+    print(f"{title_of(method):44s} sum {number(float(map_.sum())):>6s}   {where}")
+
+# %% comparison
+SHOWN = ("gradient", "gradient_x_input", "gradient_x_sign", "integrated_gradients")
+SHOWN += ("grad_cam", "lrp_epsilon_0_1", "lrp_alpha_1_beta_0", "random")
+rows = {title_of(method): maps[method] for method in SHOWN}
+plot_grid(ecg, rows, leads=("V1", "V6"), stop=2, title=f"One {model.pathology} logit, {len(rows)} maps of it")
 
 # %% [markdown]
 # Look down one column. Some pairs of methods agree on the QRS complex and disagree on its sign; some put their weight
@@ -206,11 +208,8 @@ print(
 )
 
 # %% [markdown]
-# **The normalisation.** Per record, the strongest sample of all leads sets the scale. Per lead, every lead gets a strongest
-# sample, and a lead that hardly matters looks as busy as the one that decides.
-
-# %% normalised per record
-plot_ecg(ecg, lrp, normalise="record", columns=4, stop=2, title="Normalised per record: leads compare")
+# **The normalisation.** Per record, as in section 2, the strongest sample of all leads sets the scale. Per lead, every lead gets
+# a strongest sample, and a lead that hardly matters looks as busy as the one that decides.
 
 # %% normalised per lead
 plot_ecg(ecg, lrp, normalise="lead", columns=4, stop=2, title="Normalised per lead: leads do not compare")
@@ -222,7 +221,6 @@ plot_ecg(ecg, lrp, normalise="lead", columns=4, stop=2, title="Normalised per le
 kept = (lrp.abs() >= 0.25 * lrp.abs().max()).float().mean()
 share = lrp.abs()[lrp.abs() >= 0.25 * lrp.abs().max()].sum() / lrp.abs().sum()
 print(f"{float(kept):.1%} of the samples stay; they hold {float(share):.0%} of the absolute relevance")
-plot_ecg(ecg, lrp, threshold=0.25, columns=4, stop=2, title="Only what exceeds 25 % of the maximum, first 2 s")
 
 # %% [markdown]
 # **The method.** Some methods lose their meaning on some networks. `attribute` warns then, and `caveat` says why.
@@ -302,9 +300,6 @@ print(f"sum, reselected class: {float(flawed.sum()):7.2f}")
 with torch.no_grad():
     difference = model(x)[1] - model(torch.zeros_like(x))[1]
 print(f"logit(recording) - logit(flat line) = {float(difference):.2f}")
-plot_grid(
-    ecg, {"fixed class": fixed, "reselected class": flawed}, leads=("I", "V1", "V6"), title="Integrated gradients"
-)
 
 # %% [markdown]
 # [Completeness](../GLOSSARY.md#completeness) tells them apart: the sum of the correct map is the difference of the two logits, up to the error of 150 steps,
@@ -339,18 +334,14 @@ MethodGrid(name, "LBBB", methods=("gradient_x_input", "integrated_gradients", "g
 
 # %% ground truth
 simulated = leadwise.simulate_ecg("LBBB", seed=8).preprocess().window()
-found = leadwise.attribute(model, simulated.tensor(), "lrp_epsilon", target=1)
-plot_ecg(
-    simulated,
-    found,
-    mask=simulated.causal_mask,
-    leads=["I", "II", "V1", "V2", "V5", "V6"],
-    title="LRP-ε and the known cause",
-)
+mask = torch.tensor(simulated.causal_mask)
+found = leadwise.attribute(model, simulated.tensor(), "lrp_epsilon", target=1).clamp(min=0)
+held, area = percent(float(found[mask].sum() / found.sum())), percent(float(mask.float().mean()))
+title = f"The known cause (hatched) covers {area} of the recording and holds {held} of the positive LRP-ε"
+plot_ecg(simulated, found, mask=simulated.causal_mask, leads=["I", "V2", "V6"], columns=1, stop=2.5, title=title)
 
 # %% inside the cause
-mask = torch.tensor(simulated.causal_mask)
-print(f"the cause covers {float(mask.float().mean()):.0%} of all samples; of the positive relevance it holds")
+print(f"the cause covers {area} of all samples; of the positive relevance it holds")
 for method in (
     "random",
     "square",
@@ -361,7 +352,7 @@ for method in (
     "lrp_alpha_1_beta_0",
 ):
     positive = leadwise.attribute(model, simulated.tensor(), method, target=1).clamp(min=0)
-    print(f"  {float(positive[mask].sum() / positive.sum()):4.0%}  {title_of(method)}")
+    print(f"  {percent(float(positive[mask].sum() / positive.sum())):>5s}  {title_of(method)}")
 
 # %% [markdown]
 # The random map lands at the share of the area, as it must; what lies below it points elsewhere. What lies above it has found
@@ -494,7 +485,8 @@ check.progress()
 # - Per-record normalisation compares leads. Per-lead normalisation does not.
 # - Sums are tests where a method promises one: integrated gradients a difference of logits. LRP's closes only with biases and ε.
 # - Grad-CAM has no lead information; guided backpropagation on a network without ReLU is the gradient.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - Sanity checks of methods on ECGs, and maps averaged over whole populations: Wagner et al. 2024, Explaining deep learning for
@@ -502,7 +494,8 @@ check.progress()
 # - What a network for atrial fibrillation and left bundle branch block marks, by lead and by beat: Bender et al. 2022, Analysis
 #   of a deep learning model for 12-lead ECG classification, [doi:10.48550/arXiv.2211.01738](https://doi.org/10.48550/arXiv.2211.01738)
 # - Baselines other than a flat line, and what they change: [05 Can you trust it?](05_can_you_trust_it.ipynb)
-#
+
+# %% [markdown]
 # ## References
 #
 # 1. Surawicz et al. 2009, AHA/ACCF/HRS recommendations for the standardization and interpretation of the

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 10 Your own ECG
 #
-# So far every recording came ready for use. This notebook starts from a file: it is read, checked, filtered, put before four
-# networks, explained, described in words, and summed up on one page. Without a file of your own, an example takes its place.
+# This notebook starts from a file: it is read, checked, filtered, put before four networks, explained, described in
+# words, and summed up on one page. Without a file of your own, an example takes its place.
 #
 # **You will be able to**
 #
@@ -11,8 +11,8 @@
 # - name faults that no check can find, and what networks answer to spoiled recordings,
 # - put an explanation on one page with everything that another person needs to question it.
 #
-# **Before:** notebooks 06 to 09. **Teaching, not diagnosis:** nothing here may be used to decide about a patient, least of all
-# about yourself. If a recording worries you, show it to a physician.
+# **Before:** notebooks 06 to 09. **Teaching, not diagnosis:** nothing here may be used to decide about a patient, least
+# of all about yourself. If a recording worries you, show it to a physician.
 
 # %% imports
 import tempfile
@@ -38,17 +38,18 @@ MODELS = {name: leadwise.load_ecg_model(name) for name in ("AVB", "ISCH", "LBBB"
 # %% [markdown]
 # ## 1 What a file must say
 #
-# An array of numbers is no ECG. Three things make it one: the **[sampling rate](../GLOSSARY.md#sampling-rate)**, the **unit**, and **which channel is which
-# lead**. [WFDB](../GLOSSARY.md#wfdb), EDF, DICOM and the XML of recorders (GE MUSE, HL7 aECG) have a place for them; a spreadsheet may
-# hold some of them, a NumPy array none. Other recorders' files, PDF and photographs are refused by name.
+# An array of numbers is no ECG. Three things make it one: the **[sampling rate](../GLOSSARY.md#sampling-rate)**, the
+# **unit**, and **which channel is which lead**. [WFDB](../GLOSSARY.md#wfdb), EDF, DICOM and the XML of recorders (GE
+# MUSE, HL7 aECG) have a place for them; a spreadsheet may hold some of them, a NumPy array none. Other recorders'
+# files, PDF and photographs are refused by name.
 
 # %% formats
 for name, extensions in FORMATS.items():
     print(f"{name:8s} {', '.join(extensions)}")
 
 # %% [markdown]
-# The example is a recording of a left bundle branch block, written as many devices export it: whole microvolts, one column a
-# lead, and nothing else.
+# The example is a recording of a left bundle branch block, written as many devices export it: whole microvolts, one
+# column a lead, and nothing else.
 
 # %% an example file
 candidates = {name: leadwise.load_record(name) for name in leadwise.records("LBBB")}
@@ -81,9 +82,9 @@ print(ecg)
 print(f"largest difference from the original: {np.abs(ecg.signal - example.signal).max() * 1000:.2f} µV")
 
 # %% [markdown]
-# A header helps, but not always in the same words. Sleep laboratories write EDF with names such as `EKG V1` or `aVR-Ref`. Two
-# names are traps: `-aVR` is aVR upside down (Cabrera's order has it), and `MLII` is a Holter lead between electrodes on the
-# trunk, not lead II. The first is turned over with a note, the second is not taken for II.
+# A header helps, but not always in the same words. EDF comes with names such as `EKG V1` or `aVR-Ref`. Two names are
+# traps: `-aVR` is aVR upside down (Cabrera's order has it), and `MLII` is a Holter lead between electrodes on the
+# trunk. The first is turned over with a note, the second is not taken for II.
 
 # %% edf
 labels = ["EKG I", "ECG II", "Lead III", "-aVR", "aVL-Ref", "aVF-Ref", *(f"EKG {lead}" for lead in LEADS[6:])]
@@ -98,11 +99,11 @@ print(from_edf, *from_edf.notes, sep="\n")
 print(f"largest difference from the original: {np.abs(from_edf.signal - example.signal).max() * 1000:.2f} µV")
 
 # %% [markdown]
-# **Your file.** Write its path between the quotes, and what it does not say into the call. A WFDB record is two files: name the
-# `.hea`, with the `.dat` beside it. Uploading is easier in the explorer of section 8.
+# **Your file.** Write its path between the quotes, and what it does not say into the call. A WFDB record is two files:
+# name the `.hea`, with the `.dat` beside it. Uploading is easier in the explorer of section 8.
 #
-# An ECG is personal: its shape alone can identify its owner [1]. On Binder and Colab your file goes to somebody else's machine, and
-# an upload may stay in a saved notebook. Take a recording that you may share, without a name in it.
+# An ECG is personal: its shape alone can identify its owner [1]. On Binder and Colab your file goes to somebody else's
+# machine, and an upload may stay in a saved notebook. Take a recording that you may share, without a name in it.
 
 # %% your file
 path = ""
@@ -115,16 +116,16 @@ print("notes:", *(ecg.notes or ["none"]))
 # %% [markdown]
 # ## 2 Is it fit to be explained?
 #
-# `check_ecg` goes through a table of checks; most measure something and compare it with a limit. An **error** means that the networks
-# cannot run, or that their answer means nothing. A **warning** asks for a look. The checks are about the recording, not about the
-# heart: where they find no fault, a cardiologist may find any disease.
+# `check_ecg` measures, and compares with limits. An **error** means that the networks cannot run, or that their answer
+# means nothing. A **warning** asks for a look. The checks are about the recording, not about the heart: where they find
+# no fault, a cardiologist may find any disease.
 
 # %% check
 check_ecg(ecg)
 
 # %% [markdown]
-# No limit is better than its reason. Here are six of them; recommendations for electrocardiographs [2] stand behind the first,
-# plain arithmetic behind most others.
+# No limit is better than its reason. Here are six of them; recommendations for electrocardiographs [2] stand behind the
+# first, plain arithmetic behind most others.
 
 # %% limits
 print(f"{len(CHECKS)} checks, {len(LIMITS)} limits, among them")
@@ -140,7 +141,7 @@ plot_ecg(ecg, columns=4, rhythm="II" if ecg.duration > 6 else None, title="The r
 #
 # A check is worth what it finds. Each function below puts one fault into the recording.
 
-# %% spoil
+# %% faults
 START = ecg.signal.shape[1] // 3
 
 
@@ -169,6 +170,7 @@ def detach(signal):
     signal[11] = 0
 
 
+# %% spoil
 def spoiled(change):
     """Return the recording with a fault."""
     signal = ecg.signal.copy()
@@ -192,8 +194,8 @@ for fault, change in FAULTS.items():
 
 # %% [markdown]
 # The advice for the exchanged leads names the right pair. [Einthoven's](../GLOSSARY.md#einthovens-law) and
-# [Goldberger's](../GLOSSARY.md#goldbergers-leads) laws are four equations between six leads; one exchange, or one lead upside
-# down, is the simplest change that repairs them all, and it is found by trying.
+# [Goldberger's](../GLOSSARY.md#goldbergers-leads) laws are four equations between six leads; one exchange, or one lead
+# upside down, is the simplest change that repairs them all, and it is found by trying.
 #
 # > **Think first.** The same laws hold for a recording whose *cables* were exchanged at the patient. Why? Which lead would look
 # > odd with the arms exchanged?
@@ -211,13 +213,13 @@ plot_ecg(right, leads=["I", "aVR", "V6"], columns=1, stop=4, title="Cables as th
 plot_ecg(wrong, leads=["I", "aVR", "V6"], columns=1, stop=4, title="Left and right arm exchanged")
 
 # %% [markdown]
-# Whatever is connected, lead I is a difference of two potentials, II of two, III of the remaining two, and their sum around the
-# loop is zero. What betrays the exchange is the direction of P and QRS: down in I, where V6 still points up [3]. That is a rule of
-# thumb, and so is the finding a warning. Exchange left arm and left leg, and no rule is certain: P then points above the
-# horizontal, upright in I and small in II, as it does in some good recordings. Where P and QRS axes allow it, the check asks.
+# Whatever is connected, each limb lead is a difference of two potentials, and around the loop they sum to zero. What
+# betrays the exchange is the direction of P and QRS: down in I, where V6 still points up [3]. That is a rule of thumb,
+# hence a warning. Exchange left arm and left leg, and no rule is certain: P then points above the horizontal, upright
+# in I and small in II, as it does in some good recordings.
 #
-# How often does each rule see its exchange, and how often does a good recording raise a false alarm? Simulated hearts tell,
-# because their cables are known.
+# How often does each rule see its exchange, and how often does a good recording raise a false alarm? Simulated hearts
+# tell, because their cables are known.
 
 # %% how good are the checks
 SEEDS = range(8)
@@ -232,10 +234,11 @@ print(f"good recordings: errors in {sum(not found.ok for found in good)} of {len
 print(sum(bool(found.of("warning")) for found in good))
 
 # %% [markdown]
-# The last exchange is noticed where P points steeply down, so that its mirror image points above the horizontal; elsewhere the
-# rule has nothing to see. In more than 18,000 hospital recordings, QRS axis and P amplitudes found 22 % of the exchanges of left arm
-# and left leg [5].
-#
+# The last exchange is noticed where P points steeply down, so that its mirror image points above the horizontal;
+# elsewhere the rule has nothing to see. In more than 18,000 hospital recordings, QRS axis and P amplitudes found 22 %
+# of the exchanges of left arm and left leg [5].
+
+# %% [markdown]
 # ## 4 Networks answer anyway
 #
 # A network has no way to say "this is no ECG". It maps any array to a probability.
@@ -263,9 +266,10 @@ for fault, change in {"as recorded": lambda signal: signal, **FAULTS}.items():
         print(f"{fault:24s}" + "".join(f"{value:8.2f}" for value in answers(recording).values()) + f"   {verdict}")
 
 # %% [markdown]
-# Compare the rows. Where an answer changes, the fault made it; where it stays, the answer is not therefore right. The check in the last
-# column knows nothing of any network, which is its strength: it can stop a recording before there is an answer to believe.
-#
+# Where an answer changes, the fault made it; where it stays, the answer is not therefore right. The check in the last
+# column knows nothing of any network: it can stop a recording before there is an answer to believe.
+
+# %% [markdown]
 # ## 5 Before the networks: rate, filter, window
 #
 # The networks were trained at 500 Hz, behind one filter chain, on the first 4 s of 10 s [4]. `resample(500)` and
@@ -285,15 +289,17 @@ for name, values in curves.items():
     print(f"{name:5s} from {min(values):.2f} to {max(values):.2f}: {said}")
 
 # %% [markdown]
-# Where a line says hardly any spread, the window did not matter on this recording, and that is a result. Where it says one, it
-# has three possible sources: the *heart*, whose beats may differ (in a Wenckebach period PR grows until a beat is dropped, and an
-# extrasystole stands in one window only); the *recording*, whose noise may; and the *network*, to which it may matter where the window
-# cuts a beat and how many beats it holds. Look at the ECG before you blame the last. One number from one window hides all three.
-#
+# Hardly any spread: the window did not matter on this recording, and that is a result. A spread has three possible
+# sources: the *heart*, whose beats may differ (in a Wenckebach period PR grows until a beat is dropped, and an
+# extrasystole stands in one window only); the *recording*, whose noise may; and the *network*, to which it may matter
+# where the window cuts a beat. Look at the ECG before you blame the last. One number from one window hides all three.
+
+# %% [markdown]
 # ## 6 Explain, then describe
 #
-# `explain_ecg` does what the notebooks 07 to 09 did step by step: check, filter, run all four networks, explain the log-odds of the
-# most probable one, sum the relevance over leads and waves, measure what the criteria limit, and say it in sentences.
+# `explain_ecg` does what the notebooks 07 to 09 did step by step: check, filter, run all four networks, explain the
+# log-odds of the most probable one, sum the relevance over leads and waves, measure what the criteria limit, and say it
+# in sentences.
 
 # %% explain
 explanation = explain_ecg(ecg, MODELS, method="lrp_epsilon", epsilon=0.1)
@@ -313,13 +319,13 @@ for name, text in explanation.measured.items():
     print(fill(f"{name:5s} {text}", 100, subsequent_indent=" " * 6))
 
 # %% [markdown]
-# The sentences are about a network: what it answers, where its evidence lies, beside where the criteria of the diagnosis look. They do
-# not say that the patient has the diagnosis, nor that the network is right for the right reason. What was measured knows nothing of any
-# network, and each number comes with its error. Where a network names a finding whose limit is not reached, believe neither before you
+# The sentences are about a network: what it answers, and where its evidence lies beside where the criteria look. They
+# do not say that the patient has the diagnosis, nor that the network is right for the right reason. What was measured
+# knows nothing of any network. Where a network names a finding whose limit is not reached, believe neither before you
 # have looked.
 #
-# **No finding is an answer.** Most recordings are not of these four diseases. Below 0.5 for all networks, the words say that no network
-# names its pathology. There is a map all the same: of what raised the log-odds of the most probable one although the answer is no.
+# **No finding is an answer.** Below 0.5 for all networks, the words say that no network names its pathology. There is a
+# map all the same: of what raised the log-odds of the most probable one although the answer is no.
 
 # %% no finding
 healthy = (explain_ecg(leadwise.simulate_ecg("NORM", seed=seed), MODELS, epsilon=0.1) for seed in range(3, 30))
@@ -339,12 +345,13 @@ for method in ("gradient_x_input", "gradient_x_sign", "integrated_gradients"):
 
 # %% [markdown]
 # Report the method with the map, always. A finding on which different methods agree is a better one.
-#
+
+# %% [markdown]
 # ## 7 One page
 #
-# Another person can question an explanation only with everything on the table: the recording and its faults, all four answers and
-# what their probabilities are worth, what was measured beside the criteria, the map with its scale, the method with its parameters and
-# its source, the versions. `report` puts it on one page, as PDF and as HTML that needs nothing but itself.
+# Another person can question an explanation only with everything on the table: the recording and its faults, all four
+# answers and what they are worth, what was measured, the map with its scale, the method with its parameters and its
+# source, the versions. `report` puts it on one page, as PDF and as HTML.
 
 # %% report
 page = report(ecg, MODELS, method="lrp_epsilon", epsilon=0.1, dated="Example")
@@ -354,8 +361,7 @@ page
 # %% [markdown]
 # ## 8 Explore
 #
-# Upload a file, or write a path. What the file does not say is asked for above the picture, and so are recordings that fail a check; the
-# last good picture stays. The button saves the page.
+# Upload a file, or write a path. What the file does not say is asked for above the picture. The button saves the page.
 
 # %% explorer
 from leadwise.explorers import OwnECG
@@ -368,8 +374,8 @@ explorer
 #
 # Each cell holds the names that its check asks for. Solutions are in `solutions/10_your_own_ecg.ipynb`.
 #
-# **1 Write code.** The array below holds the recording in Cabrera's order (aVL, I, -aVR, II, aVF, III, then V1 to V6), in steps
-# of 4.88 µV, without a word about it. Read it as `read`, and prove that you read it right.
+# **1 Write code.** The array below holds the recording in Cabrera's order (aVL, I, -aVR, II, aVF, III, then V1 to V6),
+# in steps of 4.88 µV, without a word about it. Read it as `read`, and prove that you read it right.
 
 # %% an array without a word
 order = ["aVL", "I", "-aVR", "II", "aVF", "III", *LEADS[6:]]
@@ -389,9 +395,10 @@ print(check_ecg(read))
 check.read_right(read, ecg=ecg)
 
 # %% [markdown]
-# **2 Predict, then look.** Which faults break a law that `check_ecg` knows: `"V1 and V2"` exchanged, `"II and V2"` exchanged,
-# `"aVF upside down"`, all chest leads in reverse order (`"chest reversed"`)? Write which into `predicted`, and run the check: it
-# keeps your prediction, and never marks it. Then try, and set `findable` to what you see: True or False for each.
+# **2 Predict, then look.** Which faults break a law that `check_ecg` knows: `"V1 and V2"` exchanged, `"II and V2"`
+# exchanged, `"aVF upside down"`, all chest leads in reverse order (`"chest reversed"`)? Write which into `predicted`,
+# and run the check: it keeps your prediction, and never marks it. Then try, and set `findable` to what you see: True or
+# False for each.
 
 
 # %% exercise 2 tags=["solution"] answers=["predicted", "findable"]
@@ -425,8 +432,8 @@ for fault, change in {
 check.what_a_check_finds(predicted, findable)
 
 # %% [markdown]
-# **3 Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Read it right, as
-# `repaired`, and find two measurements that show what went wrong: `measured`, a dict from their names to
+# **3 Find the bug.** A colleague received a file recorded at 250 Hz and read it as below. No error appears. Read it
+# right, as `repaired`, and find two measurements that show what went wrong: `measured`, a dict from their names to
 # `(colleague's, repaired)`. `delineate(recording).intervals()` of `leadwise.ecg.delineation` measures some, in ms.
 
 # %% a colleague's file
@@ -454,10 +461,10 @@ for name, (before, after) in measured.items():
 check.the_right_rate(repaired, measured, slow=slow)
 
 # %% [markdown]
-# **4 Interpret.** Section 5 moved the window. Move it for the map: explain one network, by one method, at three starts, the
-# first at 0 s, as `windows`. Put the correlations of the second and third with the first into `correlations`: of the shares
-# in their lead × wave matrices, `window.matrix.share()`, a table (12, 6); `np.corrcoef(a.ravel(), b.ravel())[0, 1]` compares two.
-# Which `reading` is right?
+# **4 Interpret.** Section 5 moved the window. Move it for the map: explain one network, by one method, at three starts,
+# the first at 0 s, as `windows`. Put the correlations of the second and third with the first into `correlations`: of
+# the shares in their lead × wave matrices, `window.matrix.share()`, a table (12, 6);
+# `np.corrcoef(a.ravel(), b.ravel())[0, 1]` compares two. Which `reading` is right?
 #
 # - **a** The window with the highest probability shows best what the network has learned.
 # - **b** What repeats belongs to network and heart; what changes belongs to the window.
@@ -483,11 +490,11 @@ check.three_windows(windows, correlations, reading)
 # %% [markdown]
 # ## Capstone: a dossier
 #
-# Take a recording of your own, or one of `leadwise.records()` that this notebook has not used. The six parts below make a
-# dossier of it; each is checked by itself. In the end somebody who doubts your page should find every answer in it.
+# Take a recording of your own, or one of `leadwise.records()` that this notebook has not used. The six parts below make
+# a dossier of it; each is checked by itself. In the end somebody who doubts your page should find every answer in it.
 #
-# **5 What was told to the reader.** Load the recording as `own`. Then say for rate, unit and leads where each comes from, in
-# words: `told`, a dict with the keys fs, unit and leads. "The header" is an answer; a guess is none.
+# **5 What was told to the reader.** Load the recording as `own`. Then say for rate, unit and leads where each comes
+# from, in words: `told`, a dict with the keys fs, unit and leads. "The header" is an answer; a guess is none.
 
 # %% exercise 5 tags=["solution"] answers=["own", "told"]
 # Exercise 5: own = read_ecg(...) or leadwise.load_record(...); told = {"fs": "...", "unit": "...", "leads": "..."}.
@@ -499,8 +506,8 @@ print(own)
 check.what_was_told(own, told, used=ecg)
 
 # %% [markdown]
-# **6 Findings.** Which checks raise an error or a warning? `found` is the list of their names, `matter` of those that could
-# change a network's answer. Either may be empty.
+# **6 Findings.** Which checks raise an error or a warning? `found` is the list of their names, `matter` of those that
+# could change a network's answer. Either may be empty.
 
 # %% exercise 6 tags=["solution"] answers=["found", "matter"]
 # Exercise 6: names such as "duration"; a finding has .check, .severity and .measured.
@@ -514,7 +521,8 @@ matter = [name for name in found if name != "duration"]
 check.findings(own, found, matter)
 
 # %% [markdown]
-# **7 All windows.** What do the four networks say, over all windows of 4 s, one start a second? `by_window` is a dict: network
+# **7 All windows.** What do the four networks say, over all windows of 4 s, one start a second? `by_window` is a dict:
+# network
 # → its probabilities in the order of the starts.
 
 # %% exercise 7 tags=["solution"] answers=["by_window"]
@@ -529,8 +537,8 @@ for name, values in by_window.items():
 check.all_windows(own, by_window, models=MODELS)
 
 # %% [markdown]
-# **8 Two methods.** Explain the most probable network twice, by methods that share out the logit in different ways: `first` and
-# `second`, from `explain_ecg`.
+# **8 Two methods.** Explain the most probable network twice, by methods that share out the logit in different ways:
+# `first` and `second`, from `explain_ecg`.
 
 # %% exercise 8 tags=["solution"] answers=["first", "second"]
 # Exercise 8: two results of explain_ecg(own, MODELS, method=...).
@@ -542,11 +550,11 @@ for found_by in (first, second):
 check.two_methods(own, first, second)
 
 # %% [markdown]
-# **9 Agreement.** Do they agree, with each other and with the criteria? `agreed` is the set of cells (lead, wave) that are among
-# the five strongest of both matrices (`first.matrix.ranked()[:5]`, a list of (cell, share)), `correlation` compares
-# `first.matrix.share()` with that of `second`, as in exercise 4, and `lift` is that of the criterion's cells in `first`:
-# `agreement(first.matrix, first.model).lift`, of `leadwise.semantics`. Where the lift is low: is that the network, the method, or
-# the recording?
+# **9 Agreement.** Do they agree, with each other and with the criteria? `agreed` is the set of cells (lead, wave) that
+# are among the five strongest of both matrices (`first.matrix.ranked()[:5]`, a list of (cell, share)), `correlation`
+# compares `first.matrix.share()` with that of `second`, as in exercise 4, and `lift` is that of the criterion's cells
+# in `first`: `agreement(first.matrix, first.model).lift`, of `leadwise.semantics`. Where the lift is low: is that the
+# network, the method, or the recording?
 
 # %% exercise 9 tags=["solution"] answers=["agreed", "correlation", "lift"]
 # Exercise 9: a set of (lead, wave), and two numbers.
@@ -563,8 +571,8 @@ print(f"correlation of the matrices {correlation:.2f}; lift of the criterion's c
 check.where_they_agree(first, second, agreed, correlation, lift)
 
 # %% [markdown]
-# **10 One page.** Save the page that shows what `first` shows, as `page`. Add `not_concluded`: a list of two sentences about what
-# you would *not* conclude from it.
+# **10 One page.** Save the page that shows what `first` shows, as `page`. Add `not_concluded`: a list of two sentences
+# about what you would *not* conclude from it.
 
 # %% exercise 10 tags=["solution"] answers=["page", "not_concluded"]
 # Exercise 10: page = report(own, MODELS, ...); not_concluded = ["...", "..."].
@@ -607,7 +615,8 @@ check.progress()
 # - One window, one method, one number are one opinion. Move the window, change the method, and report the spread.
 # - "No network names its pathology" is an answer, and no statement about the heart.
 # - A page that others can question says everything: recording, faults, answers, method, parameters, source, versions.
-#
+
+# %% [markdown]
 # ## Go further
 #
 # - Real recordings to practise on, with labels by cardiologists: Wagner et al. 2020, PTB-XL, a large publicly available
@@ -615,7 +624,8 @@ check.progress()
 # - What to report about a model, and for whom: Mitchell et al. 2019, Model cards for model reporting,
 #   [doi:10.1145/3287560.3287596](https://doi.org/10.1145/3287560.3287596)
 # - From one dossier to a study of many: [11 Cohorts](11_cohorts.ipynb)
-#
+
+# %% [markdown]
 # ## References
 #
 # 1. Biel, Pettersson, Philipson, Wide 2001, ECG analysis: a new approach in human identification,

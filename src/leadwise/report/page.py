@@ -31,10 +31,12 @@ from leadwise.report.explanation import NOT_FOR_DIAGNOSIS, Explanation, explain_
 from leadwise.semantics import NAMED
 
 A4 = (210.0, 297.0)  # mm
-MARGIN, MATRIX = 11.0, 88.0  # mm: margin, width of the matrix
+MARGIN, FOOT, GAP = 11.0, 8.0, 6.0  # mm: at the sides, at the bottom, and between the two columns of the foot
+COLUMN = (A4[0] - 2 * MARGIN - GAP) / 2  # mm: bars and words on the left, the matrix and what follows on the right
 TALLEST_ECG, LOWEST_ECG = 143.0, 95.0  # mm
-HEAD, BARS = 32.0, 8.0  # mm: title, note and answer; heading of the bars and the gaps around them
+HEAD, BARS = 34.0, 8.0  # mm: title, note and answer; heading of the bars and the gaps around them
 BAR = 4.6  # mm, one network
+SIZES = (7.6, 7.2, 6.6, 6.0, 5.8, 5.4, 5.0)  # points, of the words: the first with which the foot holds them all
 DPI = 254  # 10 pixels a millimetre
 TRUST = {"published": "published weights", "embedded": "embedded weights, trained on simulated ECGs"}
 
@@ -131,6 +133,7 @@ def save_page(explanation: Explanation, folder: str | Path | None = None) -> One
         page.savefig(
             pdf,
             format="pdf",
+            dpi=DPI,  # else the pictures are resampled to the screen's
             metadata={"CreationDate": None, "Creator": "leadwise", "Title": printable(explanation.name)},
         )
     files = {".pdf": pdf.getvalue(), ".html": html.encode()}
@@ -199,10 +202,12 @@ def plot_explanation(e: Explanation, **options) -> CourseFigure:
 def _pictures(e: Explanation) -> tuple[CourseFigure, CourseFigure]:
     """Return the ECG with its relevance, as large as the words leave room for it, and the lead x wave matrix."""
     with _any_letter():
-        words = _height(_facts(e), _column(), 5.8) + HEAD + BARS + BAR * len(e.probabilities)
-        room = A4[0] - 2 * MARGIN, max(LOWEST_ECG, min(TALLEST_ECG, A4[1] - 8 - words))
+        facts, matrix = _facts(e), e.matrix.plot(title="Lead x wave matrix")
+        taken = BARS + BAR * len(e.probabilities), _shown_height(matrix, COLUMN) + 2
+        needed = min(foot for foot in range(60, 190, 2) if foot > 180 or _flow(facts, 7.2, foot, taken))
+        room = A4[0] - 2 * MARGIN, max(LOWEST_ECG, min(TALLEST_ECG, A4[1] - HEAD - FOOT - needed))
         _, ecg = max((_fitted(e, columns, room) for columns in (2, 3)), key=lambda fitted: fitted[0])
-        return ecg, e.matrix.plot(title="Lead x wave matrix")
+        return ecg, matrix
 
 
 def _fitted(e: Explanation, columns: int, room: tuple[float, float]) -> tuple[float, CourseFigure]:
@@ -213,11 +218,6 @@ def _fitted(e: Explanation, columns: int, room: tuple[float, float]) -> tuple[fl
         fits = min(space / (25.4 * side) for space, side in zip(room, ecg.get_size_inches(), strict=True))
         used, scale = scale, max(0.2, min(scale - 0.01, int(100 * scale * fits) / 100))
     return used, ecg
-
-
-def _column() -> float:
-    """Return the width of the words beside the matrix, mm."""
-    return A4[0] - 2 * MARGIN - MATRIX - 6
 
 
 # HTML
@@ -277,16 +277,14 @@ def draw_page(e: Explanation, pictures: tuple[CourseFigure, CourseFigure] | None
     y = _text(page, MARGIN, 10, _title(e), 13, weight="bold")
     y = _text(page, MARGIN, y + 1, NOT_FOR_DIAGNOSIS, 8, colour="#a33b00")
     y = _text(page, MARGIN, y + 0.5, e.answer, 8.5, weight="bold")
-    y = _paste(page, ecg, MARGIN, y + 2, A4[0] - 2 * MARGIN) + 3
-    left, right = _column(), A4[0] - MARGIN - MATRIX
-    _paste(page, matrix, right, y, MATRIX)
-    y = _draw_bars(page, e, MARGIN, y, left)
-    bottom = A4[1] - 8
-    facts = _facts(e)
-    size = next((s for s in (7.2, 6.6, 6.0, 5.8, 5.4) if y + _height(facts, left, s) <= bottom), 5.0)
-    for head, text in _fitting(facts, left, size, bottom - y):
-        y = _text(page, MARGIN, y, head, size, weight="bold", width=left)
-        y = _text(page, MARGIN, y, text, size, colour="#222222", width=left) + 0.3 * size / 2
+    top = _paste(page, ecg, MARGIN, y + 2, A4[0] - 2 * MARGIN) + 3
+    left, right = MARGIN, MARGIN + COLUMN + GAP
+    starts = _draw_bars(page, e, left, top, COLUMN), _paste(page, matrix, right, top, COLUMN) + 2
+    size, columns = _fitting(_facts(e), A4[1] - FOOT - top, [y - top for y in starts])
+    for x, y, column in zip((left, right), starts, columns, strict=True):
+        for head, text in column:
+            y = _text(page, x, y, head, size, weight="bold", width=COLUMN)
+            y = _text(page, x, y, text, size, colour="#222222", width=COLUMN) + _gap(size)
     page.alt = f"One page about {e.name}. {NOT_FOR_DIAGNOSIS} {e.answer} {ecg.alt} {e.sentence}"
     return page
 
@@ -332,23 +330,49 @@ def _text(page, x, y, text, size, *, weight="normal", colour=INK, width=None) ->
     return y
 
 
-def _height(facts, width: float, size: float) -> float:
+def _gap(size: float) -> float:
+    """Return the space below a fact, mm."""
+    return 0.2 * size
+
+
+def _height(fact: tuple[str, str], size: float) -> float:
+    """Return the height of a fact in a column, mm."""
     with _any_letter():
-        lines = sum(1 + len(_lines(text, width, size, "normal")) for _, text in facts)
-    return lines * _leading(size) + len(facts) * 0.3 * size / 2
+        return (1 + len(_lines(fact[1], COLUMN, size, "normal"))) * _leading(size) + _gap(size)
 
 
-def _fitting(facts: list[tuple[str, str]], width: float, size: float, room: float) -> list[tuple[str, str]]:
-    """Leave out findings, the last first, until the page holds the facts; say how many."""
+def _flow(facts, size: float, foot: float, taken) -> tuple[list, list] | None:
+    """Return the facts of the left and of the right column, in their order; None where the foot can't hold them.
+
+    Parameters
+    ----------
+    foot : height of both columns, mm
+    taken : what stands at the top of each already, mm
+    """
+    heights = [_height(fact, size) for fact in facts]
+    fits = int((np.cumsum(heights) <= foot - taken[0]).sum())
+    return (facts[:fits], facts[fits:]) if sum(heights[fits:]) <= foot - taken[1] else None
+
+
+def _fitting(facts: list[tuple[str, str]], foot: float, taken) -> tuple[float, tuple[list, list]]:
+    """Return the size of the words and what each column holds; findings are left out, the last first, if need be."""
     left_out = 0
-    while _height(facts, width, size) > room and any(head.startswith("Check") for head, _ in facts):
-        last = max(i for i, (head, _) in enumerate(facts) if head.startswith("Check"))
-        facts, left_out = facts[:last] + facts[last + 1 :], left_out + 1
-        facts[-1] = (
-            "Made",
-            f"{facts[-1][1].split(' Left out')[0]} Left out: {left_out} findings; the HTML page has all.",
-        )
-    return facts
+    while True:
+        for size in SIZES:
+            if columns := _flow(facts, size, foot, taken):
+                return size, columns
+        findings = [i for i, (head, _) in enumerate(facts) if head.startswith("Check")]
+        if not findings:
+            return SIZES[-1], _flow(facts, SIZES[-1], 2 * A4[1], taken) or (facts, [])
+        facts, left_out = facts[: findings[-1]] + facts[findings[-1] + 1 :], left_out + 1
+        made = facts[-1][1].split(" Left out")[0]
+        facts[-1] = "Made", f"{made} Left out: {left_out} findings; the HTML page has all."
+
+
+def _shown_height(figure: CourseFigure, width: float) -> float:
+    """Return the height of a figure at true size, or as wide as there is room, mm."""
+    wide, high = figure.get_size_inches() * 25.4
+    return high * min(1.0, width / wide)
 
 
 def _paste(page: CourseFigure, figure: CourseFigure, x: float, y: float, width: float) -> float:
@@ -362,7 +386,7 @@ def _paste(page: CourseFigure, figure: CourseFigure, x: float, y: float, width: 
     wide, high = figure.get_size_inches() * 25.4
     shrink = min(1.0, width / wide)
     axes = page.add_axes((x / A4[0], 1 - (y + high * shrink) / A4[1], wide * shrink / A4[0], high * shrink / A4[1]))
-    axes.imshow(picture, aspect="auto", interpolation="none")
+    axes.imshow(picture, aspect="auto", interpolation="antialiased")
     axes.set_axis_off()
     return y + high * shrink
 
