@@ -7,6 +7,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 import leadwise
 from leadwise.recordings.quality import Report
@@ -55,6 +56,24 @@ def test_pdf_is_one_a4_page(saved):
     box = re.search(rb"/MediaBox \[\s*0 0 ([\d.]+) ([\d.]+)\s*\]", pdf)
     assert [float(side) * 25.4 / 72 for side in box.groups()] == pytest.approx([210, 297], abs=0.1)
     assert sorted(path.name for path in saved.pdf.parent.iterdir()) == ["sim_LBBB_3.html", "sim_LBBB_3.pdf"]
+
+
+def test_words_of_an_ordinary_page_can_be_read_and_stay_on_it(saved):
+    """No word is smaller than 6.5 points, and both columns end above the lower margin."""
+    words = [text for text in saved.page.texts if text.get_text().strip()]
+    assert min(text.get_fontsize() for text in words) >= 6.5
+    assert min(text.get_position()[1] for text in words) > 8 / 297
+    renderer = FigureCanvasAgg(saved.page).get_renderer()
+    assert max(text.get_window_extent(renderer).x1 for text in words) < saved.page.bbox.x1
+    headings = (
+        "Recording",
+        "What is explained",
+        "Measured beside the criteria",
+        "On real recordings",
+        "Method",
+        "Made",
+    )
+    assert tuple(text.get_text() for text in words if text.get_text() in headings) == headings
 
 
 def test_the_numbers_are_those_of_the_networks(recording, saved):
