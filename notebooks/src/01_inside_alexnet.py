@@ -772,7 +772,7 @@ check.progress()
 #
 # ## Go further
 #
-# - [Notebook 02](02_gradients_and_saliency.ipynb) asks what one answer rests on, [notebook 05](05_can_you_trust_it.ipynb) what
+# - [Notebook 02](02_gradients_and_paths.ipynb) asks what one answer rests on, [notebook 05](05_can_you_trust_it.ipynb) what
 #   went wrong in the training of the second network, and [notebook 07](07_ecg_models.ipynb) looks inside networks for ECGs.
 # - Olah, Mordvintsev, Schubert [13] show how much a better prior changes what one sees, with pictures to play with.
 # - Bau et al. 2017, Network dissection: quantifying interpretability of deep visual representations, CVPR,
