@@ -1,12 +1,9 @@
 """Checks of notebook 02: right answers in several forms, and the hints that the usual wrong ones get."""
 
-from copy import deepcopy
-
 import numpy as np
 import pytest
 import torch
 from captum.attr import IntegratedGradients
-from torch import nn
 
 import leadwise
 from leadwise.checks import gradients as check
@@ -97,65 +94,68 @@ def test_mended_path():
         assert check.mended_path(rubbish).state == "not yet"
 
 
-def test_grad_cam_by_layer(context):
-    network, scenes = context["network"], [make_scene(700 + i, objects=2) for i in range(4)]
-    pictures = torch.stack([preprocess(scene.image) for scene in scenes])
-    correct = dict.fromkeys(check.LAYERS, 0)
-    for name in check.LAYERS:  # by the course's Grad-CAM, which tests compare with captum's
-        for k in (0, 1):
-            asked = torch.tensor([scene.objects[k].index for scene in scenes])
-            maps = leadwise.attribute(network, pictures, "grad_cam", asked, layer=name, progress=False).sum(1).numpy()
-            on = [[one[thing.mask].sum() for thing in scene.objects] for one, scene in zip(maps, scenes, strict=True)]
-            correct[name] += sum(bool(row[k] > row[1 - k]) for row in on)
-    assert check.grad_cam_counts(network, scenes) == correct
-    given = {"network": network, "scenes": scenes}
-    assert check.grad_cam_by_layer(correct, **given).state == "right"
-    assert check.grad_cam_by_layer({k: torch.tensor(v) for k, v in correct.items()}, **given).state == "right"
+def over_by(each, mix=lambda maps: torch.stack(maps).mean(0)):
+    """A mean over baselines, by a function of one's own for each."""
 
-    assert check.grad_cam_by_layer(..., **given).state == "not done yet"
-    said(check.grad_cam_by_layer({"features.1": 3}, **given), "lacks features.4")
-    said(check.grad_cam_by_layer({k: v / 24 for k, v in correct.items()}, **given), "count")
-    said(check.grad_cam_by_layer(dict.fromkeys(correct, correct["features.11"]), **given), "layer=name")
-    said(check.grad_cam_by_layer(correct | {"features.7": correct["features.7"] + 3}, **given), "features.7")
+    def function(network, x, target, baselines, steps=32):
+        return mix([each(network, x, target, baseline, steps) for baseline in baselines])
+
+    return function
+
+
+def test_mean_over_baselines():
+    one = path(lambda x, b: x - b)
+    assert check.mean_over_baselines(over_by(one)).state == "right"
+
+    def by_captum(network, x, target, baseline, steps):
+        found = IntegratedGradients(network).attribute(x[None], baseline[None], target=target, n_steps=steps)
+        return found[0].double()
+
+    assert check.mean_over_baselines(over_by(by_captum)).state == "right"
+    assert (
+        check.mean_over_baselines(over_by(by_captum, lambda maps: torch.stack(maps).mean(0).numpy())).state == "right"
+    )
+
+    def from_the_middle(network, x, target, baselines, steps=32):
+        return one(network, x, target, torch.stack(baselines).mean(0), steps)
+
+    assert check.mean_over_baselines(...).state == "not done yet"
+    said(check.mean_over_baselines(from_the_middle), "another question")
+    said(check.mean_over_baselines(over_by(one, lambda maps: torch.stack(maps).sum(0))), "divide")
+    said(check.mean_over_baselines(over_by(one, lambda maps: maps[0])), "first baseline")
+    said(check.mean_over_baselines(over_by(one, lambda maps: maps[-1])), "last baseline")
+    said(check.mean_over_baselines(over_by(path(lambda x, b: x))), "mean of w")
+    said(check.mean_over_baselines(over_by(one, torch.stack)), "returns (3, 3, 4, 4)")
+    said(check.mean_over_baselines(torch.zeros(3, 4, 4)), "function")
+    for rubbish in [*RUBBISH, lambda: 1, lambda *a, **k: None]:
+        assert check.mean_over_baselines(rubbish).state == "not yet"
+
+
+def test_dark_parts(context):
+    network, scene = context["network"], make_scene(186, objects=2)
+    given = {"network": network, "scene": scene, "target": 3}
+    x = preprocess(scene.image)
+    brightness = scene.image.astype(float).mean(-1)
+    dark = torch.tensor(brightness <= np.quantile(brightness, 0.1))
+    falls, rest = {}, {}
+    with torch.no_grad():
+        for name, value in (("black", 0), ("white", 255)):
+            plain = preprocess(np.full_like(scene.image, value))
+            mixed = [x * ~where + plain * where for where in (dark, ~dark)]
+            falls[name], rest[name] = (float(network(x)[3] - network(one)[3]) for one in mixed)
+    assert check.dark_parts(falls, "C", **given).state == "right"
+    assert check.dark_parts({name: torch.tensor(fall) for name, fall in falls.items()}, "c", **given).state == "right"
+
+    assert check.dark_parts(..., ..., **given).state == "not done yet"
+    said(check.dark_parts({name: -fall for name, fall in falls.items()}, "C", **given), "other way round")
+    said(check.dark_parts(rest, "C", **given), "All but the darkest")
+    said(check.dark_parts(falls | {"white": 0.0}, "C", **given), "`dark` of section 7")
+    said(check.dark_parts({"black": 1.0}, "C", **given), "missing: white")
+    said(check.dark_parts(falls, "A", **given), "grey")
+    said(check.dark_parts(falls, "B", **given), "white")
     for rubbish in RUBBISH:
-        assert check.grad_cam_by_layer(rubbish, **given).state == "not yet"
-
-
-def correlation(a, b):
-    return float(np.corrcoef(a.sum(0).flatten(), b.sum(0).flatten())[0, 1])
-
-
-def test_forgetful_network(context):
-    network, x = context["network"], context["x"]
-    forgetful = deepcopy(network)
-    nn.init.normal_(forgetful.classifier[6].weight, std=0.1, generator=torch.Generator().manual_seed(0))
-    maps = [leadwise.attribute(one, x, "guided_backprop", target=3) for one in (network, forgetful)]
-    correlations = {"guided_backprop": correlation(*maps), "grad_cam": 0.4, "gradient": -0.1}
-    assert check.forgetful_network(forgetful, correlations, "B", **context).state == "right"
-    as_tensors = {name: torch.tensor(value) for name, value in correlations.items()}
-    assert check.forgetful_network(forgetful, as_tensors, "b", **context).state == "right"
-
-    assert check.forgetful_network(..., ..., ..., **context).state == "not done yet"
-    said(check.forgetful_network(network, correlations, "B", **context), "deepcopy")
-    said(check.forgetful_network(deepcopy(network), correlations, "B", **context), "still has all its weights")
-    for layer in forgetful.features[0], forgetful.classifier[4]:
-        broken = deepcopy(forgetful)
-        nn.init.zeros_((broken.features[0] if layer is forgetful.features[0] else broken.classifier[4]).weight)
-        said(check.forgetful_network(broken, correlations, "B", **context), "more than its last layer")
-    empty = deepcopy(network)
-    nn.init.zeros_(empty.classifier[6].weight)
-    said(check.forgetful_network(empty, correlations, "B", **context), "random ones")
-    said(check.forgetful_network(forgetful, {"guided_backprop": 0.9}, "B", **context), "two other")
-    said(check.forgetful_network(forgetful, correlations | {"gradient": 40}, "B", **context), "-1 and 1")
-    said(check.forgetful_network(forgetful, correlations | {"guided_backprop": 0.0}, "B", **context), "same picture")
-    said(check.forgetful_network(forgetful, correlations, "A", **context), "ears")
-    said(check.forgetful_network(forgetful, correlations, "C", **context), "weights that are gone")
-    changed = context | {"network": forgetful}
-    said(check.forgetful_network(deepcopy(forgetful), correlations, "B", **changed), "section 1")
-    for rubbish in RUBBISH:
-        assert check.forgetful_network(rubbish, correlations, "B", **context).state == "not yet"
-        assert check.forgetful_network(forgetful, rubbish, "B", **context).state == "not yet"
-        assert check.forgetful_network(forgetful, correlations, rubbish, **context).state == "not yet"
+        assert check.dark_parts(rubbish, "C", **given).state == "not yet"
+        assert check.dark_parts(falls, rubbish, **given).state == "not yet"
 
 
 def mean_share(network, scenes, noise, which=0, seed=1):

@@ -14,7 +14,7 @@ from leadwise import grading
 from leadwise.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[1]
-EXERCISES = (1, 2, 5)  # of notebook 06: quick ones
+EXERCISES = (1, 2, 5)  # of Reading an ECG: quick ones
 SETUP = "from leadwise.checks import reading as check"
 SOLVED = {
     1: """import numpy as np
@@ -38,7 +38,7 @@ except OSError as error:
 
 
 def notebook(answers: dict[int, str], checks: dict[int, str] = CHECKS) -> nbformat.NotebookNode:
-    """A small notebook 06 with these answers and checks."""
+    """A small notebook with these answers and checks of Reading an ECG."""
 
     def cell(source: str, name: str, *tags: str):
         return nbformat.v4.new_code_cell(source, id=f"06-{name}", metadata={"tags": list(tags)})

@@ -20,7 +20,7 @@ SOURCE = """# %% [markdown]
 #
 # See [notebook 02](02_two.ipynb#part), [03 Three](03_three.ipynb), [02](02_two.ipynb) and notebooks
 # 01 to 03; not 02 leads, 0.02 mV, [doi](https://doi.org/10.1/02.03). The appendix [A2](A2_more.ipynb), appendices
-# A2 and A3.
+# A2 and A9.
 
 # %% a figure
 from leadwise.checks import topic as check
@@ -107,7 +107,7 @@ def test_a_source_names_others_as_they_are_called_now(swapped):
         "# See [notebook 03](03_two.ipynb#part), [02 Three](02_three.ipynb), [03](03_two.ipynb) and notebooks",
         "# 01 to 02; not 02 leads, 0.02 mV, [doi](https://doi.org/10.1/02.03). "
         "The appendix [A3](A3_more.ipynb), appendices",
-        "# A3 and A2.",
+        "# A3 and A9.",
         "",
         "# %% a figure",
         "from leadwise.checks import topic as check",

@@ -112,31 +112,15 @@ CLAIMS = [
           lambda t: after(t, "all")[2] == after(t, "all")[1] == 100),
     # 02
     Claim("02-compare-gradient", "Orange pixels raise the logit", lambda t: max(numbers(t)) < 1e-6),
-    Claim("02-two-objects", "so it is right in exactly half",
-          lambda t: after(t, "Random map")[0] * 2 == after(t, "Random map")[1] and after(t, "Random map")[2] == 1),
-    Claim("02-who-passes", "A method can find *the object* and still not *the class*",
-          lambda t: bool(named(t, "as good as a coin") & named(t, "at least four times chance"))),
-    Claim("02-my-smoothgrad", "Sixteen copies are few: other noise gives another map", lambda t: numbers(t)[-1] < 0.95),
+    Claim("02-compare-smoothgrad", "Sixteen copies are few: other noise gives another map",
+          lambda t: numbers(t)[-1] < 0.95),
     Claim("02-tiny", "and the gradient is 0", lambda t: after(t, "Gradient") == [0]),
     Claim("02-tiny", "looks at the whole way from 0 to 2 finds what was gained",
           lambda t: after(t, "Integrated gradients") == after(t, "DeepLIFT") == [1]),
     Claim("02-along-the-path", "it *is* the slope at the end of the path",
           lambda t: near(after(t, "slope at the scene:")[0], after(t, "sum of gradient × input:")[0], 0.01)),
-    Claim("02-my-integrated-gradients", "Corrected for that, it agrees to rounding",
-          lambda t: after(t, "× 32 / 31:")[0] < 1e-5 < after(t, "captum, trapezoid:")[0]),
     Claim("02-blind-spots", "the black baseline can take a part of its relevance, not all of it",
           lambda t: 0 < after(t, "black baseline")[0] < after(t, "no factor")[0]),
-    Claim("02-window-size", "A small window takes away too little",
-          lambda t: [fall for fall, _ in rows(t, r"logit +([\d.]+) (of [\d.]+)")] == sorted(
-              fall for fall, _ in rows(t, r"logit +([\d.]+) (of [\d.]+)"))),
-    Claim("02-either-half-would-do", "is missed by all that take one thing away at a time",
-          lambda t: after(t, "Occlusion") == [0, 0, 0]),
-    Claim("02-either-half-would-do", "KernelSHAP gives each half its share",
-          lambda t: after(t, "KernelSHAP") == [0.5, 0.5, 0]),
-    Claim("02-cost", "the gradient needs one pass each way", lambda t: after(t, "Gradient") == [1, 1]),
-    Claim("02-cost", "those that only ask need hundreds",
-          lambda t: all(after(t, name)[0] > 100 and after(t, name)[1] == 0
-                        for name in ("Occlusion", "KernelSHAP", "LIME"))),
     # 03
     Claim("03-backward", "Each layer holds 3, the logit", lambda t: numbers(t) == [3, 3, 3]),
     Claim("03-gradient-x-input", "With biases the maps still agree",
@@ -346,6 +330,25 @@ CLAIMS = [
     Claim("A3-g-z-z", "For ReLU both slopes are the same", lambda t: after(t, "ReLU, LRP-ε against") == [0, 0]),
     Claim("A3-g-z-z", "is *not* gradient × input in another dress",
           lambda t: after(t, "ELU, LRP-ε against")[0] == 0 and after(t, "ELU, LRP-ε against")[1] >= 5),
+    # 13
+    Claim("13-two-objects", "so it is right in exactly half",
+          lambda t: after(t, "Random map")[0] * 2 == after(t, "Random map")[1] and after(t, "Random map")[2] == 1),
+    Claim("13-who-passes", "A method can find *the object* and still not *the class*",
+          lambda t: bool(named(t, "as good as a coin") & named(t, "at least four times chance"))),
+    Claim("13-window-size", "A small window takes away too little",
+          lambda t: [fall for fall, _ in rows(t, r"logit +([\d.]+) (of [\d.]+)")] == sorted(
+              fall for fall, _ in rows(t, r"logit +([\d.]+) (of [\d.]+)"))),
+    Claim("13-either-half-would-do", "is missed by all that take one thing away at a time",
+          lambda t: after(t, "Occlusion") == [0, 0, 0]),
+    Claim("13-either-half-would-do", "KernelSHAP gives each half its share",
+          lambda t: after(t, "KernelSHAP") == [0.5, 0.5, 0]),
+    # A2, A13
+    Claim("A2-three-rules", "Corrected for that, it agrees to rounding",
+          lambda t: after(t, "× 32 / 31:")[0] < 1e-5 < after(t, "captum, trapezoid:")[0]),
+    Claim("A13-cost", "the gradient needs one pass each way", lambda t: after(t, "Gradient") == [1, 1]),
+    Claim("A13-cost", "those that only ask need hundreds",
+          lambda t: all(after(t, name)[0] > 100 and after(t, name)[1] == 0
+                        for name in ("Occlusion", "KernelSHAP", "LIME"))),
 ]  # fmt: skip
 
 
@@ -492,7 +495,7 @@ def test_every_sentence_with_a_number_below_an_output_is_in_a_table(notebook):
     assert not unread, "add to CLAIMS, or to OTHERWISE with what it is: " + "; ".join(unread)
 
 
-def test_the_random_map_lands_on_chance_in_both_panels_of_notebook_02():
+def test_the_random_map_lands_on_chance_in_both_panels_of_notebook_13():
     """As it has to, says the text below the figure; and no control answers for the class."""
     found = json.loads((ROOT / "benchmarks" / "scene_localisation.json").read_text())
     random = found["methods"]["random"]

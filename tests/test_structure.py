@@ -13,7 +13,7 @@ from notebook_frame import number_of, prerequisites
 
 FOLDER = ROOT / "notebooks"
 LESSONS = NUMBERED[1:]  # 00 shows the way; it teaches nothing that is asked later
-PICTURES = {"start", "alexnet", "gradients", "lrp"}  # topics of notebooks that show no recordings
+PICTURES = {"start", "alexnet", "gradients", "which_class", "lrp"}  # topics of notebooks that show no recordings
 
 each = pytest.mark.parametrize("source", LESSONS, ids=lambda path: path.stem)
 numbered = pytest.mark.parametrize("source", NUMBERED, ids=lambda path: path.stem)

@@ -3,7 +3,8 @@
 Below the title stand links to Binder and Colab and how long it takes; then the cell that fetches the course where a
 notebook comes alone; at the end the way on. A source whose first cell is no title (`# # 06 Reading an ECG`) gets none.
 
-A source named A5_topic.py is an appendix to notebook 05: depth beside the way. It leads back to what it builds on.
+A source named A<n>_topic.py is an appendix to the notebook of that number: depth beside the way. It leads back to what
+it builds on.
 
 The minutes are a range, from what is counted in the source (`count`) times RATES, and the seconds that the cells took,
 from timings.json, which `notebooks.py build` writes.
@@ -67,7 +68,7 @@ NOTE = "*For teaching, not for diagnosis: nothing here may be used to decide abo
 
 
 def number_of(stem: str) -> str:
-    """Return the number of a notebook by its name: "05" of "05_can_you_trust_it", "A5" of "A5_forgetting"."""
+    """Return the number of a notebook by its name: "05" of "05_one", "A5" of "A5_more"."""
     return stem.partition("_")[0]
 
 

@@ -29,8 +29,8 @@ READ = ("*.md", "Makefile", "book/**/*.md", "data/*.md", "training/*.md", "train
 READ += ("tools/*.py", "tests/*.py", "src/leadwise/**/*.py", "src/leadwise/checks/quizzes/*.md", "slides/*.md")
 READ += ("notebooks/src/*.py", "notebooks/*.ipynb", "notebooks/solutions/*.ipynb", "notebooks/timings.json")
 MOVED = ("notebooks/src", "notebooks", "notebooks/solutions", "slides")
-# Tests on courses of their own making: the numbers there are none of this course's.
-MADE_UP = {f"tests/test_{name}.py" for name in ("frame", "grading", "renumber", "tools")}
+# Tests on courses of their own making, and this file: the numbers there are none of this course's.
+MADE_UP = {"tools/renumber.py", *(f"tests/test_{name}.py" for name in ("frame", "grading", "renumber", "tools"))}
 
 N = r"(?:\d\d|A\d{1,2})"
 GAP = r"(?: |\n *(?:# ?)?)"  # a space, or the end of a line of prose, of a comment or of a docstring
@@ -134,7 +134,9 @@ def asked(changes: list[str], root: Path) -> dict[str, str]:
             raise ValueError(f"{change!r} is no change; expected two numbers of two digits, as in 03=04.")
         if found[1] not in there:
             raise ValueError(f"no notebook {found[1]}; there are: {', '.join(there)}.")
-        new |= {found[1]: found[2], f"A{int(found[1])}": f"A{int(found[2])}"}
+        new[found[1]] = found[2]
+        if (appendix := f"A{int(found[1])}") in there:
+            new[appendix] = f"A{int(found[2])}"
     after = [new.get(number, number) for number in there]
     twice = sorted({number for number in after if after.count(number) > 1 and number in new.values()})
     if twice:

@@ -155,7 +155,7 @@ check.progress()
 # |---|---|
 # | **00 Start here** | check the environment, use the explorers |
 # | [01 Inside AlexNet](01_inside_alexnet.ipynb) | read filters and feature maps, synthesise what a class looks like |
-# | [02 Gradients and saliency](02_gradients_and_saliency.ipynb) | use the gradient family and occlusion, and say when each misleads |
+# | [02 Gradients and paths](02_gradients_and_paths.ipynb) | use gradients and integrated gradients, and name their baseline |
 # | [03 Layer-wise relevance](03_layer_wise_relevance.ipynb) | build LRP by hand, choose its rules, read conservation |
 # | [04 SIGN](04_sign.ipynb) | explain the bias of "times input" and what SIGN changes |
 # | [05 Can you trust it?](05_can_you_trust_it.ipynb) | test an explanation |
@@ -164,9 +164,12 @@ check.progress()
 # | [08 Lead-wise attribution](08_lead_wise_attribution.ipynb) | explain twelve leads with every method, and read the maps |
 # | [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb) | turn a map into statements that a cardiologist can check |
 # | [10 Your own ECG](10_your_own_ecg.ipynb) | bring a recording and explain it |
+# | [11 Cohorts](11_cohorts.ipynb) | explain many recordings, and not be fooled by many comparisons |
+# | [12 Your own network](12_your_own_network.ipynb) | bring an architecture, read refusals and receipts |
+# | [13 Which class?](13_which_class.ipynb) | tell which maps answer for the class that you asked about |
 #
 # Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may take
-# the **clinician's path** instead: 06, 07, then of the pictures what hearts need (parts of 01, 02 and 03), then 08, 09 and 10.
+# the **clinician's path** instead: 06, 07, then of the pictures what hearts need (parts of 01, 02, 13 and 03), then 08, 09 and 10.
 # The head of each notebook on it says which sections, and what comes next. The [glossary](../GLOSSARY.md) explains words of both worlds.
 
 # %% [markdown]

@@ -1,26 +1,24 @@
-"""Checks and quiz of notebook 02, Gradients and saliency."""
+"""Checks and quiz of notebook 02, Gradients and paths."""
 
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
 import leadwise
 from leadwise.checks.core import (
     Hint,
-    alike,
     as_array,
+    as_dict,
     as_function,
     as_number,
     exercise,
     expect_choice,
     recognise,
-    same_weights,
 )
 from leadwise.checks.parts import parts_of
 from leadwise.evaluation import relevance_mass
 from leadwise.images.scenes import make_scene
-from leadwise.networks.alexnet import load_alexnet, preprocess
+from leadwise.networks.alexnet import normalise, preprocess
 from leadwise.plotting import percent
 
 STILL = {  # method -> what it is without noise, or from the picture itself, and why
@@ -65,7 +63,7 @@ def mended_path(mended):
     if found.shape != (3, 4, 4):
         raise Hint(f"For x of (3, 4, 4) `mended` returns {found.shape}.")
     wrong = {
-        "The factor before the integral is still x. What does the formula of section 7 say?": x * weight,
+        "The factor before the integral is still x. What does the formula of section 6 say?": x * weight,
         "The sign is reversed: it is the picture less the baseline.": (baseline - x) * weight,
         "The factor before the integral is missing.": weight,
         "The factor is |x - baseline|: it has lost its sign.": (x - baseline).abs() * weight,
@@ -93,81 +91,65 @@ class Power(nn.Module):
         return self.sums(x**self.power).flatten(-3)
 
 
-LAYERS = ("features.1", "features.4", "features.7", "features.9", "features.11")
-
-
-def grad_cam_counts(network, scenes) -> dict[str, int]:
-    """Return for each of LAYERS in how many of 24 questions Grad-CAM finds the right one of two objects."""
-    device = next(network.parameters()).device
-    pictures = torch.stack([preprocess(scene.image) for scene in scenes]).to(device)
-    kept, counts = [], dict.fromkeys(LAYERS, 0)
-    hooks = [network.get_submodule(name).register_forward_hook(lambda m, a, out: kept.append(out)) for name in LAYERS]
-    logits = network(pictures)
-    for hook in hooks:
-        hook.remove()
-    for k in (0, 1):
-        asked = [scene.objects[k].index for scene in scenes]
-        grads = torch.autograd.grad(logits[range(len(scenes)), asked].sum(), kept, retain_graph=True)
-        for name, maps, grad in zip(LAYERS, kept, grads, strict=True):
-            cam = (grad.mean((2, 3), keepdim=True) * maps).sum(1, keepdim=True).relu().detach()
-            cam = functional.interpolate(cam, size=pictures.shape[2:], mode="bilinear")[:, 0].cpu().numpy()
-            on = [[cam[i][thing.mask].sum() for thing in scene.objects] for i, scene in enumerate(scenes)]
-            counts[name] += sum(bool(row[k] > row[1 - k]) for row in on)
-    return counts
-
-
-@exercise("gradients", 3, "Grad-CAM by layer", expects='a dict such as {"features.1": 12, ...}')
-def grad_cam_by_layer(correct, network, scenes):
-    """``correct[layer]`` is the number of right answers, of 24."""
-    missing = [name for name in LAYERS if name not in correct]
-    if missing:
-        raise Hint(f"`correct` lacks {', '.join(missing)}.")
-    found = [as_number(correct[name], f"`correct[{name!r}]`") for name in LAYERS]
-    wanted = list(grad_cam_counts(network, scenes).values())
-    if max(found) <= 1:
-        raise Hint("These are shares; count the right answers among the 24 questions.")
-    if len(set(found)) == 1 < len(set(wanted)):
-        raise Hint('All layers have the same count: is `layer=name` given to both("grad_cam", ...)?')
-    if max(found) <= 12 < max(wanted):
-        raise Hint("24 questions: each scene is asked for both of its objects.")
-    wrong = [name for name, a, b in zip(LAYERS, found, wanted, strict=True) if abs(a - b) > 1]
-    if wrong:
-        raise Hint(f"Another count at {', '.join(wrong)}: `right` of section 4 says of each question if it was right.")
-    return (
-        "Early maps are finer, but an edge belongs to no object, and one weight for a channel can't tell whose it is."
-    )
+@exercise(
+    "gradients", 3, "A mean over baselines", expects="a function of network, x, target, a list of baselines, and steps"
+)
+def mean_over_baselines(over):
+    """``over(network, x, target, baselines, steps)`` -> the mean of the maps, tried where a closed form is known."""
+    function = as_function(over, "`over`")
+    weight, x, *baselines = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(1)).unbind()
+    found = as_array(function(Power(weight, 2), x, 0, baselines, 512), "the result of `over`")
+    if found.shape != (3, 4, 4):
+        raise Hint(f"For x of (3, 4, 4) and a list of three baselines `over` returns {found.shape}.")
+    each = torch.stack([(x**2 - baseline**2) * weight for baseline in baselines])
+    middle = torch.stack(baselines).mean(0)
+    wrong = {
+        "That is the sum of the maps; divide by how many there are.": each.sum(0),
+        "That is the map from the mean of the baselines: another question, for f bends on the way.": (
+            (x**2 - middle**2) * weight
+        ),
+        "That is the map from the first baseline alone.": each[0],
+        "That is the map from the last baseline alone.": each[-1],
+    }
+    otherwise = "For f = w·x² it should be the mean of w (x² - x'²) over the baselines x'."
+    recognise(found, each.mean(0), wrong, otherwise, tolerance=0.02)
+    return "Its sum is f(x) less the mean of the f(x'): a mean of complete maps is complete."
 
 
 STATEMENTS = {
-    "A": "A: would ears and whiskers be seen by a network that has just forgotten what a cat is?",
-    "B": "",
-    "C": "C: which class the features speak for was in the weights that are gone. What would a map of it do?",
+    "A": "A: would the fall be as large if these pixels were made grey?",
+    "B": "B: what does the network lose where these pixels are made white?",
+    "C": "",
 }
 
 
-@exercise("gradients", 4, "A network that has forgotten", expects="a network, a dict of correlations, a letter")
-def forgetful_network(forgetful, correlations, statement, network, x, target):
-    """``forgetful`` is ``network`` with a new last layer; ``correlations[method]`` of the maps; which claim holds."""
-    if forgetful is network or not same_weights(network, load_alexnet("embedded")):
-        raise Hint(
-            "The notebook's own network has been changed, too: work on a deepcopy, and run the cell of section 1."
-        )
-    if same_weights(forgetful, network):
-        raise Hint("`forgetful` still has all its weights: draw new ones for classifier[6].")
-    if not same_weights(forgetful, network, "classifier.6"):
-        raise Hint("`forgetful` has lost more than its last layer: leave all but classifier[6] as it was.")
-    if float(forgetful.classifier[6].weight.detach().std()) == 0:
-        raise Hint("The new weights of classifier[6] are all the same: draw random ones.")
-    values = {name: as_number(value, f"`correlations[{name!r}]`") for name, value in correlations.items()}
-    if len(values) < 3 or "guided_backprop" not in values or not set(values) <= set(leadwise.METHODS):
-        raise Hint("`correlations` should hold guided_backprop and two other names of leadwise.METHODS.")
-    if max(map(abs, values.values())) > 1.0001:
-        raise Hint("A correlation lies between -1 and 1.")
-    pair = [leadwise.attribute(one, x, "guided_backprop", target=target) for one in (network, forgetful)]
-    if abs(values["guided_backprop"] - alike(*(one.sum(0).cpu() for one in pair))) > 0.05:
-        raise Hint("guided_backprop: correlate the maps of `network` and `forgetful`, same picture, same class 'cat'.")
+@exercise("gradients", 4, "The dark parts", expects='a dict with "black" and "white", and a letter')
+def dark_parts(falls, statement, network, scene, target):
+    """``falls[name]``: by how much the logit falls where the darkest tenth is replaced; what follows for a sentence."""
+    brightness = torch.tensor(scene.image).float().mean(-1)
+    dark = brightness <= brightness.quantile(0.1)
+    x, wanted, turned = preprocess(scene.image), {}, {}
+    for name, value in (("black", 0), ("white", 255)):
+        plain = normalise(torch.full((3, *dark.shape), value, dtype=torch.uint8))
+        with torch.no_grad():
+            logit, other, kept = (
+                float(network(one)[target]) for one in (x, torch.where(dark, plain, x), torch.where(dark, x, plain))
+            )
+        wanted[name], turned[name] = logit - other, logit - kept
+    found = {name: as_number(value, f"`falls[{name!r}]`") for name, value in as_dict(falls, wanted, "`falls`").items()}
+    numbers = [found[name] for name in wanted]
+    recognise(
+        numbers,
+        list(wanted.values()),
+        {
+            "These are f of the changed scene less f(x); a fall is the other way round.": [-v for v in wanted.values()],
+            "All but the darkest tenth was replaced: `torch.where(dark, baseline, x)`.": list(turned.values()),
+        },
+        "Take `dark` of section 7, the two `baselines`, and the logit of the cat: f(x) less f of the changed scene.",
+        tolerance=0.01,
+    )
     expect_choice(statement, STATEMENTS, "`statement`")
-    return "What stays when the class is forgotten was not about the class."
+    return f"Made black they cost {wanted['black']:.2f}, made white {wanted['white']:.2f}: name the baseline."
 
 
 SEEDS = 0.03  # by which shares may differ with the random numbers; measured: 0.015 at most

@@ -132,5 +132,5 @@ def shuffled(question: Question, topic: str) -> Question:
     True
     """
     options = sorted(question.options, key=lambda option: option.text)
-    random.Random(f"{topic} {question.text}").shuffle(options)
+    random.Random(f"{topic}/{question.text}").shuffle(options)
     return replace(question, options=tuple(options))
