@@ -178,19 +178,19 @@ CLAIMS = [
     Claim("A4-merged-batch-norm", "The network still computes what it did",
           lambda t: after(t, "logits change by", 1) == [0] and after(t, "state_dict changes by", 1)[0] > 0.1),
     # 05
+    Claim("05-luck", "On average noise has what chance has", lambda t: near(numbers(t)[0], after(t, "mean")[0], 4)),
+    Claim("05-luck", "The best of forty looks like an explanation", lambda t: after(t, "best")[0] > 2 * numbers(t)[0]),
     Claim("05-scene-localisation", "it does within its interval",
           lambda t: after(t, "Random map")[1] <= numbers(t)[0] / 100 <= after(t, "Random map")[2]),
     Claim("05-scores-of-pictures", "the network has an opinion of a grey square as well",
           lambda t: numbers(t)[-1] > 50),
     Claim("05-paired-differences-of-pictures", "can't be told apart? No", lambda t: numbers(t)[1] >= 1),
-    Claim("05-replacements", "the replacement brings it back",
-          lambda t: after(t, "neighbouring beat   p(AVB) =")[0] > 0.9 * after(t, "the recordings      p(AVB) =")[0]),
-    Claim("05-ranks-and-intervals", "may do worse where the healthy twin is the judge",
+    Claim("05-curves-by-replacement", "the replacement brings it back",
+          lambda t: after(t, "neighbouring beat   p(AVB) =")[0] > 0.9 * after(t, "neighbouring beat   p(AVB) =")[1]),
+    Claim("05-places-by-replacement", "may do worse where the healthy twin is the judge",
           lambda t: after(t, "Integrated gradients")[3] > after(t, "Integrated gradients")[0]),
-    Claim("05-recordings-that-cannot-exist", "lead II is no longer the sum of I and III",
-          lambda t: after(t, "lead by lead   |II − I − III|")[0] > 5 * after(t, "patient       ")[-2]),
-    Claim("05-recordings-that-cannot-exist", "no step is larger than those of the QRS complex",
-          lambda t: after(t, "lead by lead")[-1] <= after(t, "patient       ")[-1]),
+    Claim("05-sanity-curves", "go on drawing the same picture while layer after layer forgets",
+          lambda t: max(before(t, "Guided") + before(t, "LRP-z⁺")) < 0.5 < min(before(t, "Gradient"))),
     Claim("05-sanity-of-noise", "passes with the best score of all",
           lambda t: before(t, "noise drawn anew")[0] >= 0.99),
     Claim("05-sanity-of-noise", "is the same map each time and fails entirely",
@@ -199,27 +199,12 @@ CLAIMS = [
           lambda t: not near(*after(t, "LRP-ε: with signs"), 0.1)),
     Claim("05-sanity-on-ecgs", "has the gradient's number to the last digit",
           lambda t: before(t, "Gradient") == before(t, "Guided backpropagation"), where="both"),
-    Claim("05-accuracy", "are the world in which it was trained and tested: excellent",
-          lambda t: after(t, "elephants with the mark")[1] >= 95 and after(t, "others without")[1] <= 5),
-    Claim("05-mass-on-the-mark", "A map that puts many times the area on a corner tag",
-          lambda t: after(t, "Integrated gradients")[3] > 10 * 0.01),
-    Claim("05-mass-on-the-mark", "Not every method shows it equally well",
-          lambda t: after(t, "Grad-CAM")[3] < 0.2 * after(t, "Integrated gradients")[3]),
     Claim("05-two-machines", "A result to publish", lambda t: numbers(t)[-1] > 0.95),
     Claim("05-intervention", "the probability follows the pulse and not the block",
           lambda t: min(after(t, "AVB, with pulses")[0], after(t, "no AVB, with pulses")[0]) > 0.9
           and max(after(t, "AVB, without pulses")[0], after(t, "no AVB, without pulses")[0]) < 0.1),
-    Claim("05-reselected", "the more of the sum is lost", loses_as_it_correlates),
-    Claim("05-per-lead-in-numbers", "Nobody would suspect V3 in this picture",
-          lambda t: after(t, "V3 has", 1)[0] < 25 < 50 < after(t, "V3 has")[0]),
-    Claim("05-luck", "On average noise has what chance has", lambda t: near(numbers(t)[0], after(t, "mean")[0], 4)),
-    Claim("05-luck", "The best of forty looks like an explanation", lambda t: after(t, "best")[0] > 2 * numbers(t)[0]),
-    Claim("05-guided", "are no confirmation of one by the other",
-          lambda t: after(t, "ECGNet   correlation of guided backpropagation with the gradient:")[0] == 1),
     Claim("05-robustness", "the distance of two maps that have nothing in common",
           lambda t: near(after(t, "Random map")[0], 2**0.5, 0.05)),
-    Claim("05-stability", "Raise the draws until the curve is flat",
-          lambda t: all(a < b < c for a, b, c in rows(t, r"draws ([\d.]+), \d+ draws ([\d.]+), \d+ draws ([\d.]+)"))),
     # 06
     Claim("06-header", "name, 12 signals, 500 samples a second, 5000 samples",
           lambda t: " 12 500 5000" in t.splitlines()[1]),
@@ -349,6 +334,26 @@ CLAIMS = [
     Claim("A13-cost", "those that only ask need hundreds",
           lambda t: all(after(t, name)[0] > 100 and after(t, name)[1] == 0
                         for name in ("Occlusion", "KernelSHAP", "LIME"))),
+    # A5
+    Claim("A5-recordings-that-cannot-exist", "lead II is no longer the sum of I and III",
+          lambda t: after(t, "lead by lead   |II − I − III|")[0] > 5 * after(t, "patient       ")[-2]),
+    Claim("A5-recordings-that-cannot-exist", "no step is larger than those of the QRS complex",
+          lambda t: after(t, "lead by lead")[-1] <= after(t, "patient       ")[-1]),
+    Claim("A5-called-an-elephant", "are the world in which it was trained and tested: excellent",
+          lambda t: after(t, "elephants with the mark")[1] >= 95 and after(t, "others without")[1] <= 5),
+    Claim("A5-mass-on-the-mark", "A map that puts many times the area on a corner tag",
+          lambda t: after(t, "Integrated gradients")[3] > 10 * 0.01),
+    Claim("A5-mass-on-the-mark", "Not every method shows it equally well",
+          lambda t: after(t, "Grad-CAM")[3] < 0.2 * after(t, "Integrated gradients")[3]),
+    Claim("A5-softmax", "The quotient of the sizes is p (1 − p)",
+          lambda t: all(near(row[2], row[5], 0.001) for row in map(numbers, t.splitlines()[1:]))),
+    Claim("A5-reselected", "the more of the sum is lost", loses_as_it_correlates),
+    Claim("A5-per-lead-in-numbers", "Nobody would suspect V3 in this picture",
+          lambda t: after(t, "V3 has", 1)[0] < 25 < 50 < after(t, "V3 has")[0]),
+    Claim("A5-guided", "are no confirmation of one by the other",
+          lambda t: after(t, "ECGNet   correlation of guided backpropagation with the gradient:")[0] == 1),
+    Claim("A5-stability", "Raise the draws until the curve is flat",
+          lambda t: all(a < b < c for a, b, c in rows(t, r"draws ([\d.]+), \d+ draws ([\d.]+), \d+ draws ([\d.]+)"))),
 ]  # fmt: skip
 
 
@@ -505,7 +510,7 @@ def test_the_random_map_lands_on_chance_in_both_panels_of_notebook_13():
 
 
 def test_the_published_rbbb_network_calls_a_flat_line_pathological_with_0_84():
-    """Said in notebooks 05 and 08."""
+    """Said in notebook 08 and appendix A5."""
     real_data()
     model = load_ecg_model("RBBB", "published", verbose=False)
     assert float(model.probability(torch.zeros(12, 2000))) == pytest.approx(0.84, abs=0.005)

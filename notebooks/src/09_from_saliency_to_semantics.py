@@ -2,13 +2,13 @@
 # # 09 From saliency to semantics
 #
 # A heatmap shows where. A cardiologist speaks of leads and waves: "the QRS complex in V1". This notebook turns maps into
-# such statements, with numbers, sets the [criteria of the diagnosis](../GLOSSARY.md#diagnostic-criterion) beside them, and then
-# asks whether they are true.
+# such statements, with numbers, sets the [criteria of the diagnosis](../GLOSSARY.md#diagnostic-criterion) beside them, and
+# then asks whether they are true.
 #
 # **You will be able to**
 #
 # - sum a map over leads and waves, and judge a share against the area that it lies on,
-# - average relevance over beats, and compare patients with other people,
+# - average relevance over beats,
 # - write a sentence about a network that another person can check, and that is no diagnosis,
 # - ask a network and its map the same question, and say whether they agree.
 #
@@ -24,33 +24,18 @@ from textwrap import fill
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
-from IPython.display import display
 
 import leadwise
 from leadwise.attribution import MethodWarning
 from leadwise.checks import semantics as check
-from leadwise.cohort import Cohort
 from leadwise.comparison import title_of
 from leadwise.ecg.leads import LEADS
 from leadwise.evaluation import area_share, paired_differences, relevance_mass, student
 from leadwise.paths import checkout
-from leadwise.plotting import percent, plot_ecg, plot_matrix, signed_percent
-from leadwise.semantics import (
-    CRITERIA,
-    WAVE_GROUPS,
-    WAVES,
-    agreement,
-    beat_average,
-    contrast,
-    describe,
-    interventions,
-    lead_wave_matrix,
-    misplaced,
-    parts_of,
-    wave_labels,
-    waves_of,
-)
+from leadwise.plotting import percent, plot_ecg, plot_matrix
+from leadwise.semantics import WAVES, beat_average, lead_wave_matrix, wave_labels, waves_of
 
+# %% networks
 METHOD = "lrp_epsilon_std_x"
 explain = partial(leadwise.attribute, explain="log-odds", progress=False)  # what the answer depends on, see notebook 08
 PATHOLOGIES = ("AVB", "ISCH", "LBBB", "RBBB")
@@ -115,13 +100,14 @@ matrix.plot("absolute", title="Absolute: for and against, added")
 #
 # > **Think first.** A colleague says: "a third of the relevance lies between the beats, so the network looks at the baseline."
 # > Which number would you ask for, and which map would you compare with?
-#
-# ### A share is worth nothing without its area
-#
-# Long parts collect more, by chance alone. The control is white noise.
 
 # %% think first 1
 check.think_first("a number and a map to compare with")
+
+# %% [markdown]
+# ### A share is worth nothing without its area
+#
+# Long parts collect more, by chance alone. The control is white noise.
 
 # %% control
 noise = explain(MODELS["LBBB"], ecg.tensor(), "random", target=1)
@@ -132,8 +118,8 @@ for title, table in by_wave.items():
 print(f"{'share of the time':34s}" + "".join(f"{percent(area):>7s}" for area in matrix.along(1).area))
 
 # %% [markdown]
-# The random map is the share of the time. What tells is the quotient, called **[lift](../GLOSSARY.md#lift)** here: 1 is chance, 3 is three times as
-# much as an even spread would put there.
+# The random map is the share of the time. What tells is the quotient, called **[lift](../GLOSSARY.md#lift)** here: 1 is
+# chance, 3 is three times as much as an even spread would put there.
 #
 # $$\text{lift} = \frac{\text{share of the relevance}}{\text{share of the samples}}$$
 
@@ -179,6 +165,8 @@ print(f"  expected of noise   {np.sqrt(beats.count - 1):.1f}")
 # For each of the four diagnoses the guidelines name waves and leads. The course keeps them in one table, with sources.
 
 # %% criteria
+from leadwise.semantics import CRITERIA, agreement, describe
+
 for pathology, row in CRITERIA.items():
     leads = "any lead" if row.leads == LEADS else " ".join(row.leads)
     print(fill(f"{pathology}: {row.says}", 100, subsequent_indent="      "))
@@ -225,8 +213,10 @@ for pathology, model in MODELS.items():
     )
 
 # %% [markdown]
-# Are these sentences true? For simulated patients the cause is known. Below are new ones, on which nothing was trained,
-# each with a *twin*, its [counterfactual](../GLOSSARY.md#counterfactual): the same patient, rhythm and noise without the condition.
+# ## 5 Is it true?
+#
+# For simulated patients the cause is known. Below are new ones, on which nothing was trained, each with a *twin*, its
+# [counterfactual](../GLOSSARY.md#counterfactual): the same patient, rhythm and noise without the condition.
 
 # %% patients
 COUNT = 8
@@ -247,9 +237,6 @@ maps = {name: explain(MODELS[name], x[name], METHOD, target=1) for name in PATHO
 # %% [markdown]
 # > **Think first.** In a left bundle branch block, which waves differ from the healthy twin? In an AV block of the first
 # > degree, which samples are the cause: the P wave, the time after it, or the QRS complex?
-#
-# Upper row: where the cause lies, the causal mask summed to a matrix. Lower row: where the positive relevance lies. Both add
-# up to 100 %.
 
 # %% think first 2
 check.think_first("what differs from the twin")
@@ -257,27 +244,25 @@ check.think_first("what differs from the twin")
 # %% truth and map
 truth, answer = {}, {}
 for name in PATHOLOGIES:
-    pairs = list(zip(patients[name], maps[name], strict=True))
-    truth[name] = np.mean([lead_wave_matrix(ecg.causal_mask.astype(float), w).share() for (ecg, w), _ in pairs], 0)
-    answer[name] = np.mean([lead_wave_matrix(map_, w).share() for (_, w), map_ in pairs], 0)
-fig, axes = plt.subplots(2, 4, figsize=(9.5, 6), sharex=True, sharey=True, layout="constrained")
-for row, tables, what in zip(axes, (truth, answer), ("cause", "relevance"), strict=True):
-    largest = 100 * np.max(list(tables.values()))
-    for axis, name in zip(row, PATHOLOGIES, strict=True):
-        image = axis.imshow(100 * tables[name], cmap="Oranges", vmin=0, vmax=largest, aspect="auto")
-        axis.set_title(f"{name}: {what}", fontsize=10)
-        axis.set_xticks(range(6), WAVES, fontsize=8)
-        axis.set_yticks(range(12), LEADS, fontsize=8)
-    fig.colorbar(image, ax=row, label=f"% of all {what}")
-fig.suptitle(f"Means of {COUNT} simulated patients; {title_of(METHOD)}")
-plt.show()
+    waves_in = [w for _, w in patients[name]]
+    for table, found in ((truth, masks[name].astype(float)), (answer, maps[name])):
+        shares = [lead_wave_matrix(one, w).along(1).share() for one, w in zip(found, waves_in, strict=True)]
+        table[name] = np.mean(shares, 0)
+plot_matrix(
+    [table[name] for name in PATHOLOGIES for table in (truth, answer)],
+    [f"{name}: {what}" for name in PATHOLOGIES for what in ("cause", "relevance")],
+    WAVES,
+    title="Where the cause lies, and where the positive relevance",
+    label=f"share of all in a row; means of {COUNT} simulated patients, {title_of(METHOD)}",
+    write=percent,
+)
 
 # %% right for which reasons
 print(f"{'':6s}{'right answers':>14s}{'relevance inside the cause':>32s}{'area':>7s}  most relevance in; criteria")
 for name, model in MODELS.items():
     right = int((model.probability(x[name]) > 0.5).sum() + (model.probability(twins[name]) < 0.5).sum())
     mass = student(relevance_mass(maps[name], masks[name]))
-    top = [WAVES[i] for i in np.argsort(-answer[name].sum(0))[:2]]
+    top = [WAVES[i] for i in np.argsort(-answer[name])[:2]]
     named = ", ".join(CRITERIA[name].waves) + "".join(f" ({wave})" for wave in CRITERIA[name].companions)
     area = percent(area_share(masks[name]).mean())
     print(f"{name:6s}{right:8d} of {2 * COUNT:2d}{mass!s:>32s}{area:>7s}  {', '.join(top)}; {named}")
@@ -293,15 +278,15 @@ for title, criterion in {"QRS alone": CRITERIA["LBBB"], "with ST and T": CRITERI
 # %% [markdown]
 # Read each row from left to right. Right answers say that the network has found *something*; the mass says whether the map
 # points at the cause more than its area would by chance; the last columns say whether the map's waves are those of the
-# textbook, in brackets what belongs to the finding and defines it less. The first does not imply the others. And compare the two
-# lifts of LBBB: by which of the two definitions does the map agree better?
+# textbook. The first does not imply the others. By which of the two definitions of LBBB does the map agree better?
+
+# %% [markdown]
+# ## 6 Ask the network, not the map
 #
-# ### Ask the network, not the map
-#
-# A map is a claim. An [intervention](../GLOSSARY.md#intervention) tests it: exchange one part of the beat, in all leads, with the
-# twin's, and see how far the log-odds change. Parts work together, so single exchanges need not add up to
-# the whole; Shapley's value, the mean over all orders of exchange, does. Such an experiment needs a twin, which only
-# simulated patients have; and where the pieces meet, it may leave a small step.
+# A map is a claim. An [intervention](../GLOSSARY.md#intervention) tests it: exchange one part of the beat, in all leads,
+# with the twin's, and see how far the log-odds change. Parts work together, so single exchanges need not add up to the
+# whole; Shapley's value, the mean over all orders of exchange, does. This needs a twin, which only simulated patients have;
+# and where the pieces meet, it may leave a small step.
 #
 # > **Think first.** Choose a pathology. Which part of the beat does its map above name, and will replacing that part turn the
 # > network's answer?
@@ -310,6 +295,8 @@ for title, criterion in {"QRS alone": CRITERIA["LBBB"], "with ST and T": CRITERI
 check.think_first("the map's part and the exchange")
 
 # %% interventions
+from leadwise.semantics import WAVE_GROUPS, contrast, interventions, misplaced, parts_of
+
 PARTS = tuple(WAVE_GROUPS)
 divided = {name: parts_of([w for _, w in patients[name]], 2000) for name in PATHOLOGIES}
 effects = {
@@ -321,9 +308,11 @@ for name, effect in effects.items():
         print(f"{name:6s}{title:16s}" + "".join(f"{percent(share):>8s}" for share in [*shares, shares.sum()]))
 
 # %% [markdown]
-# The map of this notebook answers another question: what speaks *for* the pathology, counted from zero. The
-# exchange asks what makes the patient *differ from the twin*, with sign. Integrated gradients can be asked the same: from the
-# twin, of the log-odds, summed with sign.
+# ## 7 The same question
+#
+# The map of this notebook answers another question: what speaks *for* the pathology, counted from zero. The exchange asks
+# what makes the patient *differ from the twin*, with sign. Integrated gradients can be asked the same: from the twin, of the
+# log-odds, summed with sign.
 
 # %% the same question
 # With 50 steps, the map of the published AVB network misses 7 % of the change.
@@ -381,200 +370,30 @@ for name in PATHOLOGIES:
 
 # %% [markdown]
 # **Ask the same question of map and network.** A map that names another part than the exchange may be right about its own
-# question: in an AV block QRS may decide against a flat line, but not against the twin, which has the same. Only
-# where the matched map fails as well is the *method* at fault. Then ask the criteria for that part:
+# question: in an AV block QRS may decide against a flat line, but not against the twin, which has the same. Only where the
+# matched map fails as well is the *method* at fault. Then ask the criteria for that part:
 #
 # - **Named first.** In this the network reads what a cardiologist reads.
-# - **Named second, or not at all.** The network is right, for another reason than the one that defines the finding. In a left
-#   bundle branch block ST and T turn against QRS, on the textbook's second line [1]: who reads T finds the block, as
+# - **Named second, or not at all.** The network is right, for another reason than the one that defines the finding. In a
+#   left bundle branch block ST and T turn against QRS, on the textbook's second line [1]: who reads T finds the block, as
 #   long as nothing else turns T. Ischaemia does, and hypertrophy. A test set without such patients cannot show it.
 # - **No part for sure.** More patients, or no statement.
 #
-# What would make one trust such a network? That map and intervention agree; over many patients, with an interval; that they
-# agree on recordings of another hospital; and that the answer stays when a companion of the disease is missing. No single
-# heatmap can give this [2].
+# What would make one trust such a network? That map and intervention agree; over many patients, with an interval; on
+# recordings of another hospital; and where a companion of the disease is missing. No single heatmap can give this [2].
+#
+# Much of a map is the same in the healthy, and maps differ by method: both comparisons are in
+# [appendix A9](A9_semantics_further.ipynb).
 
 # %% [markdown]
-# ## 5 Compared with whom?
+# ## 8 Where intervention and localisation disagree
 #
-# Much of a map is the same in the healthy: a QRS complex gives relevance because it is large. Relevance answers "what
-# contributed to these log-odds", against a flat line; a physician asks "what differs from a healthy person". With enough
-# recordings the second question can be put to the matrices: mean of the ill minus mean of *other*, healthy, people. Where
-# the method shares out the log-odds, the difference shares out the difference of their means.
-#
-# Two steps lead there. First sum over leads and waves with the sign, so that what alternates from sample to sample cancels.
-# Then subtract the healthy. The columns of the table take one step after the other.
-
-# %% ill minus healthy
-others = [patient("NORM", 9_100_000 + i) for i in range(COUNT)]
-normal = torch.stack([ecg.tensor() for ecg, _ in others])
-
-
-def mean_matrix(found, group):
-    """Mean signed matrix of maps, in units of the log-odds, (12, 6)."""
-    cohort = Cohort()
-    for map_, (_, w) in zip(found, group, strict=True):
-        cohort.update(signed=lead_wave_matrix(map_, w).sum("signed"))
-    return cohort.mean("signed")
-
-
-def inside_cause(table, name):
-    """Share of a table's positive sum on the cause: each cell counts by the part of it that the mask covers."""
-    causes = [lead_wave_matrix(ecg.causal_mask.astype(float), w) for ecg, w in patients[name]]
-    area = np.mean([m.area for m in causes], 0)
-    covered = np.mean([m.positive for m in causes], 0) / masks[name][0].size
-    cover = np.divide(covered, area, out=np.zeros_like(area), where=area > 0)
-    positive = table.clip(min=0)
-    return (positive * cover).sum() / positive.sum()
-
-
-ill, difference, rows = {}, {}, []
-for name, model in MODELS.items():
-    found, of_normal = (explain(model, signals, "lrp_epsilon", target=1) for signals in (x[name], normal))
-    ill[name] = mean_matrix(found, patients[name])
-    difference[name] = ill[name] - mean_matrix(of_normal, others)
-    by_sample, area = relevance_mass(found, masks[name]).mean(), area_share(masks[name]).mean()
-    rows.append([area, by_sample, inside_cause(ill[name], name), inside_cause(difference[name], name)])
-plot_matrix(
-    rows,
-    PATHOLOGIES,
-    ("area of the cause", "sample by sample", "leads × waves", "minus the healthy"),
-    title="LRP-ε: positive relevance inside the cause",
-    label=f"{COUNT} patients of each pathology, {COUNT} healthy people",
-    write=percent,
-)
-
-# %% ischaemia
-plot_matrix(
-    difference["ISCH"] / np.abs(difference["ISCH"]).sum(),
-    LEADS,
-    WAVES,
-    title="Ischaemia, ill minus healthy",
-    label="share of Σ|difference| of the signed sums",
-    write=signed_percent,
-)
-
-# %% [markdown]
-# Where the numbers rise from left to right, the map was better than it looked: the cause was in it, under contributions
-# that cancel and contributions that the healthy have as well. A row that stays near its area is not helped: there the
-# method puts the relevance beside the cause, and only an intervention shows what the network used. Where the numbers fall
-# at the second step, the map was sharper than a wave: a cell counts by the part of it that the cause covers, no better.
-
-# %% [markdown]
-# ## 6 Where methods disagree
-#
-# What a sample says depends on the method. Of most, the positive relevance speaks for the pathology. The sign of a gradient is no
-# such claim: a sample that should *fall* matters as much as one that should rise. There the magnitude counts, as
-# `METHODS["gradient"].ranks` says; judged by its positive part, the gradient would be judged by half of it.
-#
-# > **Think first.** Same network, same patients. On which level will methods agree better: sample by sample, or summed to
-# > leads by waves?
-
-# %% think first 4
-check.think_first("the level where methods agree")
-
-# %% several methods
-COMPARED = {
-    "random": "random",
-    "gradient": "grad",
-    "gradient_x_input": "grad × x",
-    "integrated_gradients": "IG",
-    "grad_cam_pp": "CAM",
-    "lrp_epsilon": "ε",
-    "lrp_epsilon_std_x": "ε·std",
-    "lrp_gamma": "γ",
-    "lrp_alpha_beta": "αβ",
-}
-QUICKER = {"integrated_gradients": {"steps": 20}}
-
-
-def evidence_of(name):
-    """What all compared methods show of one model's patients: method -> (N, 12, T), positive parts or magnitudes."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", MethodWarning)  # Grad-CAM has no leads, see notebook 08
-        found = {
-            method: explain(MODELS[name], x[name], method, target=1, **QUICKER.get(method, {})) for method in COMPARED
-        }
-    unsigned = [method for method in COMPARED if leadwise.METHODS[method].ranks == "absolute"]
-    return {method: R.abs() if method in unsigned else R.clamp(min=0) for method, R in found.items()}
-
-
-several = {name: evidence_of(name) for name in ("AVB", "ISCH")}
-tables = {
-    name: {
-        method: [lead_wave_matrix(map_, w) for map_, (_, w) in zip(found, patients[name], strict=True)]
-        for method, found in by_method.items()
-    }
-    for name, by_method in several.items()
-}
-columns = {
-    f"{name}: {where}": [number(name, method) for method in COMPARED]
-    for name in several
-    for where, number in {
-        "cause": lambda name, method: relevance_mass(several[name][method], masks[name]).mean(),
-        "criteria": lambda name, method: np.mean([agreement(m, name).share for m in tables[name][method]]),
-    }.items()
-}
-plot_matrix(
-    np.transpose(list(columns.values())),
-    [title_of(method) for method in COMPARED],
-    list(columns),
-    title="Two models, each with its patients",
-    label="share of the relevance, positive or in magnitude, inside the known cause, and in the cells of the criteria",
-    write=percent,
-)
-
-# %% who agrees with whom
-samples = np.stack([found.numpy().ravel() for found in several["AVB"].values()])
-cells = np.stack([np.ravel([m.share() / m.area.clip(min=1e-9) for m in found]) for found in tables["AVB"].values()])
-pairs = np.triu(np.ones((len(COMPARED), len(COMPARED)), bool), 1)
-pairs[0] = False  # the random map agrees with nobody
-for level, values in {"sample by sample": samples, "lead by wave, lift": cells}.items():
-    print(f"mean correlation of two methods, {level:20s}{np.corrcoef(values)[pairs].mean():.2f}")
-plot_matrix(
-    np.corrcoef(cells),
-    [title_of(method) for method in COMPARED],
-    list(COMPARED.values()),
-    title="AVB: correlation of the lead × wave lifts",
-    label="over all cells of all patients",
-    write="{:.2f}".format,
-)
-
-# %% [markdown]
-# In the first table, follow one row from AVB to ISCH: does a method keep its place? In the second, look for blocks: methods
-# that agree with each other are not therefore right, as the first table shows.
-#
-# Where methods differ, their formulas say why:
-#
-# - **Another question.** The gradient asks for sensitivity, which a flat line can have. All others ask for contributions.
-# - **Another reference.** Integrated gradients count from the flat line. LRP counts from zero activations, layer by layer.
-# - **Another treatment of contradiction.** LRP-γ and αβ suppress or separate negative contributions; ε lets them cancel
-#   before anything is handed down.
-# - **Another factor at the end.** Most methods multiply by the voltage. A PR segment is nearly flat, so they can give it
-#   little, however much the network depends on it.
-# - **Another resolution.** Grad-CAM++ places its map where the last layer answers, and copies it to all leads. That suits a
-#   cause that lies in a stretch of time, such as an interval, and not one that lies in some leads.
-#
-# Choose the method by the question, state it with the sentence, and show a second one with another answer to these points.
-#
-# The course's benchmark asks every method, and controls that know no network, where the answer changes, by exchanging parts
-# with the healthy twin as above, and of scenes by taking objects away. It is made with `python benchmarks/ground_truth.py` in the
-# checkout, and shown where its table is present.
-
-# %% benchmark
-table = (checkout() or Path.cwd().parent) / "benchmarks" / "ground_truth.csv"
-if table.exists():
-    from leadwise.plotting.benchmark import plot_ground_truth
-
-    display(plot_ground_truth(table))
-else:
-    print("No table yet. Make it with:  python benchmarks/ground_truth.py")
-
-# %% [markdown]
-# Two scores, two orders. `misplaced`: how much of the map, ill against twin, lies in other parts than the effect, or has the
+# The course's benchmark (`python benchmarks/ground_truth.py`) asks every method, and controls that know no network. Two
+# scores, two orders. `misplaced`: how much of the map, ill against twin, lies in other parts than the effect, or has the
 # other sign. `lift`: how much of the patient's own map lies where the two differ.
 
 # %% two orders
+table = (checkout() or Path.cwd().parent) / "benchmarks" / "ground_truth.csv"
 rows = list(csv.DictReader(table.open())) if table.exists() else []
 rows = [row for row in rows if row["data"] == "ECG" and row["model"] == "embedded" and row["setting"] != "tuned"]
 for cause in PATHOLOGIES:
@@ -616,13 +435,12 @@ for method, how in {"integrated_gradients": {"steps": 200}, "grad_cam_pp": {}}.i
 # %% [markdown]
 # ## Exercises
 #
-# Each cell holds the names that its check asks for. Solutions are in `solutions/09_from_saliency_to_semantics.ipynb`.
-#
-# **1 Write code.** Which leads speak for ischaemia? Make a function `group_of(relevance)` that takes a map (12, T) and returns
-# `"anterior"` (V3, V4), `"lateral"` (I, aVL, V5, V6) or `"inferior"` (II, III, aVF): the group of leads with the largest lift of
-# positive relevance. In `leadwise.semantics`, `LEAD_GROUPS` maps
-# names to leads, and `group_relevance(relevance, groups)` sums a map over such groups; its `.lift()` has one number a group. The names are those of walls, by tradition;
-# here they mean leads. The simulator knows which leads its patients' ST depression shows in (`ecg.territory`): compare.
+# **1 Write code.** Which leads speak for ischaemia? Make a function `group_of(relevance)` that takes a map (12, T) and
+# returns `"anterior"` (V3, V4), `"lateral"` (I, aVL, V5, V6) or `"inferior"` (II, III, aVF): the group of leads with the
+# largest lift of positive relevance. In `leadwise.semantics`, `LEAD_GROUPS` maps names to leads, and
+# `group_relevance(relevance, groups)` sums a map over such groups; its `.lift()` has one number a group. The names are those
+# of walls, by tradition; here they mean leads. The simulator knows which leads its patients' ST depression shows in
+# (`ecg.territory`): compare.
 
 # %% exercise 1 tags=["solution"] answers=["group_of"]
 # Exercise 1: group_of(relevance) -> "anterior", "lateral" or "inferior". Try it on maps["ISCH"] and patients["ISCH"].
@@ -702,7 +520,7 @@ check.waves_of_window(repaired, ecg=whole, start=START)
 # - **c** The map is wrong: in a healthy person nothing may speak for LBBB.
 
 # %% a healthy person
-healthy, parts = others[0]
+healthy, parts = patient("NORM", 9_100_000)
 healthy_map = explain(MODELS["LBBB"], healthy.tensor(), METHOD, target=1)
 print(fill(describe(healthy_map, parts, "LBBB"), 100))
 
@@ -755,10 +573,8 @@ check.a_wider_criterion(wider, lifts, maps=maps["LBBB"], patients=patients["LBBB
 #   just this share there. The quotient of both is the lift.
 # - **What differs from the twin:** In a left bundle branch block QRS, and ST and T that follow from it; in a block of the
 #   AV node the time from the onset of P to QRS, as P comes earlier. QRS and T are the same as the twin's.
-# - **The map's part and the exchange:** Whatever the map names, the exchange decides. The table of section 4 shows where both name
-#   the same part, and where they don't.
-# - **The level where methods agree:** Usually summed: sums forgive a few samples' distance and different signs within a
-#   wave. The two printed correlations say whether it was so here.
+# - **The map's part and the exchange:** Whatever the map names, the exchange decides. The tables of sections 6 and 7 show where both
+#   name the same part, and where they don't.
 
 # %% [markdown]
 # ## Quiz
@@ -775,23 +591,13 @@ check.progress()
 # - Sum maps over leads and waves: fewer numbers, steadier ones, and a language that can be contradicted.
 # - A share means nothing without its area. A random map is the control.
 # - Criteria say where people read, and name some things first and some second. Low agreement is a finding, not an error.
-# - A no is an answer: below 0.5 a sentence says what raised the log-odds although the answer is no.
 # - Accuracy does not tell which wave was used, and a map only claims it. Interventions test it, where both are asked the same.
-# - "Compared with whom?" decides. The difference between the ill and the healthy is often clearer than either.
 # - One sentence about one patient is an anecdote. Thousands of recordings, with intervals: [11 Cohorts](11_cohorts.ipynb).
 #
 # ## Go further
 #
-# - Averages over beats, leads and patients on real recordings: Bender et al. 2022, Analysis of a deep learning model for
-#   12-lead ECG classification, [doi:10.48550/arXiv.2211.01738](https://doi.org/10.48550/arXiv.2211.01738)
-# - Concepts instead of samples, and subgroups of patients found in maps: Wagner et al. 2024, Explaining deep learning for ECG
-#   analysis, [doi:10.48550/arXiv.2305.17043](https://doi.org/10.48550/arXiv.2305.17043)
+# - [A9 Semantics, further](A9_semantics_further.ipynb): ill minus healthy, where methods disagree, and work of others.
 # - Which replacement is fair, and networks that rely on a machine's mark: [05 Can you trust it?](05_can_you_trust_it.ipynb)
-# - The published networks against guidelines, by thousands of beats, beside the input itself and noise as baselines: Gumpfer et
-#   al. 2026, Beyond local inspection, [code and tables](https://github.com/nilsgumpfer/globalxaiecg)
-# - Other truths for maps of time series: known features of a synthetic set, Turbé et al. 2023,
-#   [doi:10.1038/s42256-023-00620-w](https://doi.org/10.1038/s42256-023-00620-w); predictions while points are taken out by the
-#   sign of their relevance, Jang et al. 2025 (TIMING), [arXiv:2506.05035](https://arxiv.org/abs/2506.05035)
 #
 # ## References
 #

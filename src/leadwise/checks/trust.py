@@ -103,9 +103,7 @@ def zero_stays_zero(mended):
         raise Hint(_why_no_sign(found, R))
     if not all(_multiple(*pair) for pair in zip(found, R, strict=True)):
         if all(_multiple(*pair) for pair in zip(found.reshape(24, -1), R.reshape(24, -1), strict=True)):
-            raise Hint(
-                "Each lead has a factor of its own, so leads no longer compare: section 6, a scale for each lead."
-            )
+            raise Hint("Each lead has a factor of its own, so leads no longer compare: one factor for the whole map.")
         raise Hint("Not a multiple of the LRP-ε map: where the relevance is 0, is the mended map 0 as well?")
     largest = np.abs(found).max()
     if abs(largest - 1) > 1e-3:

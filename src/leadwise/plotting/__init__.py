@@ -2,6 +2,7 @@
 
 from leadwise.plotting.benchmark import plot_ground_truth
 from leadwise.plotting.cohort import plot_forest
+from leadwise.plotting.curves import plot_curves
 from leadwise.plotting.grid import plot_grid
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.plotting.images import plot_image, plot_image_grid
@@ -15,6 +16,7 @@ from leadwise.plotting.tiles import plot_tiles
 __all__ = [
     "number",
     "percent",
+    "plot_curves",
     "plot_ecg",
     "plot_forest",
     "plot_grid",
