@@ -54,7 +54,7 @@ def plot_tiles(
     ValueError : no tiles, a note, bar or mask without its tile, a number out of range, a tile that is neither picture
         nor map, a mask of another shape, a value that is NaN or infinite
     """
-    notes, bars, masks = dict(notes or {}), dict(bars or {}), dict(masks or {})
+    notes, bars, masks = dict(notes or {}), dict(bars or {}), dict[str, np.ndarray](masks or {})
     strangers = sorted({*notes, *bars, *masks} - set(tiles))
     if not tiles or strangers:
         raise ValueError(f"got {len(tiles)} tiles, and something for {strangers}; expected tiles, and nothing else.")
