@@ -23,9 +23,12 @@ from dataclasses import asdict, dataclass, fields
 from importlib import import_module
 from pathlib import Path
 from queue import Empty
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from leadwise.paths import ASSETS, checkout
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 NOT_CHECKED, NOT_GRADED = "not checked", "not graded"
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", ""}
@@ -193,7 +196,7 @@ def _by_number(rows: Iterable) -> dict[int, tuple[str, str, str]]:
     return {int(match[1]): (match[2], state, text) for match, state, text in named if match}
 
 
-def number_of(submitted, course: dict[str, Any]) -> str:
+def number_of(submitted: "NotebookNode", course: dict[str, Any]) -> str:
     """Return the number of the course's notebook whose checks a submission holds, by their text or their ids; or ""."""
     ids = {cell.get("id") for cell in submitted.cells}
     sources = {cell.source.strip() for cell in submitted.cells}
@@ -205,19 +208,19 @@ def number_of(submitted, course: dict[str, Any]) -> str:
     return best if any(held[best]) else ""
 
 
-def check_number(cell) -> int:
+def check_number(cell: "NotebookNode") -> int:
     """Return the number of the exercise that a cell of the course checks, or 0."""
     found = re.fullmatch(r"\d\d-check-(\d+)", cell.get("id") or "")
     return int(found[1]) if found and cell.cell_type == "code" else 0
 
 
-def given_cells(original) -> dict[str, Any]:
+def given_cells(original: "NotebookNode") -> dict[str, Any]:
     """Return the code cells of a notebook that are not the learner's to fill, by their ids."""
     code = [cell for cell in original.cells if cell.cell_type == "code"]
     return {cell.id: cell for cell in code if "solution" not in cell.metadata.get("tags", [])}
 
 
-def put_back(submitted, original) -> tuple[list, list[str]]:
+def put_back(submitted: "NotebookNode", original: "NotebookNode") -> tuple[list, list[str]]:
     """Return a submission's code cells, those of the course as the course has them, and the names of changed checks.
 
     A check that has been removed comes last.

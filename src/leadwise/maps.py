@@ -8,6 +8,7 @@ right everywhere.
 from collections.abc import Callable, Collection, Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
@@ -22,12 +23,12 @@ SIGNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 and at most 0, so that both add up to "signed"; "absolute" is the magnitude of both."""
 
 
-def to_numpy(values) -> np.ndarray:
+def to_numpy(values: Tensor | ArrayLike) -> np.ndarray:
     """Return a tensor (on any device, with or without gradient) or array-like as an array."""
     return values.detach().cpu().numpy() if hasattr(values, "detach") else np.asarray(values)
 
 
-def one_of(name: str, value, allowed: Collection):
+def one_of(name: str, value: object, allowed: Collection):
     """Return ``value``, or raise a ValueError that lists the choices unless it is one of them.
 
     Examples
@@ -63,7 +64,9 @@ def strength(relevance: np.ndarray, sign: str) -> np.ndarray:
     return part if sign == "signed" else np.abs(part)
 
 
-def finite(values, what: str = "relevance", place: Callable[[tuple], str] | None = None) -> np.ndarray:
+def finite(
+    values: Tensor | ArrayLike, what: str = "relevance", place: Callable[[tuple], str] | None = None
+) -> np.ndarray:
     """Return numbers as float64, or refuse those that are not finite.
 
     Parameters
@@ -124,7 +127,9 @@ def as_map(
     return finite(values, what, lambda index: f"in lead {leads[index[0]]} at sample {index[1]}")
 
 
-def as_pixel_map(relevance, shape: tuple[int, int] | None = None, what: str = "relevance") -> np.ndarray:
+def as_pixel_map(
+    relevance: Tensor | np.ndarray, shape: tuple[int, ...] | None = None, what: str = "relevance"
+) -> np.ndarray:
     """Return the map of one picture as float64 (H, W), summed over the colours where it has some.
 
     A pixel is relevant as a whole, as in LRP (Bach et al. 2015) and in pixel flipping (Samek et al. 2017); what its
@@ -155,7 +160,9 @@ def as_pixel_map(relevance, shape: tuple[int, int] | None = None, what: str = "r
     return values.sum(axis=0) if values.ndim == 3 else values
 
 
-def as_maps(relevance, shape: tuple[int, ...] | None = None, what: str = "relevance") -> np.ndarray:
+def as_maps(
+    relevance: Tensor | np.ndarray, shape: tuple[int, ...] | None = None, what: str = "relevance"
+) -> np.ndarray:
     """Return the maps of N inputs as float64, (N, leads, T) of ECGs or (N, H, W) of pictures, colours summed.
 
     Parameters
@@ -185,7 +192,7 @@ def as_maps(relevance, shape: tuple[int, ...] | None = None, what: str = "releva
     return maps.sum(1) if maps.ndim == 4 else maps
 
 
-def as_mask(mask, shape: tuple[int, ...] | None = None, what: str = "mask") -> np.ndarray:
+def as_mask(mask: Tensor | np.ndarray, shape: tuple[int, ...] | None = None, what: str = "mask") -> np.ndarray:
     """Return a mask, or a batch of them, as bool of the shape that the map has.
 
     Parameters

@@ -11,19 +11,20 @@ from scipy.ndimage import uniform_filter1d
 from torch import Tensor
 
 from leadwise.attribution.gradients import baseline_like, normal
+from leadwise.attribution.question import Question
 
 
-def random(question, x, *, seed) -> Tensor:
+def random(question: Question, x: Tensor, *, seed: int) -> Tensor:
     """Standard normal noise: spread evenly over whatever is asked about."""
     return normal(x.shape, torch.Generator().manual_seed(seed), x)
 
 
-def magnitude(question, x) -> Tensor:
+def magnitude(question: Question, x: Tensor) -> Tensor:
     """Size of the input, |x|."""
     return x.abs()
 
 
-def square(question, x) -> Tensor:
+def square(question: Question, x: Tensor) -> Tensor:
     """Square of the input."""
     return x.square()
 
@@ -33,7 +34,7 @@ def axes_of(x: Tensor) -> tuple[int, ...]:
     return tuple(range(2, x.ndim)) or (x.ndim - 1,)
 
 
-def steepness(question, x) -> Tensor:
+def steepness(question: Question, x: Tensor) -> Tensor:
     """Size of the slope, by central differences, one-sided at the ends; of pictures that of the gradient: an edge map.
 
     Units of x per sample, or per pixel.
@@ -48,7 +49,7 @@ def _slope(x: Tensor, axis: int) -> Tensor:
     return torch.gradient(x, dim=axis)[0]
 
 
-def smoothed_steepness(question, x, *, width) -> Tensor:
+def smoothed_steepness(question: Question, x: Tensor, *, width: int) -> Tensor:
     """Mean steepness of ``width`` neighbours along each axis: where much happens, as a smooth hill."""
     values = steepness(question, x).cpu().numpy()
     for axis in axes_of(x):
@@ -56,6 +57,6 @@ def smoothed_steepness(question, x, *, width) -> Tensor:
     return torch.from_numpy(values).to(x)
 
 
-def difference(question, x, *, baseline, seed) -> Tensor:
+def difference(question: Question, x: Tensor, *, baseline: str | Tensor, seed: int) -> Tensor:
     """Input minus a reference, x - x': with the healthy twin of a simulated patient, what is ill about it."""
     return x - baseline_like(x, baseline, seed)

@@ -1,9 +1,10 @@
 """``attribute``: one entry to all methods."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,7 @@ def attribute(
     *,
     explain: str = "logit",
     progress: bool | Callable[[int, int], None] = True,
-    **parameters,
+    **parameters: Any,
 ) -> Tensor:
     """Explain a score of a network: how much each input sample adds to it.
 
@@ -86,7 +87,7 @@ def receipt(
     *,
     explain: str = "logit",
     progress: bool | Callable[[int, int], None] = True,
-    **parameters,
+    **parameters: Any,
 ) -> Receipt:
     """Return a map together with how good it is; arguments as for ``attribute``.
 
@@ -128,7 +129,16 @@ def caveat(method: str, model: nn.Module | Network, x: Tensor | None = None) -> 
     return row.caveat(told)
 
 
-def attribute_and_tell(model, x, method, target, explain, progress, parameters, extra=None) -> tuple[Tensor, dict]:
+def attribute_and_tell(
+    model: nn.Module | Network,
+    x: Tensor | np.ndarray | ECG,
+    method: str,
+    target: int | Tensor | None,
+    explain: str,
+    progress: bool | Callable[[int, int], None],
+    parameters: dict[str, Any],
+    extra: dict[str, Any] | None = None,
+) -> tuple[Tensor, dict]:
     """Return the relevance and what the method told of it; ``extra`` goes to the method's function unchecked."""
     name, named = resolve(method)
     row, network = METHODS[name], network_of(model)
@@ -162,7 +172,7 @@ def _finite(values: Tensor) -> bool:
     return bool(torch.isfinite(values.sum())) or bool(torch.isfinite(values).all())
 
 
-def batch_of(network: Network, x) -> tuple[Tensor, bool]:
+def batch_of(network: Network, x: Tensor | np.ndarray | ECG) -> tuple[Tensor, bool]:
     """Return x as a batch (N, ...) of floating-point numbers and whether N was missing."""
     x = x.tensor() if isinstance(x, ECG) else x
     if isinstance(x, np.ndarray) and x.dtype.kind in "fiub":
@@ -185,7 +195,7 @@ def batch_of(network: Network, x) -> tuple[Tensor, bool]:
     return (x[None], True) if x.ndim == dims else (x, False)
 
 
-def classes_of(network: Network, x: Tensor, target) -> Tensor:
+def classes_of(network: Network, x: Tensor, target: int | Sequence[int] | Tensor | None) -> Tensor:
     """Return the class to explain for each sample, shape (N,); that the network has it is checked where it is used."""
     if target is None:
         with torch.no_grad():

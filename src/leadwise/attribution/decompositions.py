@@ -4,15 +4,24 @@ Each function takes the arguments of the operation whose name it has. It runs un
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+Argument = Tensor | Sequence[Tensor] | bool | int | float  # of a recurrent layer, in PyTorch's order
+
 
 def scaled_dot_product_attention(
-    query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
 ) -> Tensor:
     """softmax(q k' / sqrt(d) + mask) v (Vaswani et al. 2017, eq. 1)."""
     if enable_gqa:
@@ -27,10 +36,13 @@ def scaled_dot_product_attention(
 
 
 def multi_head_attention_forward(
-    query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k, bias_v, add_zero_attn,
-    dropout_p, out_proj_weight, out_proj_bias, training=True, key_padding_mask=None, need_weights=True,
-    attn_mask=None, use_separate_proj_weight=False, q_proj_weight=None, k_proj_weight=None, v_proj_weight=None,
-    static_k=None, static_v=None, average_attn_weights=True, is_causal=False,
+    query: Tensor, key: Tensor, value: Tensor, embed_dim_to_check: int, num_heads: int,
+    in_proj_weight: Tensor | None, in_proj_bias: Tensor | None, bias_k: Tensor | None, bias_v: Tensor | None,
+    add_zero_attn: bool, dropout_p: float, out_proj_weight: Tensor, out_proj_bias: Tensor | None, training: bool = True,
+    key_padding_mask: Tensor | None = None, need_weights: bool = True, attn_mask: Tensor | None = None,
+    use_separate_proj_weight: bool = False, q_proj_weight: Tensor | None = None, k_proj_weight: Tensor | None = None,
+    v_proj_weight: Tensor | None = None, static_k: Tensor | None = None, static_v: Tensor | None = None,
+    average_attn_weights: bool = True, is_causal: bool = False,
 ) -> tuple[Tensor, Tensor | None]:  # fmt: skip
     """Attention of several heads between (T, N, D) or (T, D), as in PyTorch; the weights are given without gradient."""
     if bias_k is not None or add_zero_attn or static_k is not None or static_v is not None:
@@ -74,14 +86,22 @@ def _standardised(x: Tensor, dims: tuple[int, ...], eps: float) -> Tensor:
     return centred * torch.rsqrt(centred.square().mean(dims, keepdim=True) + eps)
 
 
-def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5) -> Tensor:
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> Tensor:
     """(x - mean) / deviation over the last dimensions, times weight plus bias (Ba et al. 2016)."""
     out = _standardised(input, tuple(range(-len(normalized_shape), 0)), eps)
     out = out if weight is None else out * weight
     return out if bias is None else out + bias
 
 
-def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5) -> Tensor:
+def group_norm(
+    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+) -> Tensor:
     """Layer normalisation of groups of channels of (N, C, ...) (Wu, He 2018)."""
     grouped = input.unflatten(1, (num_groups, -1))
     out = _standardised(grouped, tuple(range(2, grouped.ndim)), eps).flatten(1, 2)
@@ -89,7 +109,14 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5) -> Tensor:
 
 
 def instance_norm(
-    input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats=True, momentum=0.1, eps=1e-5
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
 ) -> Tensor:
     """Normalisation of each channel of each sample by itself, or by stored statistics (Ulyanov et al. 2016)."""
     if running_mean is not None:
@@ -103,7 +130,9 @@ def _scaled(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
     return x if bias is None else x + bias.view(shape)
 
 
-def rms_norm(input, normalized_shape, weight=None, eps=None) -> Tensor:
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
     """x / root mean square over the last dimensions, times weight (Zhang, Sennrich 2019)."""
     dims = tuple(range(-len(normalized_shape), 0))
     eps = torch.finfo(input.dtype).eps if eps is None else eps
@@ -111,7 +140,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None) -> Tensor:
     return out if weight is None else out * weight
 
 
-def normalize(input, p=2.0, dim=1, eps=1e-12, out=None) -> Tensor:
+def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x / max(|x|_p, eps) along a dimension."""
     if p == 2:
         size = input.square().sum(dim, keepdim=True).sqrt()
@@ -120,7 +149,14 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None) -> Tensor:
     return input / size.clamp_min(eps)
 
 
-def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None) -> Tensor:
+def var(
+    input: Tensor,
+    dim: int | Sequence[int] | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """Mean squared deviation along dimensions."""
     correction = (1 if unbiased else 0) if correction is None else correction
     dims = tuple(range(input.ndim)) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
@@ -129,28 +165,35 @@ def var(input, dim=None, unbiased=True, keepdim=False, *, correction=None) -> Te
     return squares.sum(dims, keepdim=keepdim) / max(count - correction, 0)
 
 
-def std(input, dim=None, unbiased=True, keepdim=False, *, correction=None) -> Tensor:
+def std(
+    input: Tensor,
+    dim: int | Sequence[int] | None = None,
+    unbiased: bool = True,
+    keepdim: bool = False,
+    *,
+    correction: float | None = None,
+) -> Tensor:
     """Square root of ``var``."""
     return var(input, dim, unbiased, keepdim, correction=correction).sqrt()
 
 
-def glu(input, dim=-1) -> Tensor:
+def glu(input: Tensor, dim: int = -1) -> Tensor:
     """First half times the sigmoid of the second (Dauphin et al. 2017)."""
     signal, gate = input.chunk(2, dim)
     return signal * torch.sigmoid(gate)
 
 
-def addcmul(input, tensor1, tensor2, *, value=1) -> Tensor:
+def addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
     """input + value * tensor1 * tensor2."""
     return input + tensor1 * tensor2 * value
 
 
-def lerp(input, end, weight) -> Tensor:
+def lerp(input: Tensor, end: Tensor, weight: Tensor | float) -> Tensor:
     """input + weight * (end - input)."""
     return input * (1 - weight) + end * weight
 
 
-def baddbmm(input, batch1, batch2, *, beta=1, alpha=1) -> Tensor:
+def baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
     """beta * input + alpha * batch1 @ batch2."""
     return input * beta + torch.bmm(batch1, batch2) * alpha
 
@@ -187,7 +230,7 @@ def _recurrent(values: tuple, step: Callable) -> tuple:
     return (x.transpose(0, 1) if batch_first else x, *(torch.stack(end) for end in zip(*ends, strict=True)))
 
 
-def lstm(*values) -> tuple:
+def lstm(*values: Argument) -> tuple:
     """Long short-term memory, step by step; gates are sigmoids, so rules hold them constant (Arras et al. 2017)."""
 
     def step(x, states, weights):
@@ -200,7 +243,7 @@ def lstm(*values) -> tuple:
     return _recurrent(values, step)
 
 
-def gru(*values) -> tuple:
+def gru(*values: Argument) -> tuple:
     """Gated recurrent unit, step by step, with gates as in ``lstm``."""
 
     def step(x, states, weights):

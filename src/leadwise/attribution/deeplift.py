@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadwise.attribution.lrp import factors, fitted, two
-from leadwise.attribution.operations import Call, Explained, Kept, NoRuleError, flat_memory, numbers, tensors
+from leadwise.attribution.operations import Call, Context, Explained, Kept, NoRuleError, flat_memory, numbers, tensors
 from leadwise.attribution.question import Question, gradient_of, tell
 from leadwise.attribution.rules import same
+from leadwise.networks.network import Network
 
 CHOICES = {"max", "min", "amax", "amin", "maximum", "minimum", "topk", "sort", "kthvalue"}
 POOLS = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
@@ -26,12 +27,12 @@ class Multiplied(torch.autograd.Function):
     """Gives an output whose relevance is handed on times a multiplier."""
 
     @staticmethod
-    def forward(ctx, x, out, multiplier):
+    def forward(ctx: Context, x: Tensor, out: Tensor, multiplier: Tensor):
         ctx.kept, ctx.shape = Kept(multiplier), x.shape
         return out
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Context, grad: Tensor):
         (multiplier,) = ctx.kept
         return fitted(grad * multiplier, ctx), None, None
 
@@ -43,12 +44,21 @@ class Winner(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, out, index, back, x0, out0, index0):
+    def forward(
+        ctx: Context,
+        x: Tensor,
+        out: Tensor,
+        index: Tensor,
+        back: Callable[[Tensor, Tensor, Tensor], Tensor],
+        x0: Tensor,
+        out0: Tensor,
+        index0: Tensor,
+    ):
         ctx.kept, ctx.back = Kept(x, out, index, x0, out0, index0), back
         return out
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Context, grad: Tensor):
         x, out, index, x0, out0, index0 = ctx.kept
         top = torch.maximum(out, out0)
         shares = ctx.back(grad * (top - out0), index, x).add_(ctx.back(grad * (out - top), index0, x))
@@ -114,7 +124,7 @@ def secant(call: Call, x: Tensor, out: Tensor, x0: Tensor, out0: Tensor) -> Tens
 class Reference(Explained):
     """The pass of the reference: keeps what went into and came out of each operation that is not linear."""
 
-    def __init__(self, network):
+    def __init__(self, network: Network):
         super().__init__(network, "DeepLIFT")
         self.record: list[tuple] = []
         self.weights = {id(t) for group in (network.module.parameters(), network.module.buffers()) for t in group}
@@ -250,7 +260,7 @@ class Reference(Explained):
 class Difference(Reference):
     """The pass of the input, which meets what the reference had."""
 
-    def __init__(self, network, record: list[tuple]):
+    def __init__(self, network: Network, record: list[tuple]):
         super().__init__(network)
         self.waiting = iter(record)
 

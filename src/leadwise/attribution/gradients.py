@@ -4,7 +4,7 @@ Every function takes ``question`` (what is explained, of which network) and ``x`
 like x.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from leadwise.attribution.deeplift import deeplift_against
-from leadwise.attribution.operations import KINDS, Call, Explained, Kept, Lowered, NoRuleError, signal
+from leadwise.attribution.operations import KINDS, Call, Context, Explained, Kept, Lowered, NoRuleError, signal
 from leadwise.attribution.question import Question, gradient_of, tell
 from leadwise.progress import chunks, in_chunks, track
 
 
-def normal(shape, generator: torch.Generator, like: Tensor) -> Tensor:
+def normal(shape: Sequence[int], generator: torch.Generator, like: Tensor) -> Tensor:
     """Draw standard normal numbers on the CPU, so that every device gets the same ones."""
     return torch.randn(shape, generator=generator).to(like)
 
@@ -36,7 +36,7 @@ def score_and_gradient(question: Question, x: Tensor, mode: Lowered | None = Non
     return score.detach(), gradient_of(score.sum(), x)
 
 
-def noisy_gradients(question, x, *, samples, noise, seed):
+def noisy_gradients(question: Question, x: Tensor, *, samples: int, noise: float, seed: int) -> Iterator[Tensor]:
     """Yield gradients (K, N, C, ...) at noisy copies, in chunks; the noise is a fraction of each sample's range.
 
     The samples of a batch share the draws, so that a sample's map does not depend on its neighbours.
@@ -49,7 +49,7 @@ def noisy_gradients(question, x, *, samples, noise, seed):
         yield gradient(question.repeated(count), copies.flatten(0, 1)).view_as(copies)
 
 
-def smoothgrad(question, x, *, samples, noise, seed) -> Tensor:
+def smoothgrad(question: Question, x: Tensor, *, samples: int, noise: float, seed: int) -> Tensor:
     """Mean gradient over noisy copies of the input (Smilkov et al. 2017, section 3.1)."""
     halves = Halves(x, samples)
     for grads in noisy_gradients(question, x, samples=samples, noise=noise, seed=seed):
@@ -57,7 +57,7 @@ def smoothgrad(question, x, *, samples, noise, seed) -> Tensor:
     return halves.mean()
 
 
-def vargrad(question, x, *, samples, noise, seed) -> Tensor:
+def vargrad(question: Question, x: Tensor, *, samples: int, noise: float, seed: int) -> Tensor:
     """Variance of the gradient over noisy copies of the input (Adebayo et al. 2018)."""
     total, squares = torch.zeros_like(x), torch.zeros_like(x)
     for grads in noisy_gradients(question, x, samples=samples, noise=noise, seed=seed):
@@ -197,7 +197,9 @@ def pull_back(entry: Callable, x: Tensor, relevance: Tensor) -> Tensor:
     return gradient_of(entry(x), x, relevance)
 
 
-def integrated_gradients(question, x, *, steps, baseline, reselect_target=False, seed=0) -> Tensor:
+def integrated_gradients(
+    question: Question, x: Tensor, *, steps: int, baseline: str | Tensor, reselect_target: bool = False, seed: int = 0
+) -> Tensor:
     """Gradient averaged along the path from a baseline, times the difference (Sundararajan et al. 2017, eq. 1).
 
     The integral is the trapezoidal rule over ``steps`` points, both ends included. ``reselect_target`` explains the
@@ -259,7 +261,7 @@ def background_like(x: Tensor, background: str | Tensor, samples: int, seed: int
     return torch.stack([x.roll(shift, axes) for shift in shifts])
 
 
-def expected_gradients(question, x, *, samples, background, seed) -> Tensor:
+def expected_gradients(question: Question, x: Tensor, *, samples: int, background: str | Tensor, seed: int) -> Tensor:
     """Integrated gradients averaged over baselines drawn from a background, by Monte Carlo (Erion et al. 2021)."""
     reference = background_like(x, background, samples, seed)
     generator = torch.Generator().manual_seed(seed + 1)
@@ -277,13 +279,13 @@ def expected_gradients(question, x, *, samples, background, seed) -> Tensor:
     return halves.mean()
 
 
-def deeplift(question, x, *, baseline, seed=0) -> Tensor:
+def deeplift(question: Question, x: Tensor, *, baseline: str | Tensor, seed: int = 0) -> Tensor:
     """DeepLIFT with the rescale rule (Shrikumar et al. 2017, section 3.5.2)."""
     start = baseline_like(x, baseline, seed)
     return in_chunks(lambda rows: deeplift_against(question.of(rows), x[rows], start[rows]), len(x))
 
 
-def deepshap(question, x, *, samples, background, seed) -> Tensor:
+def deepshap(question: Question, x: Tensor, *, samples: int, background: str | Tensor, seed: int) -> Tensor:
     """DeepLIFT averaged over a background of baselines: approximate Shapley values (Lundberg & Lee 2017)."""
     reference = background_like(x, background, samples, seed)
     halves = Halves(x, len(reference))
@@ -319,12 +321,12 @@ class Rectifier(torch.autograd.Function):
     """A ReLU with another backward pass."""
 
     @staticmethod
-    def forward(ctx, x, rule):
+    def forward(ctx: Context, x: Tensor, rule: Callable[[Tensor, Tensor], Tensor]):
         ctx.kept, ctx.rule = Kept(x), rule
         return x.clamp(min=0)
 
     @staticmethod
-    def backward(ctx, grad):
+    def backward(ctx: Context, grad: Tensor):
         return ctx.rule(grad, *ctx.kept), None
 
 
@@ -335,11 +337,11 @@ def _rectified(question: Question, x: Tensor, rule: Callable[[Tensor, Tensor], T
     return found
 
 
-def guided_backprop(question, x) -> Tensor:
+def guided_backprop(question: Question, x: Tensor) -> Tensor:
     """Gradient in which each ReLU passes only positive gradients at positive inputs (Springenberg et al. 2015)."""
     return _rectified(question, x, lambda grad, forward: grad.clamp(min=0) * (forward > 0))
 
 
-def deconvnet(question, x) -> Tensor:
+def deconvnet(question: Question, x: Tensor) -> Tensor:
     """Gradient in which each ReLU passes only positive gradients, whatever its input was (Zeiler & Fergus 2014)."""
     return _rectified(question, x, lambda grad, forward: grad.clamp(min=0))

@@ -1,6 +1,6 @@
 """LRP seen from inside: the relevance at every layer of a network, and how a rule shares it out within one layer."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +14,11 @@ from leadwise.networks.network import Network, network_of
 
 
 def relevance_by_layer(
-    model: nn.Module | Network, x: Tensor, method: str = "lrp_epsilon", target: int | Tensor | None = None, **parameters
+    model: nn.Module | Network,
+    x: Tensor,
+    method: str = "lrp_epsilon",
+    target: int | Tensor | None = None,
+    **parameters: Any,
 ) -> dict[str, Tensor]:
     """Return the relevance of every layer's output, from the logits down to the input.
 

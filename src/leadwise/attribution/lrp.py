@@ -16,6 +16,7 @@ from torch.nn import functional
 from leadwise.attribution.decompositions import RECURRENT
 from leadwise.attribution.operations import (
     Call,
+    Context,
     Explained,
     Geometry,
     Kept,
@@ -51,14 +52,14 @@ class Weighted(torch.autograd.Function):
     """A linear operation whose backward pass is a rule."""
 
     @staticmethod
-    def forward(ctx, x, operation, rule, account):
+    def forward(ctx: Context, x: Tensor, operation: Operation, rule: Rule, account: Account | None):
         z = owned(operation.run(x, operation.weight, operation.bias))
         ctx.kept, ctx.operation, ctx.rule, ctx.account = Kept(x, z), operation, rule, account
         ctx.set_materialize_grads(False)
         return z
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor | None):
         if relevance is None:
             return (None,) * 4
         x, z = ctx.kept
@@ -75,14 +76,23 @@ class Normalised(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, h, x, scale, shift, before, rule, account):
+    def forward(
+        ctx: Context,
+        h: Tensor,
+        x: Tensor | None,
+        scale: Tensor,
+        shift: Tensor,
+        before: "Before | None",
+        rule: Rule | None,
+        account: Account | None,
+    ):
         z = torch.addcmul(on_channels(shift, h, 1), h, on_channels(scale, h, 1))
         ctx.kept, ctx.before, ctx.rule, ctx.account = Kept(h, x, z, scale, shift), before, rule, account
         ctx.set_materialize_grads(False)
         return z
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor | None):
         if relevance is None:
             return (None,) * 7
         h, x, z, scale, shift = ctx.kept
@@ -108,13 +118,13 @@ class Added(torch.autograd.Function):
     """a + b shares relevance in proportion to its terms (the z-rule); a constant keeps its share, as a bias does."""
 
     @staticmethod
-    def forward(ctx, a, b, account):
+    def forward(ctx: Context, a: Tensor, b: Tensor, account: Account | None):
         z = a + b
         ctx.kept, ctx.account = Kept(a, b, z), account
         return z
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor):
         a, b, z = ctx.kept
         s = divide(relevance, z)
         shares = [fitted(part * s, part) if ctx.needs_input_grad[i] else None for i, part in enumerate((a, b))]
@@ -128,12 +138,12 @@ class Passed(torch.autograd.Function):
     """Gives an output whose relevance goes to one input, whole: an activation, a factor held constant."""
 
     @staticmethod
-    def forward(ctx, x, out):
+    def forward(ctx: Context, x: Tensor, out: Tensor):
         ctx.shape = x.shape
         return out
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor):
         return fitted(relevance, ctx), None
 
 
@@ -141,12 +151,12 @@ class Softmax(torch.autograd.Function):
     """AttnLRP's rule: R_j = x_j (R_j - s_j sum_k R_k) (Achtibat et al. 2024, eq. 13)."""
 
     @staticmethod
-    def forward(ctx, x, out, dim):
+    def forward(ctx: Context, x: Tensor, out: Tensor, dim: int):
         ctx.kept, ctx.dim = Kept(x, out), dim
         return out
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor):
         x, s = ctx.kept
         x = torch.where(x.isfinite(), x, 0)  # a masked score is minus infinity and has no share
         return x * (relevance - s * relevance.sum(ctx.dim, keepdim=True)), None, None
@@ -233,7 +243,7 @@ class Propagation(Explained):
         operation = Operation(run, pulled(run), weight.detach(), merges=False)
         return Weighted.apply(with_signal, operation, self.rule("dense", with_signal), self.account)
 
-    def _both(self, equation, a: Tensor, b: Tensor) -> Tensor:
+    def _both(self, equation: Callable[..., Tensor], a: Tensor, b: Tensor) -> Tensor:
         """A product of two signals, summed over something: the gate is held constant, else each receives half."""
         gates = signal(a).gate, signal(b).gate
 
@@ -266,7 +276,7 @@ class Propagation(Explained):
                 b = b * sign
         return Added.apply(a, b, self.account)
 
-    def _term(self, value, like: Tensor) -> Tensor:
+    def _term(self, value: Tensor | float, like: Tensor) -> Tensor:
         if isinstance(value, Tensor):
             return value if self.carries(value) else value.detach()
         return torch.as_tensor(value, dtype=like.dtype, device=like.device)
@@ -344,11 +354,11 @@ class Halved(torch.autograd.Function):
     """One value, reached on two ways that each receive half (the uniform rule: Achtibat et al. 2024, eq. 14)."""
 
     @staticmethod
-    def forward(ctx, one, other):
+    def forward(ctx: Context, one: Tensor, other: Tensor):
         return one.clone()
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor):
         return relevance / 2, relevance / 2
 
 
@@ -378,7 +388,7 @@ def factors(call: Call):
     return (lambda a, b, *_: torch.matmul(a, b)), (a, b)
 
 
-def pulled(run):
+def pulled(run: Callable[..., Tensor]) -> Callable[[Tensor, Tensor, Tensor | None], Tensor]:
     """Return the pull of an operation that is linear in x, by PyTorch."""
 
     def pull(s, x, w):
@@ -432,7 +442,7 @@ def lrp(
     attention: str = "constant",
     prepare: Callable | None = None,
     account: Account | None = None,
-    **parameters,
+    **parameters: float | None,
 ) -> Tensor:
     """Propagate the explained score to the input (Bach et al. 2015), by the rules in ``layers``.
 
@@ -460,7 +470,15 @@ def lrp(
 LRP_CHUNK = 16
 
 
-def _lrp(question, x, layers, attention, prepare, account, parameters) -> Tensor:
+def _lrp(
+    question: Question,
+    x: Tensor,
+    layers: Layers,
+    attention: str,
+    prepare: Callable | None,
+    account: Account | None,
+    parameters: dict,
+) -> Tensor:
     mode = Propagation(question.network, layers, parameters, attention, account)
     x = x.detach().requires_grad_()
     box = zbox_range(x.detach(), parameters.get("low"), parameters.get("high"))

@@ -211,7 +211,7 @@ def _given(call: Call, names: str) -> dict:
     return dict(zip(names.split(), call.args, strict=False)) | call.kwargs
 
 
-def _run(name: str, *settings, **options) -> Callable[[Tensor], Tensor]:
+def _run(name: str, *settings: Any, **options: Any) -> Callable[[Tensor], Tensor]:
     function, lowered = getattr(functional, name), LOWERED.get(name, Call.native)
     return lambda x: lowered(Call(name, function, (x, *settings), options))
 
@@ -450,7 +450,9 @@ class Occluded:
             return question.scores(features.view(len(features), *self.shape))
         return question.scores(nothing(features, self.x.shape[1:]), Behind(question, self.steps, features))
 
-    def fall(self, start: Tensor, windows: list[Box], groups: int = 1, advance=lambda count: None) -> Tensor:
+    def fall(
+        self, start: Tensor, windows: list[Box], groups: int = 1, advance: Callable[[int], None] = lambda count: None
+    ) -> Tensor:
         """Return by how much the score falls, (windows, groups), when a group of channels has a baseline in a window.
 
         Parameters
@@ -516,7 +518,16 @@ def sliding(shape: tuple[int, ...], window: int, stride: int) -> list[Box]:
     return [list(spans) for spans in product(*ways)]
 
 
-def occlusion(question: Question, x, *, window, stride, leads="each", baseline="zero", seed=0) -> Tensor:
+def occlusion(
+    question: Question,
+    x: Tensor,
+    *,
+    window: int,
+    stride: int,
+    leads: str = "each",
+    baseline: str | Tensor = "zero",
+    seed: int = 0,
+) -> Tensor:
     """Fall of the explained score when a sliding window is replaced by the baseline (Zeiler & Fergus 2014).
 
     Each sample's relevance is the mean over the windows that cover it. ``leads`` occludes "each" lead alone or "all"

@@ -14,11 +14,14 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.graph import Node
 from torch.nn import functional
 
 from leadwise.attribution.decompositions import DECOMPOSED
 from leadwise.networks.network import Network
 from leadwise.networks.running import Evaluation, changes_in_place, natively
+
+Context = Any  # what PyTorch hands from a function's forward pass to its backward pass; what is kept hangs on it
 
 
 class NoRuleError(ValueError):
@@ -92,10 +95,20 @@ class Signal:
 
     __slots__ = ("axes", "base", "box", "first", "fn", "gate", "node", "places", "uses", "viewed")
 
-    def __init__(self, first=False, gate=0, places=False, node=None, base=None, box=None, axes=None):
+    def __init__(
+        self,
+        first: bool = False,
+        gate: int = 0,
+        places: bool = False,
+        node: tuple | None = None,
+        base: Tensor | None = None,
+        box: tuple | str | None = None,
+        axes: tuple[int | None, ...] | None = None,
+    ):
         self.axes = axes
         self.first, self.gate, self.places, self.node, self.base, self.box = first, gate, places, node, base, box
-        self.uses, self.viewed, self.fn = 0, False, None
+        self.uses, self.viewed = 0, False
+        self.fn: Node | None = None
 
 
 def signal(value: Any) -> Signal | None:
@@ -508,7 +521,7 @@ def _is_view(tensor: Tensor, known: Signal) -> bool:
     return known.base is not None and known.base.untyped_storage().data_ptr() == tensor.untyped_storage().data_ptr()
 
 
-def reaches(node, start) -> bool:
+def reaches(node: Node | None, start: Node) -> bool:
     """Return whether a graph leads from a node back to the input of the pass."""
     seen, waiting = set(), [node]
     while waiting:
@@ -523,11 +536,11 @@ def reaches(node, start) -> bool:
 
 class _Entry(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x):
+    def forward(ctx: Context, x: Tensor):
         return x.clone()
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor):
         return relevance
 
 
@@ -535,13 +548,13 @@ class _Refused(torch.autograd.Function):
     """Gives a value that depends on signals; relevance that arrives is refused."""
 
     @staticmethod
-    def forward(ctx, reason, out, *signals):
+    def forward(ctx: Context, reason: str, out: Tensor, *signals: Tensor):
         ctx.reason, ctx.count = reason, len(signals)
         ctx.set_materialize_grads(False)
         return aliased(out)  # an argument that is returned would count as a view, which must not be written into
 
     @staticmethod
-    def backward(ctx, relevance):
+    def backward(ctx: Context, relevance: Tensor | None):
         if relevance is not None and relevance.any():
             raise NoRuleError(ctx.reason)
         return (None,) * (2 + ctx.count)

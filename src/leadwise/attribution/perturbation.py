@@ -4,7 +4,7 @@ The parts of KernelSHAP and LIME are segments of leads, or patches of an image; 
 them draw at random, and tell how far the maps of two halves of what they drew agree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -169,7 +169,9 @@ def shapley_values(kept: Tensor, weights: Tensor, scores: Tensor, change: Tensor
     return even + torch.linalg.lstsq(root * z, root * missing, driver="gelsd").solution.T
 
 
-def kernel_shap(question, x, *, samples, segment, baseline="zero", seed=0) -> Tensor:
+def kernel_shap(
+    question: Question, x: Tensor, *, samples: int, segment: int, baseline: str | Tensor = "zero", seed: int = 0
+) -> Tensor:
     """Shapley values of segments by weighted regression (Lundberg & Lee 2017, theorem 2).
 
     A segment's value is shared out evenly among its samples. The map sums to the change of the score from the baseline.
@@ -222,7 +224,17 @@ def ridge_coefficients(kept: Tensor, weights: Tensor, scores: Tensor, ridge: flo
     return torch.linalg.solve(within, z.T @ (weights[:, None] * scores)).T
 
 
-def lime(question, x, *, samples, segment, width, ridge, baseline="zero", seed=0) -> Tensor:
+def lime(
+    question: Question,
+    x: Tensor,
+    *,
+    samples: int,
+    segment: int,
+    width: float,
+    ridge: float,
+    baseline: str | Tensor = "zero",
+    seed: int = 0,
+) -> Tensor:
     """Coefficients of a local ridge regression on kept and removed segments (Ribeiro et al. 2016, eq. 2).
 
     The weight of a perturbed copy falls with the cosine distance between its kept segments and all of them. A segment's
@@ -240,7 +252,7 @@ def lime(question, x, *, samples, segment, width, ridge, baseline="zero", seed=0
     )
 
 
-def _soft_mask(shape, cell: int, keep: float, generator: torch.Generator) -> Tensor:
+def _soft_mask(shape: Sequence[int], cell: int, keep: float, generator: torch.Generator) -> Tensor:
     """Draw one mask (1, channels, ...) in [0, 1]: a coarse random grid, enlarged linearly and shifted."""
     grid = [-(-size // cell) + 1 for size in shape[1:]]
     coarse = (torch.rand((1, shape[0], *grid), generator=generator) < keep).float()
@@ -251,7 +263,7 @@ def _soft_mask(shape, cell: int, keep: float, generator: torch.Generator) -> Ten
     return fine
 
 
-def rise(question, x, *, samples, cell, keep, seed) -> Tensor:
+def rise(question: Question, x: Tensor, *, samples: int, cell: int, keep: float, seed: int) -> Tensor:
     """Mean of random soft masks, weighted by the logit under each mask (Petsiuk et al. 2018, eq. 6).
 
     Masks are drawn on a coarse grid (each lead has its own; images share one over the colours), enlarged linearly and

@@ -1,6 +1,6 @@
 """What is explained: a score of a network, one for each sample. And what a method finds out about its own map."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ _findings: ContextVar[dict | None] = ContextVar("findings", default=None)
 
 
 @contextmanager
-def findings():
+def findings() -> Iterator[dict]:
     """Collect what methods say about their maps while the block runs."""
     found: dict = {}
     token = _findings.set(found)
@@ -27,7 +27,7 @@ def findings():
         _findings.reset(token)
 
 
-def tell(name: str, value) -> None:
+def tell(name: str, value: object) -> None:
     """Say something about the map in the making; what is said of several chunks is joined."""
     found = _findings.get()
     if found is not None:
@@ -82,7 +82,7 @@ class Question:
     target: Tensor
     explain: str = "logit"
 
-    def of(self, rows) -> "Question":
+    def of(self, rows: slice | Tensor) -> "Question":
         """Return the question for some of the samples."""
         return replace(self, target=self.target[rows])
 

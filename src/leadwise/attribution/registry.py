@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
+from typing import Any
 
 from torch import Tensor
 
@@ -60,7 +61,7 @@ class Parameter:
             return int(value)
         return max(1, round(value * (fs or PUBLISHED_FS) / 1000))
 
-    def check(self, value):
+    def check(self, value: object):
         """Return the value in the parameter's type.
 
         Raises
@@ -77,7 +78,7 @@ class Parameter:
             raise ValueError(f"{self.name} is {value!r}; expected {wanted}{' or a tensor' * self.tensor}.")
         return value
 
-    def _number(self, value):
+    def _number(self, value: Any):
         expected = f"{self.name} is {value!r}; expected {'a whole' if self.kind == 'int' else 'a'} number"
         expected += f" from {self.low:g} to {self.high:g}."
         if isinstance(value, (bool, str)) or not hasattr(value, "__float__"):
@@ -132,7 +133,17 @@ class Method:
         }
 
 
-def number(name, default, low, high, scale="linear", help="", kind="float", image_default=None, unit="") -> Parameter:
+def number(
+    name: str,
+    default: float | None,
+    low: float,
+    high: float,
+    scale: str = "linear",
+    help: str = "",
+    kind: str = "float",
+    image_default: int | None = None,
+    unit: str = "",
+) -> Parameter:
     """Make a row for a number."""
     return Parameter(name, kind, default, low, high, scale, image_default=image_default, help=help, unit=unit)
 
@@ -232,7 +243,16 @@ def _guided_cam(ran: Mapping) -> str | None:
     return _without_relu(ran) and "this network has no ReLU, so the guided part is the plain gradient"
 
 
-def _lrp(name, title, conv, dense, parameters=(), first=None, formula="", citation=BACH) -> Method:
+def _lrp(
+    name: str,
+    title: str,
+    conv: tuple[str, dict],
+    dense: tuple[str, dict],
+    parameters: tuple[Parameter, ...] = (),
+    first: tuple[str, dict] | None = None,
+    formula: str = "",
+    citation: str = BACH,
+) -> Method:
     layers = Layers(conv, dense, first)
     return Method(
         name, "LRP", title, partial(lrp.lrp, layers=layers), (*parameters, *FIRST), formula=formula, citation=citation

@@ -5,7 +5,7 @@ that runs it, nor on the batches before it.
 """
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -25,7 +25,7 @@ from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
 from leadwise.networks.network import Network
-from leadwise.semantics.criteria import criterion_of
+from leadwise.semantics.criteria import Criterion, criterion_of
 from leadwise.semantics.tables import waves_of
 from leadwise.simulation.simulate import SimulatedECG
 
@@ -271,8 +271,8 @@ def _filters_alone(job: Job, ecg: ECG) -> bool:
 
 
 def _summed_up(
-    job: Job, target: int, criterion, one: _Prepared, window: _Window, relevance: np.ndarray, signal: np.ndarray,
-    probability: float,
+    job: Job, target: int, criterion: str | Criterion | Mapping | None, one: _Prepared, window: _Window,
+    relevance: np.ndarray, signal: np.ndarray, probability: float,
 ) -> dict | str:  # fmt: skip
     """Return what a record adds to the cohort of a class, or why it adds nothing."""
     if not np.isfinite(relevance).all():
@@ -366,7 +366,7 @@ def _without_beats(found: dict) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, float) for name, value in found.items() if not name.startswith("beat")}
 
 
-def signature(value) -> str | float | int | bool | list | None:
+def signature(value: object) -> str | float | int | bool | list | None:
     """Return a value as JSON can hold it: a network as its name and the hash of its weights, a tensor as its hash."""
     if isinstance(value, (str, float, int, bool, type(None))):
         return value

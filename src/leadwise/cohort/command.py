@@ -5,6 +5,10 @@ import json
 import sys
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leadwise.cohort.moments import Cohort
 
 DATA_SETS = {"ptb-xl": "ptb_xl", "mimic-iv-ecg": "mimic_iv_ecg", "challenge": "challenge", "packed": "packed"}
 MARKS = {"ptb-xl": "ptbxl_database.csv", "mimic-iv-ecg": "record_list.csv", "packed": "shard-00000.parquet"}
@@ -53,7 +57,7 @@ def _client(scheduler: str | None):
     return dask.Client(scheduler_file=scheduler) if Path(scheduler).is_file() else dask.Client(scheduler)
 
 
-def _write(cohort, folder: Path) -> None:
+def _write(cohort: "Cohort", folder: Path) -> None:
     """Write the cohort, its numbers as JSON, its figures, and what was left out."""
     from leadwise.cohort import forest
     from leadwise.plotting import save_figure
@@ -70,7 +74,7 @@ def _write(cohort, folder: Path) -> None:
         save_figure(forest(cohort, column, "wave_share", "QRS"), folder / f"qrs_by_{column}.png")
 
 
-def summary(cohort) -> dict:
+def summary(cohort: "Cohort") -> dict:
     """Return the means of a cohort with their intervals as JSON can hold them, without the beats, groups inside."""
     names = [name for name in cohort.moments if not name.startswith("beat")]
     found = {"records": cohort.records, "left out": cohort.left_out, "settings": cohort.settings}

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -13,6 +14,9 @@ from leadwise.plotting.cohort import plot_forest
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import number, percent, signed_percent
 from leadwise.plotting.tables import plot_matrix
+
+if TYPE_CHECKING:
+    from pyarrow import Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +129,7 @@ def difference_within(
     return _welch(name, pairs, level, leads)
 
 
-def _welch(name: str, pairs: list, level: float, leads) -> Difference:
+def _welch(name: str, pairs: list, level: float, leads: tuple[str, ...]) -> Difference:
     """Return the mean difference over pairs of moments, each weighed by the count of its first."""
     counts = tuple(sum(pair[side].count for pair in pairs) for side in (0, 1))
     value = sum(a.count / counts[0] * (a.mean - b.mean) for a, b in pairs)
@@ -136,7 +140,7 @@ def _welch(name: str, pairs: list, level: float, leads) -> Difference:
     return _tested(name, value, np.sqrt(sum(parts)), freedom, level, counts, leads)
 
 
-def paired_difference(one, other, name: str, level: float = 0.95) -> Difference:
+def paired_difference(one: "Table", other: "Table", name: str, level: float = 0.95) -> Difference:
     """Return the mean difference of the same records in two runs, by Student's t of the pairs.
 
     Of two methods, two networks, or patients and their twins, pairs tell much smaller differences apart than two means
@@ -167,7 +171,13 @@ def paired_difference(one, other, name: str, level: float = 0.95) -> Difference:
 
 
 def forest(
-    cohort: Cohort, column: str, name: str, part: str | Sequence[str] = (), *, level: float = 0.95, title=None
+    cohort: Cohort,
+    column: str,
+    name: str,
+    part: str | Sequence[str] = (),
+    *,
+    level: float = 0.95,
+    title: str | None = None,
 ) -> CourseFigure:
     """Draw one number of every group, with its interval, and of all records.
 
@@ -203,7 +213,7 @@ def _place(name: str, part: tuple[str, ...], leads: Sequence[str]) -> tuple[int,
     return tuple(axis.index(label) for label, axis in zip(part, axes, strict=True))
 
 
-def _leads_of(rows) -> tuple[str, ...]:
+def _leads_of(rows: "Table") -> tuple[str, ...]:
     """Return the leads that the columns of a table of rows name."""
     mark = "lead_share_"
     return tuple(column.removeprefix(mark) for column in rows.column_names if column.startswith(mark))
@@ -217,14 +227,14 @@ def _same_leads(name: str, one: Sequence[str], other: Sequence[str]) -> None:
         )
 
 
-def _tested(name, value, error, freedom, level, counts, leads) -> Difference:
+def _tested(name, value, error, freedom, level, counts, leads: tuple[str, ...]) -> Difference:
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(error > 0, value / error, np.where(value == 0, 0.0, np.inf))
     half = stdtrit(freedom, (1 + level) / 2) * error
     return Difference(name, value, value - half, value + half, 2 * stdtr(freedom, -np.abs(t)), level, counts, leads)
 
 
-def _by_name(rows, name: str, leads: Sequence[str]) -> dict[str, np.ndarray]:
+def _by_name(rows: "Table", name: str, leads: Sequence[str]) -> dict[str, np.ndarray]:
     """Return record -> its numbers, of the records that count."""
     axes = axes_of(name, leads)
     labels = ["_".join([name, *(axis[i] for axis, i in zip(axes, at, strict=True))])

@@ -133,7 +133,7 @@ def challenge(folder: str | Path) -> Records:
     return Records(sources, names, columns, "PhysioNet/CinC Challenge")
 
 
-def age_band(age) -> str | None:
+def age_band(age: str | float | None) -> str | None:
     """Return the band of ``BANDS`` that an age lies in: "40-59", "80+"; None where it is missing or none.
 
     >>> age_band("59.0"), age_band(300), age_band("NaN")

@@ -13,13 +13,16 @@ import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
 from leadwise.cohort.batch import Job, Result, explain_batch
 from leadwise.cohort.records import Record
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 EXTRA = "pip install 'leadwise[cohort]'"
 AHEAD = 4  # batches in flight for each thread of the workers: enough that none waits, few enough that none piles up
@@ -155,7 +158,7 @@ def distributed():
     return distributed
 
 
-def client_of(workers) -> Any:
+def client_of(workers: "int | Client") -> Any:
     """Return a context manager that gives the Dask client for ``workers``: a number of processes, or a client.
 
     Raises
@@ -228,7 +231,9 @@ def run_one(key: str, batch: Batch, skip: Collection[int] = (), why: str = "") -
     return explain_batch(_JOBS[key], batch.records, batch.first, skip, why)
 
 
-def run_spread(job: Job, batches: Iterable[Batch], client, key: str, run=run_one) -> Iterator[tuple[Batch, Result]]:
+def run_spread(
+    job: Job, batches: Iterable[Batch], client: "Client", key: str, run: Callable[..., Result] = run_one
+) -> Iterator[tuple[Batch, Result]]:
     """Yield each batch with its result as workers end them, in any order.
 
     Parameters
@@ -285,7 +290,7 @@ def run_spread(job: Job, batches: Iterable[Batch], client, key: str, run=run_one
             client.unregister_worker_plugin(key)
 
 
-def _threads_of(client) -> Callable[[], int]:
+def _threads_of(client: "Client") -> Callable[[], int]:
     """Return a function that says how many threads the workers have; it asks the scheduler every few seconds."""
     asked, known = -np.inf, 1
 
@@ -308,7 +313,7 @@ def _room(threads: int, in_flight: dict[str, Batch]) -> int:
 
 
 @contextmanager
-def loss_named(client) -> Iterator[None]:
+def loss_named(client: "Client") -> Iterator[None]:
     """Turn what Dask raises when its scheduler is gone into an EngineError that says so."""
     dask = distributed()
     gone = (dask.CancelledError, dask.client.FutureCancelledError, dask.comm.CommClosedError, OSError, TimeoutError)

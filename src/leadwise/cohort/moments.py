@@ -10,7 +10,9 @@ from math import prod
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import stdtrit
+from torch import Tensor
 
 from leadwise.cohort.summary import BEFORE
 from leadwise.ecg.filters import PUBLISHED_FS
@@ -122,7 +124,7 @@ class Cohort:
         moments = {name: Moments.of(np.stack(values)) for name, values in columns.items()}
         return cls(dict(settings or {}), moments, len(rows), len(reasons), list(reasons)[:REASONS])
 
-    def update(self, **values) -> None:
+    def update(self, **values: Tensor | ArrayLike) -> None:
         """Count one record more; values as in :meth:`of`.
 
         Raises
@@ -260,7 +262,7 @@ def order_of(names: Iterable[str]) -> str:
     return hashlib.sha256("\0".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _checked(name: str, value, columns: Mapping[str, list[np.ndarray]]) -> np.ndarray:
+def _checked(name: str, value: Tensor | ArrayLike, columns: Mapping[str, list[np.ndarray]]) -> np.ndarray:
     """Return a value as float64, if it is finite and has the shape of those before it."""
     value = np.asarray(to_numpy(value), float)
     shape = columns[name][0].shape if columns.get(name) else value.shape

@@ -86,7 +86,7 @@ class Records:
     def __repr__(self):
         return f"Records({self.title or 'untitled'}: {len(self)} records; columns {', '.join(self.columns) or 'none'})"
 
-    def where(self, **wanted) -> "Records":
+    def where(self, **wanted: object) -> "Records":
         """Return the records whose columns have the wanted values, ``where(sex="female", label="LBBB")``.
 
         Raises
@@ -119,7 +119,7 @@ class Records:
         return Records([self.sources[i] for i in which], [self.names[i] for i in which], columns, self.title)
 
 
-def groups_in(value) -> tuple[str, ...]:
+def groups_in(value: object) -> tuple[str, ...]:
     """Return the groups that a value of a column names: (UNKNOWN,) where it is empty."""
     if value is None or value == "" or value == ():
         return (UNKNOWN,)

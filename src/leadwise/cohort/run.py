@@ -43,7 +43,7 @@ def explain_cohort(
     interventions: bool = False,
     device: str | None = None,
     progress: bool | Callable[[int, int | None], None] = True,
-    **parameters,
+    **parameters: Any,
 ) -> Cohort:
     """Explain many recordings and keep only running means, in all and by group.
 

@@ -7,7 +7,7 @@ further package, for the rows of a cohort are written in it anyway, and it holds
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -60,7 +60,7 @@ class PackedRecord:
         return self.open()[0]
 
 
-def pack(records: Records, folder: str | Path, progress=True) -> Records:
+def pack(records: Records, folder: str | Path, progress: bool | Callable[[int, int | None], None] = True) -> Records:
     """Write a data set into Parquet files, read them back, and compare every signal with the one that was read.
 
     Parameters

@@ -1,15 +1,16 @@
 """What one record adds to a cohort."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+from torch import Tensor
 
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
 from leadwise.maps import as_map, as_mask, part_of, to_numpy
 from leadwise.semantics.beats import whole_beats
-from leadwise.semantics.criteria import agreement
+from leadwise.semantics.criteria import Criterion, agreement
 from leadwise.semantics.tables import WAVES, lead_wave_matrix
 
 BEFORE, AFTER = 0.35, 0.5  # s around the R peak
@@ -32,11 +33,11 @@ def axes_of(name: str, leads: Sequence[str] = LEADS) -> tuple[tuple[str, ...], .
 
 
 def summarise(
-    relevance,
+    relevance: Tensor | np.ndarray,
     waves: Sequence[Wave],
-    signal=None,
+    signal: Tensor | np.ndarray | None = None,
     *,
-    pathology=None,
+    pathology: str | Criterion | Mapping | None = None,
     mask: np.ndarray | None = None,
     fs: float = PUBLISHED_FS,
     leads: Sequence[str] = LEADS,

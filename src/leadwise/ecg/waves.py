@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 Kind = Literal["P", "QRS", "T"]
 
@@ -38,7 +39,15 @@ class Wave:
         return replace(self, onset=onset, peak=peak, offset=offset)
 
 
-def r_peaks(source) -> np.ndarray:
+class Waved(Protocol):
+    """What has waves: a simulated ECG, a delineation."""
+
+    @property
+    def waves(self) -> Sequence[Wave]:
+        """Return them, in samples."""
+
+
+def r_peaks(source: Waved | Sequence[Wave] | ArrayLike) -> np.ndarray:
     """Return the samples of the R peaks, int (B,), in order: the peaks of QRS over all leads.
 
     Parameters
@@ -54,7 +63,7 @@ def r_peaks(source) -> np.ndarray:
     >>> r_peaks([Wave("P", 0, 60, 80, 100), Wave("QRS", 0, 150, 170, 200), Wave("QRS", 1, 550, 570, 600)]).tolist()
     [170, 570]
     """
-    waves: Sequence = getattr(source, "waves", source)
+    waves: Any = getattr(source, "waves", source)
     if isinstance(waves, (tuple, list)) and any(isinstance(wave, Wave) for wave in waves):
         waves = [wave.peak for wave in waves if wave.kind == "QRS" and wave.lead is None]
     peaks = np.unique(np.asarray(waves, dtype=float))

@@ -17,7 +17,7 @@ from leadwise.attribution.perturbation import features
 from leadwise.attribution.question import pick
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.evaluation.inputs import by_leads, usual_unit
-from leadwise.evaluation.replacement import impute, replace
+from leadwise.evaluation.replacement import Reference, impute, replace
 from leadwise.evaluation.statistics import bootstrap
 from leadwise.maps import as_maps, one_of
 from leadwise.networks.network import Network, network_of
@@ -103,7 +103,7 @@ def deletion(
     steps: int | None = None,
     replacement: str = "zero",
     unit: int | None = None,
-    reference=None,
+    reference: Reference = None,
     score: str = "logit",
     seed: int = 0,
     progress: bool | Callable[[int, int], None] = True,
@@ -156,7 +156,7 @@ def insertion(
     steps: int | None = None,
     replacement: str = "zero",
     unit: int | None = None,
-    reference=None,
+    reference: Reference = None,
     score: str = "logit",
     seed: int = 0,
     progress: bool | Callable[[int, int], None] = True,
@@ -230,7 +230,19 @@ class _Task:
     unit: int
 
 
-def _prepared(model, x, relevance, target, order, steps, replacement, unit, reference, score, seed) -> _Task:
+def _prepared(
+    model,
+    x,
+    relevance,
+    target,
+    order,
+    steps,
+    replacement,
+    unit,
+    reference: Reference,
+    score,
+    seed,
+) -> _Task:
     key = ORDERS[one_of("order", order, ORDERS)]
     one_of("score", score, SCORES)
     network, x, classes, relevance = by_leads(model, x, target, relevance)

@@ -38,7 +38,7 @@ def as_batch(model: nn.Module | Network, x: Tensor, target: int | Tensor | None)
 
 
 def by_leads(
-    model: nn.Module | Network, x: Tensor, target: int | Tensor | None, relevance=None
+    model: nn.Module | Network, x: Tensor, target: int | Tensor | None, relevance: Tensor | np.ndarray | None = None
 ) -> tuple[Network, Tensor, Tensor, Tensor | None]:
     """Return network, x, classes and map with leads first, whatever the network's layout; a ValueError as ``as_batch``.
 
@@ -46,10 +46,11 @@ def by_leads(
     """
     network = network_of(model)
     x, classes = as_batch(network, x, target)
+    maps: Tensor | None = None
     if relevance is not None:
         as_maps(relevance, x.shape)  # refuses what is no map of x
-        relevance = network.by_leads(torch.as_tensor(relevance))
-    return network.leads_first(), network.by_leads(x), classes, relevance
+        maps = network.by_leads(torch.as_tensor(relevance))
+    return network.leads_first(), network.by_leads(x), classes, maps
 
 
 UNIT_SECONDS, UNIT_PIXELS = 0.1, 16

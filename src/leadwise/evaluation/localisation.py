@@ -17,14 +17,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.ndimage import distance_transform_edt, maximum_filter1d
 from sklearn.metrics import average_precision_score
+from torch import Tensor
 
 from leadwise.evaluation.inputs import nothing, undefined
 from leadwise.maps import as_maps, as_mask, one_of, strength
 
 
-def _prepared(what: str, relevance, mask, sign: str):
+def _prepared(what: str, relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray, sign: str):
     """Return maps (N, D) after the sign, masks (N, D), and where the measure is undefined (N,)."""
     maps = as_maps(relevance)
     inside = as_mask(mask, maps.shape).reshape(len(maps), -1)
@@ -40,7 +42,7 @@ def _one_sign(maps: np.ndarray, sign: str) -> np.ndarray:
     return strength(maps, sign)
 
 
-def relevance_mass(relevance, mask, sign: str = "positive") -> np.ndarray:
+def relevance_mass(relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray, sign: str = "positive") -> np.ndarray:
     """Share of the relevance that lies inside the mask: relevance mass accuracy.
 
     Arras, Osman, Samek 2022, CLEVR-XAI, doi:10.1016/j.inffus.2021.11.008. They take maps without negative
@@ -62,7 +64,7 @@ def relevance_mass(relevance, mask, sign: str = "positive") -> np.ndarray:
     return np.where(inside, values, 0).sum(1) / total
 
 
-def relevance_rank(relevance, mask, sign: str = "signed") -> np.ndarray:
+def relevance_rank(relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray, sign: str = "signed") -> np.ndarray:
     """Share of the K most relevant samples that lie inside the mask, K being the mask's size: relevance rank accuracy.
 
     Arras et al. 2022. Samples that tie for the last places count with their expectation under a random
@@ -89,7 +91,9 @@ def _rank(values: np.ndarray, inside: np.ndarray) -> float:
     return float((inside[above].sum() + places * inside[ties].mean()) / size)
 
 
-def pointing_game(relevance, mask, tolerance: float = 0, sign: str = "signed") -> np.ndarray:
+def pointing_game(
+    relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray, tolerance: float = 0, sign: str = "signed"
+) -> np.ndarray:
     """Whether the most relevant sample lies inside the mask, or near it.
 
     Zhang et al. 2018, Top-down neural attention by excitation backprop, doi:10.1007/s11263-017-1059-x. They
@@ -122,7 +126,7 @@ def _widened(mask: np.ndarray, tolerance: float, images: bool) -> np.ndarray:
     return maximum_filter1d(mask, 2 * int(tolerance) + 1, axis=-1, mode="constant", cval=False)
 
 
-def auprc(relevance, mask, sign: str = "signed") -> np.ndarray:
+def auprc(relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray, sign: str = "signed") -> np.ndarray:
     """Area under the precision-recall curve of the relevance as a detector of the mask, as average precision.
 
     Sum of precision times gain in recall over all thresholds, by scikit-learn: Davis, Goadrich 2006, The relationship
@@ -143,7 +147,7 @@ def auprc(relevance, mask, sign: str = "signed") -> np.ndarray:
     return np.array([np.nan if b else average_precision_score(m, v) for v, m, b in rows])
 
 
-def area_share(mask) -> np.ndarray:
+def area_share(mask: Tensor | np.ndarray) -> np.ndarray:
     """Return the share of the samples that the mask covers, (N,): what white noise reaches on average."""
     mask = as_mask(mask)
     if mask.ndim != 3:
@@ -151,7 +155,7 @@ def area_share(mask) -> np.ndarray:
     return mask.mean((1, 2))
 
 
-def normalised_lift(share, area) -> np.ndarray:
+def normalised_lift(share: ArrayLike, area: ArrayLike) -> np.ndarray:
     """Return (share - area) / (1 - area): 0 is white noise, 1 all on the mask, negative beside it, whatever the area.
 
     share / area has a ceiling of its own for every mask (1 / area), so it can't be averaged over causes; this can.
@@ -170,7 +174,7 @@ def normalised_lift(share, area) -> np.ndarray:
     return (share - area) / np.where(area < 1, 1 - area, np.nan)
 
 
-def difference_mask(x, twin, threshold: float = 0.02) -> np.ndarray:
+def difference_mask(x: Tensor | np.ndarray, twin: Tensor | np.ndarray, threshold: float = 0.02) -> np.ndarray:
     """Return where the network's inputs of patients and twins differ, bool (N, 12, T).
 
     The filters before the network smear a difference over its surroundings: what differs for the network is more than
@@ -184,7 +188,7 @@ def difference_mask(x, twin, threshold: float = 0.02) -> np.ndarray:
     return np.abs(as_maps(x, what="x") - as_maps(twin, np.shape(x), "twin")) > threshold
 
 
-def graded_mask(x, twin, full: float = 0.1) -> np.ndarray:
+def graded_mask(x: Tensor | np.ndarray, twin: Tensor | np.ndarray, full: float = 0.1) -> np.ndarray:
     """Return how much each sample belongs to the difference, (N, 12, T) from 0 to 1: no threshold decides.
 
     Parameters
@@ -195,7 +199,7 @@ def graded_mask(x, twin, full: float = 0.1) -> np.ndarray:
     return (np.abs(as_maps(x, what="x") - as_maps(twin, np.shape(x), "twin")) / full).clip(max=1)
 
 
-def graded_mass(relevance, weight, sign: str = "positive") -> np.ndarray:
+def graded_mass(relevance: Tensor | np.ndarray, weight: Tensor | np.ndarray, sign: str = "positive") -> np.ndarray:
     """Share of the relevance that lies inside a graded mask: each sample counts as far as it belongs.
 
     Parameters
@@ -267,7 +271,7 @@ LOCALISATION: dict[str, Measure] = {
 """Every localisation measure: name -> row."""
 
 
-def localise(relevance, mask, ranks: str = "signed") -> dict[str, np.ndarray]:
+def localise(relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray, ranks: str = "signed") -> dict[str, np.ndarray]:
     """Return every measure of ``LOCALISATION``, the mask's ``area`` and the mass's ``normalised_lift``: name -> (N,).
 
     Parameters

@@ -6,9 +6,10 @@ edges; another beat of the same patient, or the same patient without the disease
 2019, Explaining image classifiers by counterfactual generation, arXiv:1807.08024). So a curve names its replacement.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +25,8 @@ from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import r_peaks
 from leadwise.maps import finite, one_of
+
+Reference = Tensor | np.ndarray | Sequence | None  # what a replacement takes from: signals, the beats of each record
 
 BLUR_SECONDS, BLUR_PIXELS = 0.05, 10.0
 """Standard deviation of the blur: in 50 ms no QRS is left; in pixels as in Fong and Vedaldi 2017."""
@@ -45,24 +48,24 @@ class Replacement:
 
     name: str
     title: str
-    function: Callable[[Tensor, object, int, float], Tensor]
+    function: Callable[[Tensor, Reference, int, float], Tensor]
     reference: str = ""
     images: bool = True
     citation: str = ""
 
 
-def _baseline(x: Tensor, reference, seed: int, fs: float, *, kind: str) -> Tensor:
+def _baseline(x: Tensor, reference: Reference, seed: int, fs: float, *, kind: str) -> Tensor:
     return baseline_like(x, kind, seed).clone()
 
 
-def _blurred(x: Tensor, reference, seed: int, fs: float) -> Tensor:
+def _blurred(x: Tensor, reference: Reference, seed: int, fs: float) -> Tensor:
     """Blur along time or over the picture; beyond the edge the input is mirrored."""
     width = BLUR_PIXELS if x.ndim == 4 else BLUR_SECONDS * fs
     blurred = gaussian_filter(x.cpu().numpy(), [0, 0, *[width] * (x.ndim - 2)], mode="reflect")
     return torch.from_numpy(blurred).to(x)
 
 
-def _counterfactual(x: Tensor, reference, seed: int, fs: float) -> Tensor:
+def _counterfactual(x: Tensor, reference: Reference, seed: int, fs: float) -> Tensor:
     """Return the signals given as reference, shaped like x."""
     if not isinstance(reference, (Tensor, np.ndarray)):
         raise ValueError(
@@ -113,14 +116,14 @@ def neighbouring_beat(signal: np.ndarray, peaks: np.ndarray) -> np.ndarray:
     return signal[:, source]
 
 
-def _neighbours(x: Tensor, reference, seed: int, fs: float) -> Tensor:
+def _neighbours(x: Tensor, reference: Reference, seed: int, fs: float) -> Tensor:
     """Replace every record of a batch by its neighbouring beats; without a reference it is delineated."""
     signals = x.cpu().numpy()
     if reference is None and x.shape[1] != len(LEADS):
         raise ValueError(
             f"x has {x.shape[1]} leads; only twelve can be delineated here. Give the beats: reference=[...]."
         )
-    sources = [ECG(signal, fs) for signal in signals] if reference is None else reference
+    sources: Any = [ECG(signal, fs) for signal in signals] if reference is None else reference
     if isinstance(sources, (ECG, Delineation)) or len(sources) != len(x):
         raise ValueError(f"reference must name the beats of each of {len(x)} records: a list with one entry for each.")
     sources = [
@@ -154,7 +157,13 @@ beat has, such as a bundle branch block, it brings back.
 """
 
 
-def replace(x: Tensor, replacement: str, reference=None, seed: int = 0, fs: float = PUBLISHED_FS) -> Tensor:
+def replace(
+    x: Tensor,
+    replacement: str,
+    reference: Reference = None,
+    seed: int = 0,
+    fs: float = PUBLISHED_FS,
+) -> Tensor:
     """Return what would stand in the place of every sample of x, shaped like x.
 
     Parameters

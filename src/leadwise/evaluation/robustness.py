@@ -5,6 +5,7 @@ Every measure returns one number for each of N samples.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import torch
@@ -36,7 +37,7 @@ def sensitivity_max(
     samples: int = 10,
     seed: int = 0,
     progress: bool | Callable[[int, int], None] = True,
-    **parameters,
+    **parameters: Any,
 ) -> np.ndarray:
     """Largest relative change of the map under small noise on the input, by captum: low is good.
 
@@ -160,7 +161,7 @@ def infidelity(
         return in_chunks(measure, len(x)).double().cpu().numpy()
 
 
-def _shares(what: str, relevance) -> np.ndarray:
+def _shares(what: str, relevance: Tensor | np.ndarray) -> np.ndarray:
     """Return each sample's share of the absolute relevance, (N, D); NaN for maps that are zero."""
     values = np.abs(as_maps(relevance))
     values = values.reshape(len(values), -1)
@@ -168,7 +169,7 @@ def _shares(what: str, relevance) -> np.ndarray:
     return values / np.where(bad, np.nan, values.sum(1))[:, None]
 
 
-def complexity(relevance) -> np.ndarray:
+def complexity(relevance: Tensor | np.ndarray) -> np.ndarray:
     """Entropy of the shares of absolute relevance, (N,), in nats: 0 for one sample, ln D for all D alike.
 
     Bhatt et al. 2020, Evaluating and aggregating feature-based model explanations, doi:10.24963/ijcai.2020/417.
@@ -180,7 +181,7 @@ def complexity(relevance) -> np.ndarray:
     return entropy(_shares("complexity", relevance), axis=1)
 
 
-def sparseness(relevance) -> np.ndarray:
+def sparseness(relevance: Tensor | np.ndarray) -> np.ndarray:
     """Gini index of absolute relevance, (N,): 0 for all alike, towards 1 where few samples have it all.
 
     Chalasani et al. 2020, Concise explanations of neural networks using adversarial training, arXiv:1810.06583.
@@ -208,7 +209,15 @@ def stability(maps: Sequence, correlation: str = "spearman") -> np.ndarray:
     return np.mean([similarity(one, other, correlation) for one, other in combinations(maps, 2)], axis=0)
 
 
-def across_seeds(model, x, method: str, target=None, *, seeds: Iterable[int] = range(5), **parameters) -> Tensor:
+def across_seeds(
+    model: nn.Module,
+    x: Tensor,
+    method: str,
+    target: int | Tensor | None = None,
+    *,
+    seeds: Iterable[int] = range(5),
+    **parameters: Any,
+) -> Tensor:
     """Return the maps (K, N, ...) of a method that draws random numbers, one for each of K seeds.
 
     Parameters
@@ -223,7 +232,9 @@ def across_seeds(model, x, method: str, target=None, *, seeds: Iterable[int] = r
     return torch.stack([attribute(model, x, method, classes, seed=seed, **parameters) for seed in seeds])
 
 
-def across_models(models: Sequence[nn.Module], x, method: str, target=None, **parameters) -> Tensor:
+def across_models(
+    models: Sequence[nn.Module], x: Tensor, method: str, target: int | Tensor | None = None, **parameters: Any
+) -> Tensor:
     """Return the maps (K, N, ...) of K networks that were trained for the same task.
 
     Parameters

@@ -16,6 +16,7 @@ of the comparison. Use a check to find what cannot be an explanation, not to cho
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -112,7 +113,7 @@ def weight_randomisation(
     noise: float = 0.1,
     seed: int = 0,
     progress: bool | Callable[[int, int], None] = True,
-    **parameters,
+    **parameters: Any,
 ) -> WeightRandomisation:
     """Randomise a copy of the network layer by layer and compare its maps with those of the trained one.
 
@@ -170,7 +171,7 @@ def weight_randomisation(
 
 
 def _smoothed(
-    model, x: Tensor, method: str, target: Tensor, smooth: int, noise: float, seed: int, **parameters
+    model: nn.Module, x: Tensor, method: str, target: Tensor, smooth: int, noise: float, seed: int, **parameters: Any
 ) -> Tensor:
     """Return the map of x, or the mean map of ``smooth`` noisy copies of it."""
     if isinstance(smooth, bool) or not isinstance(smooth, int) or smooth < 0:
@@ -186,7 +187,7 @@ def _smoothed(
     return total / smooth
 
 
-def histogram_entropy(relevance, bins: int = 100) -> np.ndarray:
+def histogram_entropy(relevance: Tensor | np.ndarray, bins: int = 100) -> np.ndarray:
     """Return the entropy of the histogram of a map's values, (N,), in nats: 0 where all values are alike.
 
     Parameters
@@ -206,7 +207,7 @@ def efficient_randomisation(
     bins: int = 100,
     how: str = "resample",
     seed: int = 0,
-    **parameters,
+    **parameters: Any,
 ) -> np.ndarray:
     """Return how much more complex a map becomes where all weights are random, relative to the trained one's: eMPRT.
 
@@ -264,7 +265,7 @@ def label_randomisation(
     x: Tensor,
     method: str = "lrp_epsilon",
     target: int | Tensor | None = None,
-    **parameters,
+    **parameters: Any,
 ) -> LabelRandomisation:
     """Compare a network's maps with those of one that was trained on random labels (Adebayo et al. 2018, section 4).
 
@@ -287,7 +288,7 @@ def train_on_random_labels(
     epochs: int = 60,
     seed: int = 0,
     report: Callable[[Epoch], None] | None = None,
-    **options,
+    **options: Any,
 ) -> tuple[ECGNet, float]:
     """Train an ECG network on labels that were dealt out again at random: all it can do is to learn them by heart.
 

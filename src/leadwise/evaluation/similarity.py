@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 from scipy.stats import rankdata
+from torch import Tensor
 
 from leadwise.evaluation.inputs import undefined
 from leadwise.maps import as_maps, one_of
@@ -24,7 +25,7 @@ CORRELATIONS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
 """Name -> (rows (N, D), rows (N, D)) -> (N,). Of images, rows are maps summed over the colours."""
 
 
-def similarity(first, second, correlation: str = "spearman") -> np.ndarray:
+def similarity(first: Tensor | np.ndarray, second: Tensor | np.ndarray, correlation: str = "spearman") -> np.ndarray:
     """Return how alike the maps of N samples are.
 
     Parameters

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy import stats
 
 from leadwise.maps import one_of
@@ -41,7 +42,7 @@ class Estimate:
 
 
 def bootstrap(
-    values,
+    values: ArrayLike,
     statistic: Callable = np.mean,
     level: float = 0.95,
     resamples: int = 2000,
@@ -87,7 +88,7 @@ def bootstrap(
     return Estimate(value, low, high, level, len(kept))
 
 
-def _kept(values, level: float) -> tuple[np.ndarray, np.ndarray]:
+def _kept(values: ArrayLike, level: float) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows without NaN, and the NaN that stands for an unknown statistic."""
     values = np.asarray(values, float)
     if values.ndim not in (1, 2):
@@ -99,7 +100,7 @@ def _kept(values, level: float) -> tuple[np.ndarray, np.ndarray]:
     )[()]
 
 
-def student(values, level: float = 0.95) -> Estimate:
+def student(values: ArrayLike, level: float = 0.95) -> Estimate:
     """Return the mean over samples and Student's interval, mean ± t s / √n: the one to take for few samples.
 
     Student 1908, The probable error of a mean, doi:10.1093/biomet/6.1.1. Exact where the values are normal.
@@ -145,7 +146,7 @@ class Difference:
         return f"{self.estimate}, p = {self.p:.2g}, after Holm {self.adjusted:.2g}"
 
 
-def paired(first, second, level: float = 0.95) -> Difference:
+def paired(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> Difference:
     """Compare two measurements of the same samples by their differences.
 
     Two intervals that overlap say little about that: what makes a patient difficult for both cancels in the difference.
@@ -204,7 +205,7 @@ def paired_differences(
     return {pair: replace(one, adjusted=float(p)) for pair, one, p in zip(pairs, found, adjusted, strict=True)}
 
 
-def holm(p) -> np.ndarray:
+def holm(p: ArrayLike) -> np.ndarray:
     """Return p-values corrected for being many: none of those below 0.05 is a false alarm, with 95 % probability.
 
     Holm 1979, A simple sequentially rejective multiple test procedure, Scand J Stat 6, 65-70. NaN stays NaN, and is not

@@ -5,16 +5,17 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anywidget
 import ipywidgets as widgets
+from torch import Tensor
 
 from leadwise.attribution import caveat, receipt
 from leadwise.attribution.registry import METHODS, Parameter
@@ -52,21 +53,21 @@ SIDE, STAGE = "1 1 236px", "100 1 540px"  # shares of controls and picture: besi
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
 
-def grid(controls) -> widgets.GridBox:
+def grid(controls: Iterable[widgets.Widget]) -> widgets.GridBox:
     """Return controls in as many equal columns as the page has room for."""
     columns = "repeat(auto-fill, minmax(220px, 1fr))"
     shape = {"grid_template_columns": columns, "grid_gap": "0 8px", "align_items": "center", "margin": "0 0 6px 0"}
     return widgets.GridBox(list(controls), layout=widgets.Layout(**shape))
 
 
-def fold(title: str, *controls) -> widgets.Accordion:
+def fold(title: str, *controls: widgets.Widget) -> widgets.Accordion:
     """Return controls under a heading that shows them when it is pressed."""
     folded = widgets.Accordion(children=[grid(controls)], selected_index=None)
     folded.set_title(0, title)
     return folded
 
 
-def parts(*roots) -> list[widgets.Widget]:
+def parts(*roots: object) -> list[widgets.Widget]:
     """Return the widgets among ``roots``, and all that belong to them: children, layouts, styles, ends of links.
 
     ``FIELD`` is left out: it belongs to all explorers. Roots may be widgets, or mappings and sequences of widgets.
@@ -85,7 +86,7 @@ def parts(*roots) -> list[widgets.Widget]:
     return list(found.values())
 
 
-def arrange(box: widgets.Box, children) -> None:
+def arrange(box: widgets.Box, children: Iterable[widgets.Widget]) -> None:
     """Put children into a box; boxes that were in it are closed, what they hold is not."""
     before, box.children = box.children, list(children)
     for child in before:
@@ -94,7 +95,7 @@ def arrange(box: widgets.Box, children) -> None:
             child.close()
 
 
-def drop(description: str, options, value) -> widgets.Dropdown:
+def drop(description: str, options: Sequence[str | int | tuple[str, Any]], value: object) -> widgets.Dropdown:
     """Return a choice among options, words or (label, value).
 
     An option whose value is None is chosen by its place: ipywidgets takes ``value=None`` for no choice, an empty field.
@@ -113,7 +114,7 @@ def slide(description: str, high: float, step: float, readout_format: str) -> wi
     )  # fmt: skip
 
 
-def plain(value):
+def plain(value: object):
     """Return a number as it was meant: a browser that puts a slider on its step makes 0.08000000000000002 of 0.08."""
     return float(f"{value:.12g}") if isinstance(value, float) else value
 
@@ -370,7 +371,7 @@ class MethodExplorer(SlowExplorer, Generic[S]):
     families : which families of methods can be chosen
     """
 
-    def __init__(self, subject: S, method: str, given: dict | None = None, families=tuple(FAMILIES)):
+    def __init__(self, subject: S, method: str, given: dict | None = None, families: Sequence[str] = tuple(FAMILIES)):
         self.subject = subject
         family = METHODS[known_method(method)].family
         controls = subject.controls | {
@@ -449,11 +450,11 @@ class MethodExplorer(SlowExplorer, Generic[S]):
             case = self.subject.case()
         return Asked(case, self.controls["method"].value, tuple(self.settings().items()))
 
-    def answer(self, asked: Asked, progress):
+    def answer(self, asked: Asked, progress: Callable[[int, int], None]) -> Any:
         """Return the relevance; ``progress`` is for ``attribute``, and may end the computation by raising."""
         return self.subject.explain(asked, progress)
 
-    def show(self, asked: Asked, answer) -> str:
+    def show(self, asked: Asked, answer: Any) -> str:
         """Show an answer on the canvas; return a line to print below it (HTML)."""
         raise NotImplementedError
 
@@ -555,7 +556,14 @@ class _Collector:
 COLLECTOR = _Collector()
 
 
-def explain(model, x, method: str, target, progress, **settings):
+def explain(
+    model: Network,
+    x: Tensor,
+    method: str,
+    target: int | Tensor | None,
+    progress: Callable[[int, int], None],
+    **settings: Any,
+) -> Tensor:
     """Return the map of ``attribute`` without its warnings, which an explorer says in words of its own."""
     return receipt(model, x, method, target=target, progress=progress, **settings).relevance
 
@@ -567,7 +575,7 @@ def known_method(method: str) -> str:
     return method
 
 
-def minded(method: str, net: Network, x) -> list[str]:
+def minded(method: str, net: Network, x: Tensor) -> list[str]:
     """Return what a method cannot do on a network, and what is to be known of it, as HTML: a line each."""
     reasons = (caveat(method, net, x), METHODS[method].note)
     return [f"<b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason]

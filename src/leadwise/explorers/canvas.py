@@ -1,10 +1,14 @@
 """A 12-lead ECG with relevance on a canvas in the browser: what only changes the view needs no kernel."""
 
+from typing import Any
+
 import numpy as np
 import traitlets
+from torch import Tensor
 
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
 from leadwise.explorers.live import LiveView, Text, module, style, titled
 from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
@@ -149,7 +153,16 @@ class ECGCanvas(LiveView):
     left = traitlets.Float(0.0).tag(sync=True)
 
     def __init__(
-        self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label="relevance R", **display
+        self,
+        ecg: ECG | Tensor | np.ndarray,
+        relevance: Tensor | np.ndarray | None = None,
+        *,
+        fs: float | None = None,
+        start: float | None = None,
+        stop: float | None = None,
+        title: str = "",
+        label: str = "relevance R",
+        **display: Any,
     ):
         super().__init__(**display)
         self.show(ecg, relevance, fs=fs, start=start, stop=stop, title=title, label=label)
@@ -159,7 +172,17 @@ class ECGCanvas(LiveView):
         """Return the names of the traits that change only the view."""
         return (*CHOICES, "threshold", "power", "leads", "columns", "sequential", "zoom", "left")
 
-    def show(self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label="relevance R") -> None:
+    def show(
+        self,
+        ecg: ECG | Tensor | np.ndarray,
+        relevance: Tensor | np.ndarray | None = None,
+        *,
+        fs: float | None = None,
+        start: float | None = None,
+        stop: float | None = None,
+        title: str = "",
+        label: str = "relevance R",
+    ) -> None:
         """Show another ECG or other relevance; what has not changed is not sent again.
 
         Parameters
@@ -181,7 +204,7 @@ class ECGCanvas(LiveView):
         page = plan(ecg, lead_indices(), self.columns, first, last, self.sequential, None, SPEED, GAIN, 0)
         place_rows(page, lambda strip: 0, 0)  # says if the signal is too large to be in mV
         data, maxima = (b"", []) if values is None else quantise(values, first, last)
-        self._shown = {"ecg": ecg, "relevance": values, "start": start, "stop": stop}
+        self._shown: dict[str, Any] = {"ecg": ecg, "relevance": values, "start": start, "stop": stop}
         with self.hold_sync():  # one message, so that the browser never draws half of it
             # A window that moves within a short record sends its relevance only: the signal is there.
             self.begin = 0 if ecg.duration <= WHOLE else first

@@ -1,16 +1,20 @@
 """Explain one recording by any method, with a control for every parameter."""
 
 from html import escape
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
+from torch import Tensor, nn
 
 from leadwise.attribution import METHODS
 from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
 from leadwise.explorers.base import MethodExplorer, minded
 from leadwise.explorers.canvas import ECGCanvas
 from leadwise.explorers.recording_subject import DISPLAY, RecordingSubject
 from leadwise.explorers.subject import Asked
+from leadwise.networks.network import Network
 from leadwise.plotting import number, percent
 from leadwise.plotting.style import relevance_rgba
 
@@ -36,7 +40,14 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
     display = DISPLAY
     previous = "previous recording"
 
-    def __init__(self, record=None, model="LBBB", method: str = "lrp_epsilon", weights="auto", **parameters):
+    def __init__(
+        self,
+        record: ECG | str | None = None,
+        model: nn.Module | Network | str = "LBBB",
+        method: str = "lrp_epsilon",
+        weights: str = "auto",
+        **parameters: Any,
+    ):
         self.lead_bars, self.formula = widgets.HTML(), widgets.HTMLMath()
         super().__init__(RecordingSubject(record, model, weights=weights), method, parameters)
 
@@ -48,7 +59,7 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
         """Return the leads' shares, and the method's formula and source."""
         return [self.lead_bars, self.formula]
 
-    def show(self, asked: Asked, answer) -> str:
+    def show(self, asked: Asked, answer: Tensor) -> str:
         """Show the map; return the probability, what the relevance adds up to, and what the method cannot do here."""
         subject, case, row = self.subject, asked.case, METHODS[asked.method]
         net, whole, stop = subject.net(case), subject.drawn(case, answer), subject.stop(case)

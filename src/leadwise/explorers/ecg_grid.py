@@ -1,8 +1,11 @@
 """Maps of one recording side by side: a small ECGCanvas for each."""
 
+from collections.abc import Mapping
+
 import ipywidgets as widgets
 import numpy as np
 import traitlets
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
@@ -37,7 +40,16 @@ class ECGGrid(widgets.GridBox):
         self.links: list = []
         self.ecg, self.maps, self.notes, self.title, self.window = None, {}, {}, "", {}
 
-    def show(self, ecg: ECG, maps, *, notes=None, title="", start=None, stop=None) -> None:
+    def show(
+        self,
+        ecg: ECG,
+        maps: Mapping[str, Tensor | np.ndarray | None],
+        *,
+        notes: Mapping[str, str] | None = None,
+        title: str = "",
+        start: float | None = None,
+        stop: float | None = None,
+    ) -> None:
         """Show maps, title -> relevance (12, T), of an ECG; None stands for one that ``put`` will bring."""
         self.ecg, self.maps, self.notes, self.title = ecg, dict(maps), dict(notes or {}), title
         self.window = {"start": start, "stop": stop}
@@ -51,7 +63,7 @@ class ECGGrid(widgets.GridBox):
         if children != self.children:  # type: ignore[has-type]
             self.children = children
 
-    def put(self, name: str, relevance, note: str | None = None) -> None:
+    def put(self, name: str, relevance: Tensor | np.ndarray, note: str | None = None) -> None:
         """Show a map of the ECG that is there."""
         self.maps[name] = relevance
         if note:

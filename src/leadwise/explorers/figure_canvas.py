@@ -5,17 +5,21 @@ draw; the browser draws that, at the resolution of its screen.
 """
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
+from typing import Any
 
 import numpy as np
 import traitlets
-from matplotlib.backend_bases import RendererBase
+from matplotlib.backend_bases import GraphicsContextBase, RendererBase
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, weight_dict
 from matplotlib.path import Path
+from matplotlib.text import Text as Written
 from matplotlib.textpath import text_to_path
-from matplotlib.transforms import Affine2D
+from matplotlib.transforms import Affine2D, Affine2DBase, Transform
 
 from leadwise.explorers.live import LiveView, Text, module, style
 from leadwise.plotting.sheet import CourseFigure
@@ -27,7 +31,7 @@ hexed = lru_cache(4096)(to_hex)
 
 
 @lru_cache(4096)
-def measured(words: str, ismath: bool, **font) -> tuple[float, float, float]:
+def measured(words: str, ismath: bool, **font: Any) -> tuple[float, float, float]:
     """Return width, height and descent of a line of text for letters of one pixel."""
     prop = FontProperties(**font, size=100)
     width, height, descent = text_to_path.get_text_width_height_descent(words, prop, ismath)
@@ -35,19 +39,19 @@ def measured(words: str, ismath: bool, **font) -> tuple[float, float, float]:
 
 
 @lru_cache(512)
-def outline(words: str, **font) -> Path:
+def outline(words: str, **font: Any) -> Path:
     """Return a formula as a path, its letters ``FONT_SCALE`` pixels large."""
     vertices, codes = text_to_path.get_text_path(FontProperties(**font), words, ismath=True)
     return Path(vertices, codes)
 
 
-def _font(prop) -> dict:
+def _font(prop: FontProperties) -> dict:
     """Return all that a font is but its size."""
     names = ("style", "variant", "weight", "stretch", "math_fontfamily")
     return {"family": tuple(prop.get_family())} | {name: getattr(prop, f"get_{name}")() for name in names}
 
 
-def colour(rgba) -> str | None:
+def colour(rgba: Sequence[float]) -> str | None:
     """Return #rrggbbaa, or None for what cannot be seen."""
     return hexed(tuple(map(float, rgba)), keep_alpha=True) if rgba[3] > 0 else None
 
@@ -67,22 +71,26 @@ class Recorder(RendererBase):
     points, codes, pixels : lists of arrays: float32 (n, 2), matplotlib's path codes uint8 (n,), uint8
     """
 
-    def __init__(self, figure):
+    def __init__(self, figure: Figure):
         super().__init__()
         self.dpi, self.size = figure.dpi, [int(figure.bbox.width), int(figure.bbox.height)]
         self.flipped = Affine2D().scale(1, -1).translate(0, self.size[1])
-        self.styles, self.ops, self.points, self.codes, self.pixels = {}, [], [], [], []
+        self.styles: dict[str, int] = {}
+        self.ops: list[list] = []
+        self.points: list[np.ndarray] = []
+        self.codes: list[np.ndarray] = []
+        self.pixels: list[np.ndarray] = []
         self.count = self.bytes = 0  # points and bytes so far
 
     def get_canvas_width_height(self):
         """Return the figure's size in pixels."""
         return self.size
 
-    def points_to_pixels(self, points):
+    def points_to_pixels(self, points: float):  # type: ignore[override]
         """Return pixels for typographic points."""
         return points * self.dpi / 72
 
-    def get_text_width_height_descent(self, s, prop, ismath):
+    def get_text_width_height_descent(self, s: str, prop: FontProperties, ismath: bool | str):
         """Return the size of a line of text; to measure it anew each time would take half of the time of a figure."""
         size = self.points_to_pixels(prop.get_size_in_points())
         return tuple(size * part for part in measured(s, bool(ismath), **_font(prop)))
@@ -95,7 +103,9 @@ class Recorder(RendererBase):
         """... and those without interpolation as they are."""
         return True
 
-    def draw_path(self, gc, path, transform, rgbFace=None):
+    def draw_path(  # type: ignore[override]
+        self, gc: GraphicsContextBase, path: Path, transform: Transform, rgbFace: Sequence[float] | None = None
+    ):
         """Write down a path: filled, hatched, stroked, in this order. Lines in one style become one operation."""
         plain = rgbFace is not None and (len(rgbFace) == 3 or gc.get_forced_alpha())
         fill = None if rgbFace is None else colour((*rgbFace[:3], gc.get_alpha() if plain else rgbFace[3]))
@@ -113,7 +123,9 @@ class Recorder(RendererBase):
         elif last > first:
             self.ops.append(["path", style, first, last])
 
-    def draw_image(self, gc, x, y, im, transform=None):
+    def draw_image(  # type: ignore[override]
+        self, gc: GraphicsContextBase, x: float, y: float, im: np.ndarray, transform: Affine2DBase | None = None
+    ):
         """Write down pixels (h, w, 4); without ``transform`` each is a pixel of the figure, the lowest row first."""
         high, wide = im.shape[:2]
         shape = Affine2D().scale(1 / wide, 1 / high) + transform if transform else Affine2D()
@@ -124,9 +136,20 @@ class Recorder(RendererBase):
         self.pixels.append(np.ascontiguousarray(im).ravel())
         self.bytes += im.size
 
-    def draw_text(self, gc, x, y, s, prop, angle, ismath=False, mtext=None):
+    def draw_text(
+        self,
+        gc: GraphicsContextBase,
+        x: float,
+        y: float,
+        s: str,
+        prop: FontProperties,
+        angle: float,
+        ismath: bool | str = False,
+        mtext: Written | None = None,
+    ):
         """Write down a line of text; formulae as outlines."""
-        size, weight = self.points_to_pixels(prop.get_size_in_points()), prop.get_weight()
+        size = self.points_to_pixels(prop.get_size_in_points())
+        weight: Any = prop.get_weight()
         if ismath:
             place = Affine2D().scale(size / text_to_path.FONT_SCALE).rotate_deg(angle).translate(x, self.size[1] - y)
             gc.set_linewidth(0)
@@ -179,7 +202,7 @@ class Recorder(RendererBase):
         self.ops.append(["path", style, start, self.count])
 
 
-def record(figure) -> Recorder:
+def record(figure: Figure) -> Recorder:
     """Have a figure drawn by a :class:`Recorder`.
 
     Images that are drawn pixel by pixel travel in their own size, and become larger in the browser.

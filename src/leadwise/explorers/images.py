@@ -1,12 +1,17 @@
 """Explain one picture by any method, with a control for every parameter."""
 
-from torch import nn
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
 
 from leadwise.attribution import METHODS
 from leadwise.explorers.base import FAMILIES, MethodExplorer, known_method, minded
 from leadwise.explorers.map_canvas import MapCanvas
+from leadwise.explorers.picture import Picture
 from leadwise.explorers.picture_subject import BLANK, DISPLAY, TOP, PictureSubject
 from leadwise.explorers.subject import Asked
+from leadwise.networks.network import Network
 from leadwise.plotting import number
 
 
@@ -31,7 +36,16 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
 
     display = DISPLAY
 
-    def __init__(self, image=None, model=None, *, method="gradient", target=None, families=None, **parameters):
+    def __init__(
+        self,
+        image: Picture | None = None,
+        model: nn.Module | Network | str | None = None,
+        *,
+        method: str = "gradient",
+        target: int | str | None = None,
+        families: str | Sequence[str] | None = None,
+        **parameters: Any,
+    ):
         families = _families(families, method)
         super().__init__(PictureSubject(image, model, target), method, parameters, families)
 
@@ -49,7 +63,7 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
         """Return the view of picture and map, blank."""
         return MapCanvas(BLANK, BLANK[..., 0] * 0.0)
 
-    def show(self, asked: Asked, answer) -> str:
+    def show(self, asked: Asked, answer: Tensor) -> str:
         """Show the map; return what the method cannot do here."""
         shown, target, net = asked.case.shown, asked.case.target, self.explained.net
         logits, nothing = self.explained.logits(shown)
@@ -64,7 +78,7 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
         return "<br>".join(minded(asked.method, net, shown.x))
 
 
-def _families(families, method: str) -> tuple[str, ...]:
+def _families(families: str | Sequence[str] | None, method: str) -> tuple[str, ...]:
     """Return the families that can be chosen, checked."""
     known_method(method)
     families = tuple(FAMILIES) if families is None else (families,) if isinstance(families, str) else tuple(families)

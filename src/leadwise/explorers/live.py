@@ -5,10 +5,12 @@ from base64 import b64encode
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import anywidget
 import traitlets
 
+from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import printable
 
 STATIC = Path(__file__).parent / "static"
@@ -31,7 +33,7 @@ def style(name: str) -> str:
 class Text(traitlets.Unicode):
     """Text on its way to a browser, without what no browser could be sent: see :func:`printable`."""
 
-    def validate(self, obj, value):
+    def validate(self, obj: Any, value: Any):
         """Return the value, printable."""
         return printable(super().validate(obj, value))
 
@@ -56,7 +58,7 @@ class LiveView(anywidget.AnyWidget):
     choices: Mapping[str, tuple] = MappingProxyType({})  # trait -> the words it may hold
     also: tuple[str, ...] = ()  # further options of a subclass, for the message
 
-    def __init__(self, **display):
+    def __init__(self, **display: Any):
         strangers = sorted(set(display) - set(self.display_traits()))
         if strangers:
             known = ", ".join((*self.display_traits(), *self.also)) or "none"
@@ -86,7 +88,7 @@ def titled(previous: str, title: str | None) -> str:
     return ": ".join(filter(None, (previous, title)))
 
 
-def with_picture(bundle: tuple[dict, dict], figure) -> tuple[dict, dict]:
+def with_picture(bundle: tuple[dict, dict], figure: CourseFigure) -> tuple[dict, dict]:
     """Return a widget's MIME bundle and its metadata, with the PNG of a figure and its alternative text."""
     (data, metadata), (png, words) = bundle, figure._repr_png_()
     data = data | {"image/png": b64encode(png).decode(), "text/plain": words["alt"]}

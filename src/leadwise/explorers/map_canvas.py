@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from functools import cache
+from typing import Any
 
 import numpy as np
 import traitlets
 from matplotlib.font_manager import FontProperties
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
+from torch import Tensor
 
 from leadwise.explorers.canvas import COLOURS, quantise
 from leadwise.explorers.live import LiveView, Text, module, style, titled
@@ -18,6 +20,8 @@ from leadwise.plotting.images import PALE, STYLES, PixelScale, as_pixels, descri
 from leadwise.plotting.relevance import DRAWN
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, RELEVANCE, TITLE, TRUTH, printable, relevance_rgba
+
+Maps = Tensor | np.ndarray | Mapping[str, Tensor | np.ndarray | None]  # one, or several by their titles
 
 CLIPS = (100.0, 99.0)  # percentiles of the magnitudes from which the colour can be full
 CHOICES = {"style": STYLES, "clip": CLIPS, "sign": DRAWN}
@@ -88,7 +92,17 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
     sign_index = traitlets.Int().tag(sync=True)
     threshold = traitlets.Float(0.0, min=0.0, max=0.999).tag(sync=True)
 
-    def __init__(self, image, relevance, *, objects=None, notes=None, title="", label="relevance R", **options):
+    def __init__(
+        self,
+        image: Tensor | np.ndarray,
+        relevance: Maps,
+        *,
+        objects: Mapping[str, np.ndarray] | None = None,
+        notes: Mapping[str, str] | None = None,
+        title: str = "",
+        label: str = "relevance R",
+        **options: Any,
+    ):
         about = {name: options.pop(name) for name in ABOUT if name in options}
         super().__init__(**options)
         self.show(image, relevance, objects=objects, notes=notes, title=title, label=label, **about)
@@ -98,7 +112,17 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         """Return the names of the traits that change only the view."""
         return (*CHOICES, "threshold")
 
-    def show(self, image, relevance, *, objects=None, notes=None, title="", label="relevance R", **about) -> None:
+    def show(
+        self,
+        image: Tensor | np.ndarray,
+        relevance: Maps,
+        *,
+        objects: Mapping[str, np.ndarray] | None = None,
+        notes: Mapping[str, str] | None = None,
+        title: str = "",
+        label: str = "relevance R",
+        **about: Any,
+    ) -> None:
         """Show another picture or other maps; what has not changed is not sent again.
 
         Parameters
@@ -119,11 +143,13 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         """
         pixels, objects = as_pixels(image), dict(objects or {})
         several = isinstance(relevance, Mapping)
-        maps, notes = dict(relevance) if several else {"": relevance}, dict(notes or {})
+        maps: dict[str, Any] = dict(relevance) if isinstance(relevance, Mapping) else {"": relevance}
+        notes = dict(notes or {})
         _check(several, maps, notes, objects, about)
         outlines_of(objects, pixels.shape[:2])
         scales = {name: None if one is None else _scale(one, pixels, name) for name, one in maps.items()}
-        self._shown = {"image": pixels, "objects": objects, "title": title or None, "label": label, "about": about}
+        shown: dict[str, Any] = {"image": pixels, "objects": objects, "title": title or None}
+        self._shown = shown | {"label": label, "about": about}
         self._maps, self._notes, self._several = maps, notes, several
         bits = sum((np.asarray(mask).astype(np.uint8) << k for k, mask in enumerate(objects.values())), np.uint8(0))
         with self.hold_sync():  # one message, so that the browser never draws half of it
@@ -136,7 +162,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
             self.panel = None if several else self._panel(maps[""])
             self.words = self._words()
 
-    def put(self, name: str, relevance, note: str | None = None) -> None:
+    def put(self, name: str, relevance: Tensor | np.ndarray, note: str | None = None) -> None:
         """Show a map of the picture that is there: a title of ``show``, and the map (3, H, W) or (H, W)."""
         at = list(self._maps).index(name)
         scale = _scale(relevance, self._shown["image"], name)
@@ -154,7 +180,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         told = {**self.tiles[at], "told": text, "share": share}
         self.tiles = [*self.tiles[:at], told, *self.tiles[at + 1 :]]
 
-    def plot(self, **display) -> CourseFigure:
+    def plot(self, **display: Any) -> CourseFigure:
         """Return what is shown as a figure, by ``plot_explained`` or ``plot_image_grid``; maps to come are left out.
 
         ``display`` replaces display traits, such as ``threshold=0.3``.
@@ -196,7 +222,9 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         )
 
 
-def _check(several, maps, notes, objects, about) -> None:
+def _check(
+    several, maps, notes: Mapping[str, str] | None, objects: Mapping[str, np.ndarray] | None, about: Any
+) -> None:
     """Refuse what no figure could show."""
     strangers = sorted(set(about) - set(ABOUT))
     if strangers or (several and about):

@@ -2,18 +2,23 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
+from typing import Any
 
 import ipywidgets as widgets
+from torch import nn
 
 from leadwise.attribution import METHODS
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import RARE, SlowExplorer, changed, drop, fold, grid, parameter_controls, plain
 from leadwise.explorers.ecg_grid import LEADS_SHOWN
+from leadwise.explorers.picture import Picture
 from leadwise.explorers.picture_subject import PictureSubject
 from leadwise.explorers.recording_subject import RecordingSubject
 from leadwise.explorers.script import complete, written
 from leadwise.explorers.subject import Asked
 from leadwise.explorers.worker import Cancelled
+from leadwise.networks.network import Network
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import number
 from leadwise.recordings.catalogue import records
@@ -42,7 +47,13 @@ class MethodGrid(SlowExplorer):
     ValueError : an unknown method, model or class, or no method at all
     """
 
-    def __init__(self, source=None, model=None, methods=METHODS_SHOWN, target=None):
+    def __init__(
+        self,
+        source: ECG | Picture | None = None,
+        model: nn.Module | Network | str | None = None,
+        methods: Sequence[str] = METHODS_SHOWN,
+        target: int | str | None = None,
+    ):
         unknown = [method for method in methods if method not in METHODS]
         if unknown or not methods:
             raise ValueError(
@@ -50,7 +61,11 @@ class MethodGrid(SlowExplorer):
                 + f" Unknown: {', '.join(unknown)}." * bool(unknown)
             )
         recording = isinstance(source, ECG) or (isinstance(source, str) and source in records())
-        self.subject = _recording(source, model, target) if recording else PictureSubject(source, model, target)
+        self.subject: RecordingSubject | PictureSubject
+        if recording or isinstance(source, ECG):
+            self.subject = _recording(source, model, target)
+        else:
+            self.subject = PictureSubject(source, model, target)
         self.previous = "previous recording" if recording else "previous picture"
         self.display = self.subject.display
         self.maps: OrderedDict = OrderedDict()  # Asked -> relevance, the latest last
@@ -118,7 +133,7 @@ class MethodGrid(SlowExplorer):
         self.lay_out()
         super()._changed(change)
 
-    def asked(self, case) -> tuple[Asked, ...]:
+    def asked(self, case: Any) -> tuple[Asked, ...]:
         """Return what is asked of a case: every chosen method with its parameters."""
         settings = {
             name: tuple((key, plain(control.value)) for key, control in self.parameters(name).items())

@@ -11,11 +11,13 @@ from torch import nn
 
 from leadwise.attribution.registry import Parameter
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain
-from leadwise.explorers.picture import PictureChoice
+from leadwise.explorers.picture import Picture, PictureChoice
 from leadwise.explorers.picture_subject import Explained
 from leadwise.explorers.script import complete
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
+from leadwise.inspection.layers import Layer
+from leadwise.networks.network import Network
 from leadwise.plotting import number, plot_tiles
 
 VIEWS = {
@@ -60,7 +62,9 @@ class NetworkExplorer(FigureExplorer):
     view : "filters", "maps", "classes" or "synthesis"
     """
 
-    def __init__(self, model=None, image=None, view: str = "maps"):
+    def __init__(
+        self, model: nn.Module | Network | str | None = None, image: Picture | None = None, view: str = "maps"
+    ):
         self.explained = Explained(model)
         self.choice, self.worker = PictureChoice(image), Worker()
         self.layers = self._layers()
@@ -332,12 +336,12 @@ def _marks(steps: int) -> tuple[int, ...]:
     return 0, round(steps / 3), round(2 * steps / 3), steps
 
 
-def title_of_layer(row) -> str:
+def title_of_layer(row: Layer) -> str:
     """Return a layer's name, kind and shape."""
     return f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}"
 
 
-def _describe(row) -> str:
+def _describe(row: Layer) -> str:
     """Return a layer's name, kind, shape and receptive field in words."""
     return f"{title_of_layer(row)}, sees {f'{row.receptive_field[0]} px' if row.receptive_field else 'an unknown part'}"
 

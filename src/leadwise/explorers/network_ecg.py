@@ -3,13 +3,14 @@
 from functools import lru_cache
 
 import ipywidgets as widgets
-from torch import Tensor
+from torch import Tensor, nn
 
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop
 from leadwise.explorers.network import ORDERS, title_of_layer
 from leadwise.explorers.recording_subject import Menu, titles
 from leadwise.explorers.script import complete
 from leadwise.inspection import feature_maps, layer_table
+from leadwise.networks.network import Network
 from leadwise.plotting.channels import plot_channels
 from leadwise.recordings.catalogue import load_record, records
 
@@ -27,7 +28,7 @@ class ECGNetworkExplorer(FigureExplorer):
     model : a name of ``NETWORKS``, or a network of your own, which says what it takes
     """
 
-    def __init__(self, record: str = "sim-lbbb-1", model="LBBB"):
+    def __init__(self, record: str = "sim-lbbb-1", model: nn.Module | Network | str = "LBBB"):
         available = records()
         if record not in available:
             raise ValueError(f"record is {record!r}; expected one of {', '.join(available)}.")

@@ -1,12 +1,14 @@
 """A learner's own recording: upload it, say what the file does not say, see what the checks and the networks say."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import ipywidgets as widgets
+from torch import nn
 
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
@@ -23,6 +25,9 @@ from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.quality import Report, check_ecg
 from leadwise.recordings.reading import FORMATS, read_ecg
 from leadwise.report import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg, plot_explanation, save_page
+
+Recording = ECG | str | Path | Mapping[str, bytes]
+Models = Mapping[str, nn.Module | Network] | Sequence[str]
 
 UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
 SAID = ("fs", "unit", "leads")
@@ -57,11 +62,11 @@ class OwnSubject(Subject):
 
     display: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, recording=None, weights="auto", models=None):
+    def __init__(self, recording: Recording | None = None, weights: str = "auto", models: Models | None = None):
         self.models = models
         self.networks = _networks(models, weights)
         is_path = isinstance(recording, str | Path)
-        self.source: ECG | str | dict[str, bytes] | None = str(recording) if is_path else recording
+        self.source = str(recording) if isinstance(recording, Path) else recording
         self.read: tuple = (None, None)  # what was read, and the Reading
         text = {"style": LABEL, "layout": FIELD, "continuous_update": False}
         accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
@@ -146,7 +151,15 @@ class OwnECG(MethodExplorer[OwnSubject]):
 
     previous = "previous recording"
 
-    def __init__(self, recording=None, method="lrp_epsilon", weights="auto", folder=None, models=None, **parameters):
+    def __init__(
+        self,
+        recording: Recording | None = None,
+        method: str = "lrp_epsilon",
+        weights: str = "auto",
+        folder: str | Path | None = None,
+        models: Models | None = None,
+        **parameters: Any,
+    ):
         self.folder = folder
         self.explanation: Explanation | None = None
         self.report_button = widgets.Button(
@@ -169,7 +182,7 @@ class OwnECG(MethodExplorer[OwnSubject]):
         shown = ["relevance = explanation.relevance", "plot_explanation(explanation)"]
         return complete(*lines, call, *shown, fill=tuple(fill))
 
-    def answer(self, asked: Asked, progress) -> Explanation:
+    def answer(self, asked: Asked, progress: Callable[[int, int], None]) -> Explanation:
         """Return the explanation."""
         case, settings = asked.case, dict(asked.settings)
         return explain_ecg(
@@ -200,7 +213,7 @@ class OwnECG(MethodExplorer[OwnSubject]):
             self.complain(error)
 
 
-def _networks(models, weights: str) -> dict[str, Network]:
+def _networks(models: Models | None, weights: str) -> dict[str, Network]:
     """Return the networks that are asked, by name."""
     if isinstance(models, Mapping):
         return {name: as_published(model) for name, model in models.items()}

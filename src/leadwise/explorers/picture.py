@@ -16,6 +16,8 @@ from leadwise.images.scenes import Scene, make_scene
 from leadwise.networks.alexnet import preprocess, to_image
 from leadwise.plotting.style import printable
 
+Picture = int | str | Path | Scene | Tensor | np.ndarray  # number of a scene, name or path, the picture itself
+
 # Which further controls a source needs.
 NEEDS = {"given": (), "scene": ("seed", "objects", "mark"), "file": ("path",), "upload": ("upload",)}
 BRINGS = {"path": "file", "upload": "upload"}  # which source a control fills
@@ -57,7 +59,7 @@ class PictureChoice:
     ImageError : a file that is no picture
     """
 
-    def __init__(self, image=None, objects: int = 1):
+    def __init__(self, image: Picture | None = None, objects: int = 1):
         self.given, first = _begin(image, objects)
         given = [("the given picture", "given")] * (self.given is not None)
         shown = [(f"photograph: {name.replace('_', ' ')}", f"photograph {name}") for name in photographs()]
@@ -79,7 +81,7 @@ class PictureChoice:
         source = self.controls["source"]
         return [source, *(self.controls[name] for name in NEEDS.get(source.value, ()))]
 
-    def follow(self, control) -> bool:
+    def follow(self, control: widgets.Widget) -> bool:
         """Turn to the file that a control has just brought; return whether another source was chosen before."""
         source = next((source for name, source in BRINGS.items() if self.controls[name] is control), None)
         if source is None or source == self.controls["source"].value:

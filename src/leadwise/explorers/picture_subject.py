@@ -1,18 +1,20 @@
 """A picture as what is explained: its choice, the network of pictures, the class."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from html import escape
 from types import MappingProxyType
+from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from leadwise.explorers.base import drop, explain, slide
 from leadwise.explorers.map_canvas import MapCanvas
-from leadwise.explorers.picture import PictureChoice, Shown
+from leadwise.explorers.picture import Picture, PictureChoice, Shown
 from leadwise.explorers.script import network_line
 from leadwise.explorers.subject import Asked, Subject
 from leadwise.networks.network import Network, network_of
@@ -47,7 +49,12 @@ class PictureSubject(Subject):
 
     display, images = DISPLAY, True
 
-    def __init__(self, image=None, model=None, target=None):
+    def __init__(
+        self,
+        image: Picture | None = None,
+        model: nn.Module | Network | str | None = None,
+        target: int | str | None = None,
+    ):
         self.choice, self.explained = PictureChoice(image, objects=2), Explained(model)
         chosen = {"network": self.explained.network, "target": self.explained.control}
         self.controls = {**self.choice.controls, **chosen, **display_controls()}
@@ -74,7 +81,7 @@ class PictureSubject(Subject):
         self.explained.look(shown)
         return PictureCase(shown, self.explained.index(), self.explained.name)
 
-    def explain(self, asked: Asked, progress) -> Tensor:
+    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Tensor:
         """Return the relevance, float (3, 224, 224)."""
         case, settings = asked.case, dict(asked.settings)
         return explain(self.explained.net, case.shown.x, asked.method, case.target, progress, **settings)
@@ -88,7 +95,7 @@ class PictureSubject(Subject):
         shown, title = case.shown, f"{case.shown.name}, explained: {self.explained.net.classes[case.target]}"
         canvas.show(shown.x, maps, objects=shown.objects, notes=notes, title=title)
 
-    def note(self, case: PictureCase, relevance) -> str:
+    def note(self, case: PictureCase, relevance: Tensor) -> str:
         """Return the sum of a map and how much of its positive part lies on the object of the explained class."""
         name = self.explained.net.classes[case.target]
         mask = case.shown.objects.get(name)
@@ -131,16 +138,17 @@ class Explained:
     model : a name of ``NETWORKS``, a network of pictures, or what ``load_alexnet`` takes; None is "auto"
     """
 
-    def __init__(self, model=None):
+    def __init__(self, model: nn.Module | Network | str | None = None):
         names = NETWORKS.names("image")
         self.given = None if isinstance(model, str | None) else named_network(model)
-        self.weights = "auto" if self.given is not None or model in names else (model or "auto")
-        first = model if model in names else "AlexNet"
+        self.weights: Any = "auto" if self.given is not None or model in names else (model or "auto")
+        first = model if isinstance(model, str) and model in names else "AlexNet"
         options = NETWORKS.menu("image")
         if self.given is not None:
             first = f"{self.given.title}, given"
             options.append((first, first))
-        self.name, self.shown = first, None
+        self.name = first
+        self.shown: Shown | None = None
         self.net: Network = self._load(first)
         self.network = drop("network", options, first)
         self.logits = lru_cache(maxsize=16)(self._logits)
@@ -200,7 +208,7 @@ class Explained:
         self.shown, self.control.options = shown, [("the most probable class", None), *options]
         self.control.index = 0
 
-    def choose(self, target) -> None:
+    def choose(self, target: int | str) -> None:
         """Choose a class by its name or index, also one that is not offered.
 
         Raises
@@ -222,7 +230,7 @@ class Explained:
         return int(self.logits(self.shown)[0].argmax()) if target is None else target
 
 
-def named_network(model) -> Network:
+def named_network(model: nn.Module | Network) -> Network:
     """Return a network of pictures with names for its classes: its own, or numbers."""
     net = network_of(model)
     if net.is_ecg:

@@ -1,5 +1,6 @@
 """A recording as what is explained: its choice, the network of ECGs, the class, the window."""
 
+from collections.abc import Callable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -10,7 +11,7 @@ from types import MappingProxyType
 import ipywidgets as widgets
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from leadwise.attribution.question import EXPLAIN
 from leadwise.ecg.calibration import cut_calibration
@@ -89,7 +90,14 @@ class RecordingSubject(Subject):
 
     display = DISPLAY
 
-    def __init__(self, source=None, model="LBBB", target=None, weights="auto", leads="all"):
+    def __init__(
+        self,
+        source: ECG | str | None = None,
+        model: nn.Module | Network | str = "LBBB",
+        target: int | str | None = None,
+        weights: str = "auto",
+        leads: str = "all",
+    ):
         available = records()
         if not available:
             raise ValueError("there is no recording to explain; fetch some with: python -m leadwise download ecgs")
@@ -228,7 +236,7 @@ class RecordingSubject(Subject):
 
     # Maps ------------------------------------------------------------------------------------------------------------
 
-    def explain(self, asked: Asked, progress) -> Tensor:
+    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Tensor:
         """Return the relevance (1, ...), shaped like the network's input."""
         case, x = asked.case, self.seen(asked.case).x
         with one_thread():
@@ -254,7 +262,7 @@ class RecordingSubject(Subject):
         on_ecg = {name: None if one is None else self.drawn(case, one) for name, one in maps.items()}
         canvas.show(ecg, on_ecg, notes=notes, title=title, start=case.start, stop=self.stop(case))
 
-    def note(self, case: RecordingCase, relevance) -> str:
+    def note(self, case: RecordingCase, relevance: Tensor) -> str:
         """Return the sum of a map."""
         return f"sum {number(float(relevance.sum()))}"
 
@@ -311,7 +319,7 @@ class Menu:
     ValueError : no such network, or one that does not say what it takes
     """
 
-    def __init__(self, model, weights: str = "auto"):
+    def __init__(self, model: nn.Module | Network | str, weights: str = "auto"):
         names = NETWORKS.names("ecg")
         self.given = None if isinstance(model, str) else network_of(model)
         if self.given is not None and not self.given.is_ecg:
@@ -321,7 +329,7 @@ class Menu:
             )
         if self.given is None and model not in names:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(names)}, or a network.")
-        self.first = model if self.given is None else f"{self.given.title}, given"
+        self.first = model if isinstance(model, str) else f"{self.given.title}, given"
         self.options = NETWORKS.menu("ecg") + ([] if self.given is None else [(self.first, self.first)])
         self.load = lru_cache(lambda name: NETWORKS.load(name, weights))
 
@@ -369,7 +377,7 @@ def titles(available: dict) -> list[tuple[str, str]]:
     return [(f"{info.title} [{info.origin}]", name) for name, info in available.items()]
 
 
-def display_controls(groups) -> dict[str, widgets.Widget]:
+def display_controls(groups: Sequence[tuple[str, str]]) -> dict[str, widgets.Widget]:
     """Return the controls that change only how relevance is drawn, by their names in ``DISPLAY``.
 
     ``groups`` : leads that can be chosen, as (label, group) or as groups of ``ECGCanvas``; "all" comes first

@@ -1,10 +1,12 @@
 """Move the parameters of an LRP rule and watch one layer share out its relevance."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
 import ipywidgets as widgets
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 from leadwise.attribution.layerwise import Shares, share_out
@@ -112,21 +114,18 @@ class RuleLab(FigureExplorer):
 
     def __init__(
         self,
-        inputs=None,
-        weights=None,
-        bias=None,
-        relevance=None,
+        inputs: ArrayLike | None = None,
+        weights: ArrayLike | None = None,
+        bias: ArrayLike | None = None,
+        relevance: ArrayLike | None = None,
         *,
-        rule="epsilon",
-        kind="behind a ReLU",
-        seed=2,
-        **parameters,
+        rule: str = "epsilon",
+        kind: str = "behind a ReLU",
+        seed: int = 2,
+        **parameters: float,
     ):
-        for what, value, known in (
-            ("rule", rule, ROWS),
-            ("kind", kind, KINDS),
-            *(("parameter", k, PARAMETERS) for k in parameters),
-        ):
+        asked: list[tuple[str, str, Mapping]] = [("rule", rule, ROWS), ("kind", kind, KINDS)]
+        for what, value, known in [*asked, *(("parameter", k, PARAMETERS) for k in parameters)]:
             if value not in known:
                 raise ValueError(f"{what} is {value!r}; expected one of {', '.join(known)}.")
         if (inputs is None) != (weights is None) or (inputs is None and not (bias is None and relevance is None)):
@@ -217,7 +216,9 @@ class RuleLab(FigureExplorer):
         return figure, self.line()
 
 
-def _layer(inputs, weights, bias, relevance) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _layer(
+    inputs: ArrayLike, weights: ArrayLike, bias: ArrayLike | None, relevance: ArrayLike | None
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return a layer given by the learner as float64, with what was left out."""
     inputs, weights = (torch.as_tensor(part, dtype=torch.float64) for part in (inputs, weights))
     if weights.ndim != 2 or inputs.shape != weights.shape[:1]:

@@ -1,6 +1,10 @@
 """Code that makes what an explorer shows, complete: pasted into an empty notebook, it gives the same."""
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from leadwise.networks.network import Network
 
 MODULES = {
     "leadwise": ("METHODS", "NETWORKS", "attribute", "load_record", "read_ecg"),
@@ -44,7 +48,7 @@ def complete(*lines: str, fill: tuple[str, ...] = ()) -> str:
     return "\n".join([*imports, "", *(f"# Fill in {one}." for one in dict.fromkeys(fill) if one), *lines])
 
 
-def network_line(name: str, net, *, own: bool, like: str = "") -> tuple[str, str]:
+def network_line(name: str, net: "Network", *, own: bool, like: str = "") -> tuple[str, str]:
     """Return the line of code that makes a network, and what has to be filled in: "" for one of the course.
 
     Parameters

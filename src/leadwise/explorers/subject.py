@@ -1,6 +1,6 @@
 """What is explained: a subject has controls that choose it, explains a case of it, and writes code that does so."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,7 +57,7 @@ class Subject:
         """Return what the controls stand at, as a frozen and hashable value."""
         raise NotImplementedError
 
-    def explain(self, asked: Asked, progress) -> Tensor:
+    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Tensor:
         """Return the map of a case, (3, H, W) or shaped like one sample of the network's input."""
         raise NotImplementedError
 
@@ -65,23 +65,23 @@ class Subject:
         """Return a blank view of many maps side by side, with ``show``, ``put``, ``tell`` and ``plot``."""
         raise NotImplementedError
 
-    def show(self, canvas, case, maps: dict, notes: dict) -> None:
+    def show(self, canvas: widgets.Widget, case: Any, maps: dict, notes: dict) -> None:
         """Show maps of a case, title -> map or None, on a view of many."""
         raise NotImplementedError
 
-    def drawn(self, case, relevance: Tensor):
+    def drawn(self, case: Any, relevance: Tensor):
         """Return a map as a view of many takes it."""
         return relevance
 
-    def note(self, case, relevance) -> str:
+    def note(self, case: Any, relevance: Tensor) -> str:
         """Return what a map adds up to, in a few words."""
         raise NotImplementedError
 
-    def line(self, case) -> str:
+    def line(self, case: Any) -> str:
         """Return what the network says of a case (HTML)."""
         raise NotImplementedError
 
-    def script(self, case) -> tuple[list[str], list[str]]:
+    def script(self, case: Any) -> tuple[list[str], list[str]]:
         """Return the lines of code that make network ``net`` and input ``x``, and what has to be filled in."""
         raise NotImplementedError
 
@@ -89,10 +89,10 @@ class Subject:
         """Return the call of ``attribute`` that makes a map of ``x``; ``settings`` as :func:`script.written` writes."""
         raise NotImplementedError
 
-    def picture_of(self, case) -> str:
+    def picture_of(self, case: Any) -> str:
         """Return the line of code that shows ``relevance``."""
         raise NotImplementedError
 
-    def pictures_of(self, case) -> str:
+    def pictures_of(self, case: Any) -> str:
         """Return the line of code that shows ``maps``, title -> map."""
         raise NotImplementedError

@@ -2,9 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ipywidgets import FileUpload
 
 
-def uploaded_files(widget) -> dict[str, bytes]:
+def uploaded_files(widget: "FileUpload") -> dict[str, bytes]:
     """Return the files of a ``FileUpload``: name -> content; empty where nothing has been uploaded.
 
     ipywidgets 7 keeps a dictionary name -> {"metadata": ..., "content": bytes}, ipywidgets 8 a tuple of

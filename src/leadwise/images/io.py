@@ -6,6 +6,7 @@ channel, pictures too large for a small machine, and errors that a learner can a
 
 import io
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,7 +60,9 @@ class ImageError(ValueError):
     """A file cannot be read as a picture; the message says what came, what was expected and what to do."""
 
 
-def load_image(source: str | Path | bytes, *, longest: int | None = LONGEST, background=(255, 255, 255)) -> np.ndarray:
+def load_image(
+    source: str | Path | bytes, *, longest: int | None = LONGEST, background: Sequence[int] = (255, 255, 255)
+) -> np.ndarray:
     """Read a PNG, JPEG or WebP picture.
 
     The camera's orientation (EXIF) is applied. Greyscale and palette become colour, 16 bits a channel become 8, the
@@ -99,7 +102,7 @@ def load_image(source: str | Path | bytes, *, longest: int | None = LONGEST, bac
             raise ImageError(f"{name} is damaged or incomplete ({reason}). Save or download it again.") from error
 
 
-def _content(source) -> tuple[bytes, str]:
+def _content(source: str | Path | bytes) -> tuple[bytes, str]:
     """Return the bytes of a source and what to call it in a message."""
     if isinstance(source, bytes | bytearray | memoryview):
         content, name = bytes(source), "the upload"
@@ -130,7 +133,7 @@ def _what(content: bytes) -> str:
     return next((what for mark, what in SIGNATURES.items() if start.startswith(mark.lower())), "no picture")
 
 
-def _decode(image: Image.Image, name: str, longest: int | None, background) -> np.ndarray:
+def _decode(image: Image.Image, name: str, longest: int | None, background: Sequence[int]) -> np.ndarray:
     _check_size(image, name)
     if longest:
         image.draft(None, (longest, longest))  # a JPEG is decoded at a half, a quarter or an eighth where that suffices
@@ -151,7 +154,7 @@ def _check_size(image: Image.Image, name: str) -> None:
         )
 
 
-def _small(image: Image.Image, longest: int | None, background) -> Image.Image:
+def _small(image: Image.Image, longest: int | None, background: Sequence[int]) -> Image.Image:
     """Return a picture in colour, scaled down until its longer side has ``longest`` pixels."""
     scale = min(1.0, longest / max(image.size)) if longest else 1.0
     size = [max(1, round(scale * side)) for side in image.size]
@@ -164,7 +167,7 @@ def _small(image: Image.Image, longest: int | None, background) -> Image.Image:
     return small.resize(size, Image.Resampling.LANCZOS, box=box)
 
 
-def _in_tiles(image: Image.Image, factors: list[int], background) -> Image.Image:
+def _in_tiles(image: Image.Image, factors: list[int], background: Sequence[int]) -> Image.Image:
     """Convert a picture to colour and average boxes of pixels, tile by tile: at once takes its size again."""
     (width, height), (across, down) = image.size, factors
     out = np.empty((-(-height // down), -(-width // across), 3), np.uint8)
@@ -179,7 +182,7 @@ def _in_tiles(image: Image.Image, factors: list[int], background) -> Image.Image
     return Image.fromarray(out)
 
 
-def _colour(image: Image.Image, background) -> Image.Image:
+def _colour(image: Image.Image, background: Sequence[int]) -> Image.Image:
     """Convert any mode that the three formats have to RGB; transparent places show the background."""
     if image.mode.startswith("I"):  # 16 bits of grey
         grey = np.clip(np.asarray(image), 0, 65535)

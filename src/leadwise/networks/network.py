@@ -200,13 +200,13 @@ class Network:
             return self
         return replace(self, module=_LeadsFirst(self.module, self.layout), layout="NCT")
 
-    def by_leads(self, relevance):
+    def by_leads(self, relevance: Tensor | np.ndarray):
         """Return a map, or a batch of them, shaped like the network's input, as (leads, T) or (N, leads, T)."""
         if self.layout == "NTC":
             return relevance.swapaxes(-1, -2)
         return relevance.squeeze(-3) if self.layout == "N1CT" else relevance
 
-    def on_recording(self, relevance, recording: ECG, start: float = 0.0) -> np.ndarray:
+    def on_recording(self, relevance: Tensor | np.ndarray, recording: ECG, start: float = 0.0) -> np.ndarray:
         """Return a map of one window as a map of the whole recording, (12, T): zero where the network did not look.
 
         Parameters
@@ -378,11 +378,11 @@ class Network:
         found = (weight.dtype for weight in self.module.parameters() if weight.dtype.is_floating_point)
         return next(found, otherwise)
 
-    def device(self, otherwise=None):
+    def device(self, otherwise: torch.device | str | None = None):
         """Return the device of its weights; ``otherwise`` for a network without any."""
         return next((weight.device for weight in self.module.parameters()), otherwise)
 
-    def save(self, path: str | Path, architecture: str | Path | None = None, **arguments) -> Path:
+    def save(self, path: str | Path, architecture: str | Path | None = None, **arguments: Any) -> Path:
         """Write weights and a card that says the rest; see :func:`leadwise.networks.card.save_network`."""
         from leadwise.networks.card import save_network
 

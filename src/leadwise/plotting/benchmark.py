@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from leadwise.plotting.tables import plot_matrix
 NEEDED = ("data", "model", "cause", "method", "family", "setting", "misplaced")
 
 
-def plot_ground_truth(table, *, title: str | None = None) -> CourseFigure:
+def plot_ground_truth(table: str | Path | Iterable[Mapping[str, Any]], *, title: str | None = None) -> CourseFigure:
     """Draw how well each method's map agrees with what interventions show, on patients and on scenes.
 
     A row for each method, a column for each cause. The number is 1 - misplaced: the share of the map that lies, with
@@ -56,7 +57,7 @@ def plot_ground_truth(table, *, title: str | None = None) -> CourseFigure:
     return figure
 
 
-def _read(table) -> list[dict]:
+def _read(table: str | Path | Iterable[Mapping[str, Any]]) -> list[dict]:
     """Return the rows of a file or of what was read from it, their scores as numbers, NaN where there is none."""
     if isinstance(table, (str, Path)):
         path = Path(table)

@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
+from torch import Tensor
 
 from leadwise.maps import as_mask, as_pixel_map, one_of, part_of
 from leadwise.plotting.images import (
@@ -27,7 +28,7 @@ ROW, LINE = 4.6, 3.4  # heights of a row with a bar and of a line of text, mm
 NAMES, BAR = 30.0, 34.0  # where the bars of the panel start, and how long a full one is, mm
 
 
-def positive_share(relevance, mask) -> float:
+def positive_share(relevance: Tensor | np.ndarray, mask: Tensor | np.ndarray) -> float:
     """Return the share of the positive relevance that lies inside a mask; 0 for a map without any.
 
     White noise reaches the share of the picture that the mask covers.
@@ -43,14 +44,14 @@ def positive_share(relevance, mask) -> float:
     return float(positive[mask].sum() / total) if total > 0 else 0.0
 
 
-def shares_on(relevance, objects: Mapping) -> dict[str, tuple[float, float]]:
+def shares_on(relevance: Tensor | np.ndarray, objects: Mapping) -> dict[str, tuple[float, float]]:
     """Return for each known object, name -> mask, the share of the positive relevance on it, and that of its area."""
     return {name: (positive_share(relevance, mask), float(np.mean(mask))) for name, mask in objects.items()}
 
 
 def plot_explained(
-    image,
-    relevance,
+    image: Tensor | np.ndarray,
+    relevance: Tensor | np.ndarray,
     *,
     objects: Mapping | None = None,
     classes: Sequence[tuple[str, float]] = (),
@@ -159,7 +160,13 @@ def _write_formula(sheet: Sheet, x, y, formula) -> None:
     sheet.text(x, y, string, TITLE * min(1, PANEL / (width / 72 * 25.4)), va="center", parse_math=True)
 
 
-def describe(title, explained, classes, shares, facts) -> str:
+def describe(
+    title: str | None,
+    explained: str,
+    classes: Sequence[tuple[str, float]],
+    shares: Mapping[str, tuple[float, float]],
+    facts: Sequence[str],
+) -> str:
     """Return the alternative text; the arguments as in :func:`plot_explained` and from :func:`shares_on`."""
     parts = [title or "An explained picture", f"explained class: {explained}" if explained else ""]
     parts += [f"probabilities: {', '.join(f'{name} {percent(p)}' for name, p in classes)}" if classes else ""]

@@ -1,10 +1,13 @@
 """Many relevance maps of one ECG side by side."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
 from leadwise.maps import as_map, one_of
 from leadwise.plotting.page import as_ecg, finite, lead_indices, time_window
 from leadwise.plotting.relevance import STYLES, Scale, draw_legend, legend_height
@@ -18,10 +21,10 @@ MM_PER_MV = 4.0  # at most; less where a lead would not fit its row
 
 
 def plot_grid(
-    ecg,
-    maps,
+    ecg: ECG | Tensor | np.ndarray,
+    maps: Mapping[str, Tensor | np.ndarray],
     *,
-    leads=("I", "II", "V1", "V6"),
+    leads: Sequence[str] = ("I", "II", "V1", "V6"),
     fs: float | None = None,
     style: str = "band",
     normalise: str = "record",
@@ -29,7 +32,7 @@ def plot_grid(
     sign: str = "signed",
     start: float | None = None,
     stop: float | None = None,
-    notes=None,
+    notes: Mapping[str, str] | None = None,
     title: str | None = None,
     label: str = "relevance R",
 ) -> CourseFigure:

@@ -1,6 +1,6 @@
 """One heartbeat: the loop of the heart vector beside the twelve leads that look at it."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
@@ -9,6 +9,9 @@ from leadwise.ecg.leads import LEADS
 from leadwise.plotting.paper import draw_paper
 from leadwise.plotting.sheet import CourseFigure, Sheet, text_width
 from leadwise.plotting.style import GREY, INK, LABEL, PAPER_PALE, PAPER_PLAIN, SMALL, TEXT, TITLE
+
+if TYPE_CHECKING:
+    from leadwise.simulation.simulate import Heartbeat
 
 # Okabe and Ito (2008), darkened for thin lines on white.
 WAVE_COLOURS = {"P": "#0072b2", "QRS": INK, "T": "#c25700"}
@@ -20,7 +23,7 @@ COLUMN, BEFORE, AFTER = 43.5, 380, 480  # pitch of the columns in mm; the time t
 REACH, LOOP_GAIN = 20.0, 14.0  # of the loops, mm and mm/mV
 
 
-def plot_heartbeat(beat, title: str | None = None) -> CourseFigure:
+def plot_heartbeat(beat: "Heartbeat", title: str | None = None) -> CourseFigure:
     """Draw one beat: its loops in the frontal and the horizontal plane, and the twelve leads on ECG paper.
 
     All scales are fixed, so that beats compare.

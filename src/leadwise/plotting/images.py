@@ -1,18 +1,23 @@
 """Relevance on pictures: one picture, or many maps of one picture side by side."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, nan
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from leadwise.maps import as_mask, as_pixel_map, finite, one_of, to_numpy
 from leadwise.networks.alexnet import to_image
 from leadwise.plotting.relevance import Scale, draw_legend, legend_height
 from leadwise.plotting.sheet import GRID, CourseFigure, Sheet, fold, zoom_for
 from leadwise.plotting.style import GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
+
+Mask = Tensor | np.ndarray
+Masks = Mask | list[Tensor] | list[np.ndarray] | tuple[Mask, ...] | Mapping[str, Mask]
+Box = tuple[float, float, float, float]  # left, bottom, width, height, mm
 
 SIDE, TILE = 89.6, 44.8  # longer side of a picture and of a tile, mm: 224 pixels fill twice or once as many on a screen
 GAP = 3.0  # between tiles, mm
@@ -22,14 +27,14 @@ STYLES = ("overlay", "alone")  # colours on the picture in grey, or on white
 
 
 def plot_image(
-    image,
-    relevance=None,
+    image: Tensor | np.ndarray,
+    relevance: Tensor | np.ndarray | None = None,
     *,
     threshold: float = 0.0,
     sign: str = "signed",
     alpha: float = 1.0,
     clip: float = 100.0,
-    mask=None,
+    mask: Masks | None = None,
     title: str | None = None,
     label: str = "relevance R",
 ) -> CourseFigure:
@@ -76,8 +81,8 @@ def plot_image(
 
 
 def plot_image_grid(
-    image,
-    maps,
+    image: Tensor | np.ndarray,
+    maps: Mapping[str, Tensor | np.ndarray],
     *,
     columns: int = 4,
     style: str = "overlay",
@@ -85,8 +90,8 @@ def plot_image_grid(
     sign: str = "signed",
     alpha: float = 1.0,
     clip: float = 100.0,
-    mask=None,
-    notes=None,
+    mask: Masks | None = None,
+    notes: Mapping[str, str] | None = None,
     title: str | None = None,
     label: str = "relevance R",
 ) -> CourseFigure:
@@ -153,7 +158,7 @@ def plot_image_grid(
 # What goes in --------------------------------------------------------------------------------------------------------
 
 
-def as_pixels(image) -> np.ndarray:
+def as_pixels(image: Tensor | np.ndarray) -> np.ndarray:
     """Return a picture as uint8 (H, W, 3), whichever of the two forms of :func:`plot_image` it has.
 
     Raises
@@ -225,7 +230,15 @@ class PixelScale(Scale):
         return rgba[..., :3] * opacity + grey[..., None] * (1 - opacity)
 
 
-def scale_for(relevance, pixels, threshold, sign, alpha=1.0, clip=100.0, whose="") -> PixelScale:
+def scale_for(
+    relevance: Tensor | np.ndarray,
+    pixels: np.ndarray,
+    threshold: float,
+    sign: str,
+    alpha: float = 1.0,
+    clip: float = 100.0,
+    whose: str = "",
+) -> PixelScale:
     """Return how relevance on a picture turns into colour; an error starts with ``whose`` map is meant."""
     try:
         values = as_pixel_map(relevance, pixels.shape[:2])
@@ -235,12 +248,12 @@ def scale_for(relevance, pixels, threshold, sign, alpha=1.0, clip=100.0, whose="
         raise ValueError(f"{whose}{error}") from error
 
 
-def outlines_of(mask, shape) -> list[np.ndarray]:
+def outlines_of(mask: Masks | None, shape: tuple[int, ...]) -> list[np.ndarray]:
     """Return the masks as a list of outlines, each (n, 2, 2): the pixel edges (x, y), in pixels from the upper left."""
     if mask is None:
         return []
     if isinstance(mask, Mapping):
-        mask = list(mask.values())
+        mask = tuple(mask.values())
     masks = mask if isinstance(mask, (list, tuple)) else [mask]
     return [outline(as_mask(one, shape)) for one in masks]
 
@@ -267,7 +280,9 @@ def fitted(pixels: np.ndarray, side: float) -> tuple[float, float]:
     return side * width / max(width, height), side * height / max(width, height)
 
 
-def draw_picture(sheet: Sheet, pixels, scale, outlines, box) -> None:
+def draw_picture(
+    sheet: Sheet, pixels: np.ndarray, scale: "PixelScale | None", outlines: Sequence[np.ndarray], box: Box
+) -> None:
     """Draw a picture with its relevance, if any, and outlines; ``box``: left, bottom, width, height in mm."""
     left, bottom, width, height = box
     sheet.image(scale.over(pixels) if scale else pixels / 255, left, left + width, bottom, bottom + height, zorder=2)
@@ -284,7 +299,7 @@ def ground_of(pixels: np.ndarray, style: str) -> np.ndarray:
     return pixels if style == "overlay" else np.full_like(pixels, 255)
 
 
-def draw_frame(sheet: Sheet, box) -> None:
+def draw_frame(sheet: Sheet, box: Box) -> None:
     """Draw a thin line around a picture that may be white; ``box``: left, bottom, width, height in mm."""
     left, bottom, width, height = box
     right, top = left + width, bottom + height
@@ -299,19 +314,19 @@ def _caption(name, scale, note, width) -> list[tuple]:
     return bold + [(line, SMALL, "normal", GREY) for line in facts]
 
 
-def write_caption(sheet: Sheet, caption, left, top) -> float:
+def write_caption(sheet: Sheet, caption: Sequence[tuple], left: float, top: float) -> float:
     """Write the lines (text, size, weight, colour) of a caption and return where it ends."""
     for row, (text, size, weight, colour) in enumerate(caption):
         sheet.text(left, top - row * LINE * sheet.zoom, text, size, weight=weight, color=colour, va="top")
     return top - len(caption) * LINE * sheet.zoom
 
 
-def of_maps(label: str, maps) -> str:
+def of_maps(label: str, maps: Collection[str]) -> str:
     """Return what a grid of maps shows, in words."""
     return f"{label} of {len(maps)} map{'s' * (len(maps) != 1)} ({', '.join(maps)})"
 
 
-def describe(title, kind, pixels, relevance, outlines) -> str:
+def describe(title: str | None, kind: str, pixels: np.ndarray, relevance: str, outlines: Sequence) -> str:
     """Return the alternative text of a picture; ``outlines``: one for each known object."""
     facts = [f"{title or kind}: a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels"]
     facts += [f"on it in colour {relevance}"] * bool(relevance)

@@ -1,9 +1,12 @@
 """Where everything lies on a sheet of ECG paper, in mm: strips of leads, rows, lanes. Nothing is drawn here."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
@@ -48,7 +51,7 @@ class Page:
     last: int
     sequential: bool
 
-    def x(self, strip: Strip, samples=None) -> np.ndarray:
+    def x(self, strip: Strip, samples: ArrayLike | None = None) -> np.ndarray:
         """Return where samples (numbers within the record; None for all of the strip) lie, in mm."""
         samples = np.arange(strip.first, strip.last) if samples is None else np.asarray(samples)
         return strip.left + (samples - strip.first) / self.ecg.fs * self.speed
@@ -80,7 +83,7 @@ class Rows:
     height: float
 
 
-def as_ecg(ecg, fs: float | None = None) -> ECG:
+def as_ecg(ecg: ECG | Tensor | np.ndarray, fs: float | None = None) -> ECG:
     """Return an ECG as it is, and an array (12, T) in mV with its sampling rate as an ECG."""
     if isinstance(ecg, ECG):
         return ecg
@@ -89,7 +92,7 @@ def as_ecg(ecg, fs: float | None = None) -> ECG:
     return ECG(ecg.detach().cpu().numpy() if hasattr(ecg, "detach") else ecg, fs=fs)
 
 
-def lead_indices(names=None) -> list[int]:
+def lead_indices(names: Sequence[str] | None = None) -> list[int]:
     """Return the rows of leads given by name (None: all twelve), or say which name is unknown."""
     if names is None:
         return list(range(len(LEADS)))
@@ -110,7 +113,18 @@ def time_window(ecg: ECG, start: float | None, stop: float | None) -> tuple[int,
     return first, last
 
 
-def plan(ecg, indices, columns, first, last, sequential, rhythm, speed, gain, least_width) -> Page:
+def plan(
+    ecg: ECG,
+    indices: Sequence[int],
+    columns: int,
+    first: int,
+    last: int,
+    sequential: bool | None,
+    rhythm: int | None,
+    speed: float,
+    gain: float,
+    least_width: float,
+) -> Page:
     """Deal leads into columns, and columns over the paper.
 
     Parameters
@@ -146,7 +160,7 @@ def plan(ecg, indices, columns, first, last, sequential, rhythm, speed, gain, le
     return Page(ecg, speed, gain, tuple(strips), width, first, last, sequential)
 
 
-def place_rows(page: Page, label_top, below: float) -> Rows:
+def place_rows(page: Page, label_top: Callable[[Strip], float], below: float) -> Rows:
     """Find the baselines: on the 5-mm grid, as close as the signals allow, nothing beyond the paper.
 
     Parameters
@@ -180,7 +194,7 @@ def place_rows(page: Page, label_top, below: float) -> Rows:
     return Rows(base, bottom, top, height)
 
 
-def finite(values):
+def finite(values: np.ndarray) -> np.ndarray:
     """Return values with gaps replaced by 0, so that a lead with a NaN still has a height."""
     return np.nan_to_num(values, nan=0.0, posinf=0.0, neginf=0.0)
 

@@ -1,13 +1,17 @@
 """A 12-lead ECG on ECG paper, at true scale, with relevance, ground truth and waves drawn where they belong."""
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import withStroke
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
+from leadwise.ecg.waves import Wave
 from leadwise.maps import as_map, as_mask, one_of
 from leadwise.plotting.page import (
     PULSE_MV,
@@ -41,8 +45,8 @@ WAVE = 5.6  # points; P, QRS and T stand close together
 
 
 def plot_ecg(
-    ecg,
-    relevance=None,
+    ecg: ECG | Tensor | np.ndarray,
+    relevance: Tensor | np.ndarray | None = None,
     *,
     fs: float | None = None,
     style: str = "band",
@@ -50,14 +54,14 @@ def plot_ecg(
     threshold: float = 0.0,
     sign: str = "signed",
     columns: int = 2,
-    leads=None,
+    leads: Sequence[str] | None = None,
     start: float | None = None,
     stop: float | None = None,
     sequential: bool | None = None,
     rhythm: str | None = None,
     title: str | None = None,
-    waves=None,
-    mask=None,
+    waves: Sequence[Wave] | None = None,
+    mask: Tensor | np.ndarray | None = None,
     label: str = "relevance R",
     speed: float = 25.0,
     gain: float = 10.0,

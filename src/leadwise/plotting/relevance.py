@@ -1,10 +1,12 @@
 """Relevance on an ECG: checked, normalised, pooled to what can be seen, and drawn as a band, a halo or bubbles."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
 import numpy as np
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
 from leadwise.maps import one_of, to_numpy
@@ -15,7 +17,7 @@ NORMALISE = ("record", "lead")
 DRAWN = ("signed", "positive", "negative")  # of SIGNS: colours tell both signs apart
 
 
-def pool_signed_max(relevance, columns: int) -> np.ndarray:
+def pool_signed_max(relevance: Tensor | np.ndarray, columns: int) -> np.ndarray:
     """Shrink relevance to ``columns`` values a lead, keeping in each the value of largest magnitude, with its sign.
 
     Taking every n-th sample would lose peaks, and averaging would let opposite signs cancel.
@@ -101,12 +103,12 @@ class Scale:
         """Whether any of the relevance is negative, or all of it zero."""
         return bool(self.relevance.min() < 0 or self.maximum == 0)
 
-    def keeps(self, values) -> np.ndarray:
+    def keeps(self, values: np.ndarray) -> np.ndarray:
         """Tell which normalised values the threshold and the sign let through."""
         side = {"signed": np.abs(values), "positive": values, "negative": -values}[self.sign]
         return side >= self.threshold
 
-    def describe(self, label: str, view=None) -> str:
+    def describe(self, label: str, view: np.ndarray | None = None) -> str:
         """Return the sentence of the legend.
 
         Parameters
@@ -136,7 +138,9 @@ class Scale:
         return f"{percent(seen / total)} of Σ|R| in view" if total > 0 and seen < 0.995 * total else ""
 
 
-def draw_band(sheet: Sheet, x, y, values, bottom, top, size=1.0):
+def draw_band(
+    sheet: Sheet, x: np.ndarray, y: np.ndarray, values: np.ndarray, bottom: float, top: float, size: float = 1.0
+):
     """Draw relevance as a band of colour from ``bottom`` to ``top`` behind the signal (x, y), all in mm."""
     step = (x[-1] - x[0]) / max(len(x) - 1, 1)
     pooled = pool_signed_max(values, _columns(sheet, x, PER_BAND))
@@ -144,7 +148,9 @@ def draw_band(sheet: Sheet, x, y, values, bottom, top, size=1.0):
         sheet.image(relevance_rgba(pooled[None]), x[0] - step / 2, x[-1] + step / 2, bottom, top, zorder=2)
 
 
-def draw_halo(sheet: Sheet, x, y, values, bottom, top, size=1.0):
+def draw_halo(
+    sheet: Sheet, x: np.ndarray, y: np.ndarray, values: np.ndarray, bottom: float, top: float, size: float = 1.0
+):
     """Draw relevance as a coloured outline along the signal; the strongest lies on top."""
     edges = _edges(len(x), min(_columns(sheet, x, PER_HALO), len(x)))
     pooled = pool_signed_max(values, len(edges) - 1)
@@ -156,7 +162,9 @@ def draw_halo(sheet: Sheet, x, y, values, bottom, top, size=1.0):
     sheet.lines(pieces, HALO * size, relevance_rgba(pooled[order], over="white"), 3, capstyle="butt", joinstyle="round")
 
 
-def draw_bubbles(sheet: Sheet, x, y, values, bottom, top, size=1.0):
+def draw_bubbles(
+    sheet: Sheet, x: np.ndarray, y: np.ndarray, values: np.ndarray, bottom: float, top: float, size: float = 1.0
+):
     """Draw relevance as dots on the signal: area and colour grow with its magnitude."""
     edges = _edges(len(x), min(_columns(sheet, x, PER_BUBBLE), len(x)))
     where = np.array([a + np.abs(values[a:b]).argmax() for a, b in pairwise(edges)])
@@ -177,7 +185,17 @@ def _columns(sheet, x, density):
     return max(int((x[-1] - x[0]) * density / sheet.zoom), 1)
 
 
-def draw_legend(sheet: Sheet, scale: Scale, lines, x, top, width, side="right", end: str | None = None, signed=True):
+def draw_legend(
+    sheet: Sheet,
+    scale: Scale,
+    lines: Sequence[str],
+    x: float,
+    top: float,
+    width: float,
+    side: str = "right",
+    end: str | None = None,
+    signed: bool = True,
+):
     """Draw the legend of a relevance map: sentence, bar, ends and threshold.
 
     Parameters

@@ -1,13 +1,18 @@
 """LRP in numbers: one dense layer with all it hands on, and the flow of relevance through a small network."""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from matplotlib.patches import Circle, Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from leadwise.maps import to_numpy
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold
 from leadwise.plotting.style import GREY, INK, LABEL, PAPER_PALE, SMALL, TEXT, TITLE, number, relevance_rgba
+
+Numbers = Tensor | ArrayLike
 
 CELL, ROW = 15.0, 7.0  # of the matrices, mm
 SIDE, GAP = 28.0, 30.0  # room left of the first matrix and between the two
@@ -17,7 +22,17 @@ MOST_INPUTS, MOST_OUTPUTS = 12, 6  # what stays readable
 LEVEL, NODE, APART = 24.0, 7.0, 56.0  # of a network: distance of units, their radius, distance of layers
 
 
-def plot_rule(inputs, weights, bias, relevance, messages, kept, rest, *, title: str | None = None) -> CourseFigure:
+def plot_rule(
+    inputs: Numbers,
+    weights: Numbers,
+    bias: Numbers,
+    relevance: Numbers,
+    messages: Numbers,
+    kept: Numbers,
+    rest: Numbers,
+    *,
+    title: str | None = None,
+) -> CourseFigure:
     """Draw one dense layer: what the inputs contribute on the left, what they receive by an LRP rule on the right.
 
     Below the right matrix each output's relevance is accounted for: handed on, kept by the bias, absorbed.
@@ -164,7 +179,9 @@ def _bar(sheet, x, y, width, height, value) -> None:
     sheet.axes.add_patch(Rectangle((x, y), width, height, facecolor=colour, linewidth=0, zorder=3, gid="bar"))
 
 
-def plot_flow(values, flows, *, names=None, title: str | None = None) -> CourseFigure:
+def plot_flow(
+    values: Sequence[Numbers], flows: Sequence[Numbers], *, names: Sequence[str] | None = None, title: str | None = None
+) -> CourseFigure:
     """Draw a small dense network: a number in each unit, and on each edge what flows along it.
 
     Parameters
@@ -178,32 +195,32 @@ def plot_flow(values, flows, *, names=None, title: str | None = None) -> CourseF
     ------
     ValueError : flows that do not fit the layers
     """
-    values, flows = [to_numpy(v).astype(float) for v in values], [to_numpy(f).astype(float) for f in flows]
-    wanted = [(len(a), len(b)) for a, b in pairwise(values)]
-    if [f.shape for f in flows] != wanted:
-        raise ValueError(f"flows have shapes {[f.shape for f in flows]}; layers of these sizes need {wanted}.")
-    widest = max(map(len, values))
-    width, height = APART * len(flows) + 4 * NODE, LEVEL * (widest - 1) + 2 * NODE + 4
+    layers, edges = [to_numpy(v).astype(float) for v in values], [to_numpy(f).astype(float) for f in flows]
+    wanted = [(len(a), len(b)) for a, b in pairwise(layers)]
+    if [f.shape for f in edges] != wanted:
+        raise ValueError(f"flows have shapes {[f.shape for f in edges]}; layers of these sizes need {wanted}.")
+    widest = max(map(len, layers))
+    width, height = APART * len(edges) + 4 * NODE, LEVEL * (widest - 1) + 2 * NODE + 4
     heading = fold(title, width, TITLE, "bold") if title else []
     sheet = Sheet(width, height, 2 + 5 * len(heading), 5, zoom=1)
     sheet.text(0, height + 1 + 5 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
     places = [
         [(2 * NODE + APART * i, height / 2 + LEVEL * ((len(v) - 1) / 2 - j)) for j in range(len(v))]
-        for i, v in enumerate(values)
+        for i, v in enumerate(layers)
     ]
-    most = max(np.abs(f).max() for f in flows) or 1
-    for flow, starts, ends in zip(flows, places[:-1], places[1:], strict=True):
+    most = max(np.abs(f).max() for f in edges) or 1
+    for flow, starts, ends in zip(edges, places[:-1], places[1:], strict=True):
         for (j, k), value in np.ndenumerate(flow):
             _edge(sheet, starts[j], ends[k], value, value / most)
-    largest = max(np.abs(v).max() for v in values) or 1
-    for layer, spots in zip(values, places, strict=True):
+    largest = max(np.abs(v).max() for v in layers) or 1
+    for layer, spots in zip(layers, places, strict=True):
         for value, spot in zip(layer, spots, strict=True):
             colour = relevance_rgba(0.35 * value / largest, over="white")
             sheet.axes.add_patch(Circle(spot, NODE, facecolor=colour, edgecolor=GREY, linewidth=0.8, zorder=5))
             sheet.text(*spot, _exact(value), LABEL, weight="bold", ha="center", va="center", gid="unit")
-    for name, spots in zip(names or [""] * len(values), places, strict=True):
+    for name, spots in zip(names or [""] * len(layers), places, strict=True):
         sheet.text(spots[0][0], -3, name, TEXT, ha="center", color=GREY)
-    listed = "; ".join(", ".join(map(_exact, layer)) for layer in values)
+    listed = "; ".join(", ".join(map(_exact, layer)) for layer in layers)
     sheet.figure.alt = f"{title or 'A small network'}: units, layer by layer: {listed}."
     return sheet.figure
 

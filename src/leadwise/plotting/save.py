@@ -1,8 +1,10 @@
 """Figures as files: the same figure gives the same bytes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 from leadwise.paths import whole_file
 
@@ -10,7 +12,7 @@ DPI = 6 * 25.4  # 152.4: 150 dpi, and 6 whole pixels a millimetre, so that the l
 METADATA = {"png": {"Software": None}, "svg": {"Date": None, "Creator": "leadwise"}}
 
 
-def save_figure(fig, path, formats=("png", "svg"), dpi: float = DPI) -> list[Path]:
+def save_figure(fig: Figure, path: str | Path, formats: Sequence[str] = ("png", "svg"), dpi: float = DPI) -> list[Path]:
     """Save a figure in one or more formats, each file complete or not at all.
 
     Neither the date nor the version of matplotlib goes into the file, and the ids in an SVG are fixed, so that a figure

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable
 from functools import cache
 from io import BytesIO
 from math import ceil
@@ -13,6 +14,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
+from numpy.typing import ArrayLike
 from PIL import Image
 
 from leadwise.plotting.style import FONT, INK, TEXT, printable
@@ -64,7 +66,7 @@ def png(rgb: np.ndarray, pictures: bool = False, full_colour: int = FULL_COLOUR)
     return _encoded(with_palette(rgb), compress_level=6)
 
 
-def _encoded(image: Image.Image, **options) -> bytes:
+def _encoded(image: Image.Image, **options: Any) -> bytes:
     buffer = BytesIO()
     image.save(buffer, "png", **options)
     return buffer.getvalue()
@@ -137,7 +139,9 @@ class Sheet:
     zoom : see :func:`zoom_for`, which finds it where it is None
     """
 
-    def __init__(self, width: float, height: float, head: float, foot: float, scale: float = 1.0, zoom=None):
+    def __init__(
+        self, width: float, height: float, head: float, foot: float, scale: float = 1.0, zoom: float | None = None
+    ):
         self.width, self.height, self.scale = width, height, scale
         self.zoom = zoom_for(width, scale) if zoom is None else zoom
         head, foot = ceil(head), ceil(foot)  # whole millimetres keep the grid on whole pixels
@@ -155,23 +159,31 @@ class Sheet:
         """Return the typographic points of a length that looks ``mm`` long at 5 pixels a millimetre."""
         return mm * self.zoom * self.scale * 72 / 25.4
 
-    def text(self, x, y, string, size=TEXT, **options):
+    def text(self, x: float, y: float, string: str, size: float = TEXT, **options: Any):
         """Write at (x, y) mm in ``size`` points, as seen at 5 pixels a millimetre.
 
         A name may hold a dollar sign: only with ``parse_math=True`` does that begin a formula.
         """
-        options = {"color": INK, "zorder": 8, "linespacing": 1.25, "parse_math": False} | options
-        return self.axes.text(x, y, printable(string), fontsize=size * self.zoom * self.scale, family=FONT, **options)
+        plain: dict[str, Any] = {"color": INK, "zorder": 8, "linespacing": 1.25, "parse_math": False}
+        size = size * self.zoom * self.scale
+        return self.axes.text(x, y, printable(string), fontsize=size, family=FONT, **plain | options)
 
-    def image(self, rgba, left, right, bottom, top, zorder):
+    def image(self, rgba: ArrayLike, left: float, right: float, bottom: float, top: float, zorder: float):
         """Paint an (h, w, 4) colour array into the given rectangle (mm)."""
         pixels = (np.asarray(rgba) * 255).round().astype(np.uint8)
         extent = (left, right, bottom, top)
         return self.axes.imshow(pixels, extent=extent, aspect="auto", interpolation="nearest", zorder=zorder)
 
-    def lines(self, segments, mm, color, zorder, **options):
+    def lines(
+        self,
+        segments: Iterable[ArrayLike],
+        mm: float,
+        color: str | np.ndarray,
+        zorder: float,
+        **options: Any,
+    ):
         """Draw many lines, each an (n, 2) sequence of points in mm, as one artist ``mm`` wide."""
-        lines = LineCollection(segments, linewidths=self.points(mm), colors=color, zorder=zorder, **options)
+        lines = LineCollection(list(segments), linewidths=self.points(mm), colors=color, zorder=zorder, **options)
         return self.axes.add_collection(lines, autolim=False)
 
 

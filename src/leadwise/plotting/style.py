@@ -4,6 +4,7 @@ import re
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap, ListedColormap, to_rgb
+from numpy.typing import ArrayLike
 
 FONT = "DejaVu Sans"  # comes with matplotlib, so that a figure is the same on every machine
 TITLE, LABEL, TEXT, SMALL = 10.0, 8.5, 7.5, 6.8  # text sizes in points at 5 pixels a millimetre
@@ -33,7 +34,7 @@ def _diverging(steps: int = 513) -> ListedColormap:
 RELEVANCE = _diverging()
 
 
-def relevance_rgba(values, over: str | None = None) -> np.ndarray:
+def relevance_rgba(values: ArrayLike, over: str | None = None) -> np.ndarray:
     """Return the colours of normalised relevance.
 
     Parameters
@@ -58,7 +59,7 @@ def relevance_rgba(values, over: str | None = None) -> np.ndarray:
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
-def printable(text) -> str:
+def printable(text: object) -> str:
     """Return text with a replacement character for every character that no page can show.
 
     >>> printable("a\\ud800b")

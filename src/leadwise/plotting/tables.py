@@ -1,8 +1,12 @@
 """Numbers as pictures: relevance per lead, and small tables with colours."""
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
 from matplotlib.colors import to_rgb
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
 from leadwise.maps import as_map, part_of, to_numpy
@@ -25,7 +29,7 @@ WIDTH, HEIGHT = 160.0, 40.0  # of a picture, and of its tallest bar both ways, m
 CELL, ROW = 15.0, 7.0  # least width and height of a cell of a table, mm
 
 
-def plot_lead_bars(relevance, *, title: str | None = None) -> CourseFigure:
+def plot_lead_bars(relevance: Tensor | np.ndarray, *, title: str | None = None) -> CourseFigure:
     """Draw how much of the relevance lies in each lead, and which way it points.
 
     A bar reaches up by the positive and down by the negative relevance of its lead, both divided by Σ|R| of the whole
@@ -71,7 +75,7 @@ def plot_lead_bars(relevance, *, title: str | None = None) -> CourseFigure:
     return sheet.figure
 
 
-def lead_shares(relevance) -> tuple[np.ndarray, np.ndarray]:
+def lead_shares(relevance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the positive and the negative relevance of each lead, (12,) and (12,), divided by Σ|R| of the record."""
     total = np.abs(relevance).sum() or 1.0
     return part_of(relevance, "positive").sum(axis=1) / total, part_of(relevance, "negative").sum(axis=1) / total
@@ -87,7 +91,15 @@ def _share_lines(sheet, left, zero, high, low, mm):
         sheet.text(left - 1, zero + value * mm, percent(abs(value)), SMALL, ha="right", va="center", color=GREY)
 
 
-def plot_matrix(table, rows, columns, *, title: str | None = None, label: str = "", write=number) -> CourseFigure:
+def plot_matrix(
+    table: Tensor | ArrayLike,
+    rows: Iterable[object],
+    columns: Iterable[object],
+    *,
+    title: str | None = None,
+    label: str = "",
+    write: Callable[[float], str] = number,
+) -> CourseFigure:
     """Draw a small table with numbers, each cell coloured by its value.
 
     Colours are those of relevance: vermilion above zero, blue below, white at zero, full strength at the largest

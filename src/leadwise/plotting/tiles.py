@@ -6,6 +6,7 @@ from math import ceil
 import numpy as np
 from matplotlib.patches import Rectangle
 from PIL import Image
+from torch import Tensor
 
 from leadwise.maps import as_mask, as_pixel_map, to_numpy
 from leadwise.plotting.images import GAP, LINE, TILE, PixelScale, as_pixels, fitted, outline, write_caption
@@ -25,7 +26,7 @@ def plot_tiles(
     side: float = TILE,
     notes: Mapping[str, str] | None = None,
     bars: Mapping[str, list[tuple[str, float]]] | None = None,
-    masks: Mapping[str, object] | None = None,
+    masks: Mapping[str, Tensor | np.ndarray] | None = None,
     shared: bool = False,
     title: str | None = None,
     label: str = "activation",

@@ -16,7 +16,7 @@ what is not stated asked for, and what the caller says preferred to what the fil
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -35,14 +35,19 @@ from leadwise.recordings.recording import (
     some,
 )
 
+Leads = str | Sequence[str | None] | Mapping[str, str | None]  # which lead each channel is, as the caller says it
+
 FLAT_SECONDS = 2.0  # a constant stretch at least this long is reported
 HEIGHTS = 0.05, 20.0  # mV, what the largest lead of an ECG spans
 AMPLIFIER = 2000.0  # mV; no recorder takes in more, with electrode potentials and all
 
 Chosen = dict[str, tuple[Channel, int]]  # lead -> its channel, and -1 where that is upside down
+Told = list[str | None] | dict[str, str | None] | None  # the same as `Leads`, read
 
 
-def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
+def assemble(
+    recording: Recording, *, fs: float | None = None, unit: str | float | None = None, leads: Leads | None = None
+) -> ECG:
     """Make the 12-lead ECG that a recording's channels hold; ask for all that is missing at once.
 
     Parameters
@@ -78,7 +83,9 @@ def assemble(recording: Recording, *, fs=None, unit=None, leads=None) -> ECG:
     return ecg
 
 
-def assemble_and_tell(recording: Recording, *, fs=None, unit=None, leads=None) -> tuple[ECG, list[str]]:
+def assemble_and_tell(
+    recording: Recording, *, fs: float | None = None, unit: str | float | None = None, leads: Leads | None = None
+) -> tuple[ECG, list[str]]:
     """Return the ECG as :func:`assemble` does, and its doubts instead of warning of them."""
     fs, unit, leads = said_rate(fs), said_unit(unit), said_leads(leads)
     chosen, notes = _chosen(recording, leads)
@@ -101,21 +108,21 @@ def assemble_and_tell(recording: Recording, *, fs=None, unit=None, leads=None) -
 # What the caller says
 
 
-def said_rate(fs) -> float | None:
+def said_rate(fs: float | None) -> float | None:
     """Return the caller's sampling rate as a float, Hz, or None; a ValueError where it is no rate of an ECG."""
     if fs is not None and not RATES[0] <= as_number(fs, "fs") <= RATES[1]:
         raise ValueError(f"fs is {fs!r}; expected a positive sampling rate from {RATES[0]:g} to {RATES[1]:,.0f} Hz.")
     return None if fs is None else float(fs)
 
 
-def said_unit(unit) -> str | float | None:
+def said_unit(unit: str | float | None) -> str | float | None:
     """Return the caller's unit, or None; a ValueError where it is no unit of voltage and no number."""
     if unit is not None:
         millivolts(unit)
     return unit
 
 
-def said_leads(leads) -> list[str | None] | dict[str, str | None] | None:
+def said_leads(leads: Leads | None) -> Told:
     """Return the caller's leads as a list or a dict, or None; a ValueError where one of them is no text."""
     if leads is None:
         return None
@@ -135,7 +142,7 @@ def said_leads(leads) -> list[str | None] | dict[str, str | None] | None:
 # Leads
 
 
-def _chosen(recording: Recording, leads) -> tuple[Chosen, list[str]]:
+def _chosen(recording: Recording, leads: Told) -> tuple[Chosen, list[str]]:
     """Return lead -> (channel, sign), and notes; empty where no channel is named as a lead."""
     chosen: Chosen = {}
     dropped, turned = [], []
@@ -160,7 +167,7 @@ def _chosen(recording: Recording, leads) -> tuple[Chosen, list[str]]:
     return chosen, notes
 
 
-def _said(recording: Recording, leads) -> list[str | None]:
+def _said(recording: Recording, leads: Told) -> list[str | None]:
     """Return which lead each channel is: its own name, or what the caller says."""
     labels = [channel.name for channel in recording.channels]
     if leads is None:
@@ -177,7 +184,9 @@ def _said(recording: Recording, leads) -> list[str | None]:
     return leads
 
 
-def _ask_for_what_is_missing(recording: Recording, chosen: Chosen, fs, unit, leads) -> None:
+def _ask_for_what_is_missing(
+    recording: Recording, chosen: Chosen, fs: float | None, unit: str | float | None, leads: Told
+) -> None:
     if not recording.channels:
         raise RecordError(f"{recording.name} holds no signal.")
     used = [channel for channel, _ in chosen.values()] or recording.channels
@@ -225,7 +234,7 @@ def _derive(values: dict[str, np.ndarray], recording: Recording, chosen: Chosen,
 # Units, rates, lengths
 
 
-def _factor_of(lead: str, channel: Channel, unit, name: str) -> float:
+def _factor_of(lead: str, channel: Channel, unit: str | float | None, name: str) -> float:
     factor = factor_of(channel.unit if unit is None else unit)
     if factor is None:
         raise RecordError(
@@ -249,7 +258,7 @@ def _scaled(samples: np.ndarray, factor: float) -> np.ndarray:
     return samples if factor == 1 else samples * factor
 
 
-def _corrections(channels: list[Channel], fs, unit) -> list[str]:
+def _corrections(channels: list[Channel], fs: float | None, unit: str | float | None) -> list[str]:
     """Say where the caller contradicts the file."""
     notes = []
     rates = sorted({channel.fs for channel in channels if channel.fs is not None})

@@ -1,6 +1,7 @@
 """What the labels of channels and units mean: "EKG V1" is lead V1, "µV" a thousandth of a millivolt."""
 
 import re
+from typing import SupportsFloat
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def factor_of(unit: str | float | None) -> float | None:
     return as_number(unit, "unit")
 
 
-def as_number(value, what: str) -> float:
+def as_number(value: SupportsFloat | str, what: str) -> float:
     """Return a value as a float; a ValueError that names ``what`` where it is none."""
     try:
         if isinstance(value, bool):

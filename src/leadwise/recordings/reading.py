@@ -17,7 +17,7 @@ from importlib import import_module
 from pathlib import Path
 
 from leadwise.ecg.record import ECG
-from leadwise.recordings.assemble import assemble, assemble_and_tell, said_leads, said_rate, said_unit
+from leadwise.recordings.assemble import Leads, assemble, assemble_and_tell, said_leads, said_rate, said_unit
 from leadwise.recordings.foreign import format_of_xml, what_else
 from leadwise.recordings.recording import (
     ASKED,
@@ -30,6 +30,8 @@ from leadwise.recordings.recording import (
     check_size,
     reason,
 )
+
+Source = str | Path | bytes | Mapping[str, bytes]  # a path, a file, or several files
 
 __all__ = ["ASKED", "FORMATS", "load_ecg", "read_ecg"]
 
@@ -67,7 +69,14 @@ LONGEST_START = 4096  # bytes of a file that are looked at to recognise it
 SIERRA = "; decode it with the Python package sierraecg and save its leads as NPZ, or export it as DICOM or HL7 aECG"
 
 
-def read_ecg(source, *, fs=None, unit=None, leads=None, name: str | None = None) -> ECG:
+def read_ecg(
+    source: Source,
+    *,
+    fs: float | None = None,
+    unit: str | float | None = None,
+    leads: Leads | None = None,
+    name: str | None = None,
+) -> ECG:
     """Read a recording in any of ``FORMATS`` as a 12-lead ECG in mV, leads in standard order.
 
     III, aVR, aVL and aVF are computed from I and II where they are missing, by the laws of Einthoven and Goldberger,
@@ -143,7 +152,7 @@ def read_and_tell(path: str | Path) -> tuple[ECG, list[str]]:
     return assemble_and_tell(_read(path, None, None))
 
 
-def _read(source, name: str | None, count: int | None) -> Recording:
+def _read(source: Source, name: str | None, count: int | None) -> Recording:
     """Return the recording that a path or an upload holds; ``count`` leads are named by the caller, None: not said."""
     with _as_path(source, name) as path:
         try:
@@ -240,7 +249,7 @@ def _is_text(start: bytes) -> bool:
 
 
 @contextmanager
-def _as_path(source, name: str | None) -> Iterator[Path]:
+def _as_path(source: Source, name: str | None) -> Iterator[Path]:
     """Yield the path of the file to open; uploaded bytes are laid into a folder that vanishes afterwards."""
     if isinstance(source, str | Path):
         if not str(source).strip():

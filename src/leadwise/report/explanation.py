@@ -1,9 +1,10 @@
 """What a page says about one recording, as numbers and sentences: nothing here is drawn."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from importlib.metadata import version
+from typing import Any
 
 import numpy as np
 import torch
@@ -138,7 +139,7 @@ class Explanation:
 
 def explain_ecg(
     ecg: ECG,
-    models: Mapping[str, torch.nn.Module] | Sequence[str] | None = None,
+    models: Mapping[str, torch.nn.Module | Network] | Sequence[str] | None = None,
     *,
     method: str = "lrp_epsilon",
     explain: str | None = None,
@@ -146,8 +147,8 @@ def explain_ecg(
     start: float = 0.0,
     weights: str = "auto",
     despite_errors: bool = False,
-    progress=False,
-    **parameters,
+    progress: bool | Callable[[int, int], None] = False,
+    **parameters: Any,
 ) -> Explanation:
     """Check a recording, run the networks on a window of it, measure it, and explain one of the networks.
 

@@ -22,6 +22,7 @@ from matplotlib.patches import Rectangle
 from leadwise.attribution import METHODS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
+from leadwise.networks.network import Network
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.paths import checkout, whole_file
 from leadwise.plotting import plot_ecg
@@ -67,7 +68,7 @@ class OnePage:
 
 def report(
     ecg: ECG,
-    models: Mapping[str, torch.nn.Module] | Sequence[str] | None = None,
+    models: Mapping[str, torch.nn.Module | Network] | Sequence[str] | None = None,
     *,
     method: str = "lrp_epsilon",
     explain: str | None = None,
@@ -77,7 +78,7 @@ def report(
     folder: str | Path | None = None,
     dated: str | None = None,
     despite_errors: bool = False,
-    **parameters,
+    **parameters: Any,
 ) -> OnePage:
     """Check and explain a recording, and save one page about it as PDF and HTML.
 
@@ -189,7 +190,7 @@ def _measured(e: Explanation) -> str:
     return " ".join(lines)
 
 
-def plot_explanation(e: Explanation, **options) -> CourseFigure:
+def plot_explanation(e: Explanation, **options: Any) -> CourseFigure:
     """Return the explained window on ECG paper with its relevance; options as for ``plot_ecg``."""
     whole = np.zeros(e.ecg.signal.shape, np.float32)  # so that the times are the recording's
     first, rows = round(e.start * e.ecg.fs), [LEADS.index(lead) for lead in e.leads]

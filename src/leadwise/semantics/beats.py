@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
@@ -41,7 +43,7 @@ class BeatAverage:
     of: str = "beats"
     leads: tuple[str, ...] = LEADS
 
-    def plot(self, what: str = "mean", **options) -> CourseFigure:
+    def plot(self, what: str = "mean", **options: Any) -> CourseFigure:
         """Draw the average beat on ECG paper with its relevance.
 
         Parameters
@@ -64,9 +66,9 @@ class BeatAverage:
 
 
 def beat_average(
-    relevance,
+    relevance: Tensor | np.ndarray,
     peaks: Sequence[Wave] | Sequence[int],
-    signal=None,
+    signal: Tensor | np.ndarray | ECG | None = None,
     *,
     fs: float = PUBLISHED_FS,
     before: float = 0.35,
@@ -118,7 +120,7 @@ def beat_average(
     )
 
 
-def _rows(signal, leads: Sequence[str]):
+def _rows(signal: Tensor | np.ndarray | ECG, leads: Sequence[str]) -> Tensor | np.ndarray:
     """Return the signals of the leads, of an ECG or as they are."""
     return np.stack([signal.lead(lead) for lead in leads]) if isinstance(signal, ECG) else signal
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
@@ -171,7 +172,7 @@ def agreement(matrix: RelevanceTable, pathology: str | Criterion | Mapping, *, c
 
 
 def describe(
-    relevance,
+    relevance: Tensor | np.ndarray | RelevanceTable,
     waves: Sequence[Wave] = (),
     pathology: str | Criterion | Mapping | None = None,
     *,
@@ -217,7 +218,7 @@ def describe(
     return " ".join(sentences)
 
 
-def _answer(matrix: RelevanceTable, pathology, probability: float) -> str:
+def _answer(matrix: RelevanceTable, pathology: str | Criterion | Mapping | None, probability: float) -> str:
     """Say what the network answers, and how much of its relevance speaks against."""
     if not 0 <= probability <= 1:
         raise ValueError(f"probability is {probability!r}; expected a number from 0 to 1.")
@@ -250,7 +251,7 @@ def _top(share: np.ndarray, leads: Sequence[str], count: int = 2) -> str:
     return " and ".join(f"{leads[i]} ({percent(share[i])})" for i in order)
 
 
-def _beside_criterion(matrix: RelevanceTable, pathology) -> str:
+def _beside_criterion(matrix: RelevanceTable, pathology: str | Criterion | Mapping) -> str:
     """Say what the criterion names, and how much of the positive relevance lies there; then with its companions."""
     row, found = criterion_of(pathology), agreement(matrix, pathology)
     leads = "any lead" if row.leads == LEADS else ", ".join(row.leads)

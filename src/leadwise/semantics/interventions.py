@@ -16,9 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 from math import factorial
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from leadwise.attribution import METHODS, attribute
@@ -71,7 +73,7 @@ class Parts:
         split = [band_of(difference, self.fs, *band) for band in self.bands] or [difference]
         return (inside[:, None] * torch.stack(split)).flatten(0, 1)
 
-    def sums(self, relevance) -> np.ndarray:
+    def sums(self, relevance: Tensor | np.ndarray) -> np.ndarray:
         """Return the signed sums of maps over the parts, (N, K); they add up to the sum of each map.
 
         Parameters
@@ -377,7 +379,7 @@ def contrast(
     *,
     explain: str = "log-odds",
     progress: bool | Callable[[int, int], None] = True,
-    **parameters,
+    **parameters: Any,
 ) -> Tensor:
     """Explain what makes patients differ from their twins, with any method: the map that effects are compared with.
 
@@ -411,7 +413,7 @@ def contrast(
     return of(x) - of(twin)
 
 
-def misplaced(sums, effects) -> np.ndarray:
+def misplaced(sums: Tensor | ArrayLike, effects: Tensor | ArrayLike) -> np.ndarray:
     """Return how much of a map lies in other parts than the effect does, or has the other sign: 0 to 1, per patient.
 
     Half the sum of the distances between both, each divided by the sum of its magnitudes: 0 where they are

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from torch import Tensor
 
 from leadwise.ecg.delineation import Delineation, delineate
 from leadwise.ecg.leads import LEADS, TERRITORIES
@@ -176,7 +177,9 @@ def wave_labels(waves: Sequence[Wave], samples: int) -> np.ndarray:
     return labels
 
 
-def lead_wave_matrix(relevance, waves: Sequence[Wave], leads: Sequence[str] = LEADS) -> RelevanceTable:
+def lead_wave_matrix(
+    relevance: Tensor | np.ndarray, waves: Sequence[Wave], leads: Sequence[str] = LEADS
+) -> RelevanceTable:
     """Sum relevance over leads x waves, (leads, 6); the cells add up to the sum of the relevance.
 
     Parameters
@@ -196,12 +199,14 @@ def lead_wave_matrix(relevance, waves: Sequence[Wave], leads: Sequence[str] = LE
     return RelevanceTable((tuple(leads), WAVES), positive, negative, area.copy())
 
 
-def wave_relevance(relevance, waves: Sequence[Wave], leads: Sequence[str] = LEADS) -> RelevanceTable:
+def wave_relevance(
+    relevance: Tensor | np.ndarray, waves: Sequence[Wave], leads: Sequence[str] = LEADS
+) -> RelevanceTable:
     """Sum relevance over the six parts of the beats, (6,). Parameters as for :func:`lead_wave_matrix`."""
     return lead_wave_matrix(relevance, waves, leads).along(1)
 
 
-def lead_relevance(relevance, leads: Sequence[str] = LEADS) -> RelevanceTable:
+def lead_relevance(relevance: Tensor | np.ndarray, leads: Sequence[str] = LEADS) -> RelevanceTable:
     """Sum relevance over the leads, (leads,).
 
     Parameters
@@ -216,7 +221,9 @@ def lead_relevance(relevance, leads: Sequence[str] = LEADS) -> RelevanceTable:
     return lead_wave_matrix(relevance, (), leads).along(0)
 
 
-def group_relevance(relevance, groups: Mapping[str, Sequence[str]] = LEAD_GROUPS) -> RelevanceTable:
+def group_relevance(
+    relevance: Tensor | np.ndarray | RelevanceTable, groups: Mapping[str, Sequence[str]] = LEAD_GROUPS
+) -> RelevanceTable:
     """Sum relevance over groups of leads.
 
     Parameters

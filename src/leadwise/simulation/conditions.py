@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from leadwise.simulation.heart_vector import DOWER, Phases, frontal_rotation, phases, twelve_leads
 from leadwise.simulation.patients import (
@@ -118,7 +119,7 @@ def right_block_beat(patient: Patient, severity: float, territory: str = "") -> 
     )
 
 
-def one_millivolt(vector) -> np.ndarray:
+def one_millivolt(vector: ArrayLike) -> np.ndarray:
     """Scale a vector so that its largest deflection in any of the twelve leads is 1 mV."""
     vector = np.asarray(vector, float)
     return vector / np.abs(twelve_leads(DOWER @ vector[:, None])).max()

@@ -12,6 +12,7 @@ the "inverse Dower matrix" of L. Edenbrandt and O. Pahlm, J. Electrocardiology 2
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from leadwise.ecg.leads import derive_limb_leads
 
@@ -117,13 +118,13 @@ class Phases:
         return replace(self, time=time)
 
 
-def phases(rows) -> Phases:
+def phases(rows: ArrayLike) -> Phases:
     """Build Phases from rows (start, end, rise, fall, x, y, z) in ms and mV."""
     rows = np.asarray(rows, float).reshape(-1, 7)
     return Phases(rows[:, :4], rows[:, 4:])
 
 
-def rotation(frontal, horizontal=0.0) -> np.ndarray:
+def rotation(frontal: ArrayLike, horizontal: ArrayLike = 0.0) -> np.ndarray:
     """Return the matrix (..., 3, 3) that turns a heart vector (x, y, z).
 
     Parameters

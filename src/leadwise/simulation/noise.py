@@ -5,7 +5,9 @@ differences as the heart's own signal, so that Einthoven's and Goldberger's laws
 tremor of the left arm is seen in I, III, aVL and, a third of it, in each chest lead.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfftfreq
@@ -109,7 +111,9 @@ def electrode_noise(noise: Noise, seed: int, samples: int, fs: float) -> np.ndar
     return total
 
 
-def _coloured(rng, samples: int, fs: float, highest: float, shape) -> np.ndarray:
+def _coloured(
+    rng: np.random.Generator, samples: int, fs: float, highest: float, shape: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
     """Return Gaussian noise (9, T) of unit variance with the amplitude spectrum ``shape(f)`` below ``highest`` Hz."""
     n = next_fast_len(samples + int(fs))  # a second longer than asked: no wrap-around from end to start
     frequency = rfftfreq(n, 1 / fs)
@@ -185,7 +189,7 @@ def pulse_train(
     return np.where((time - start) % every < width, height, 0.0)
 
 
-def add_test_pulses(ecg: ECG, lead: str = PULSE_LEAD, **shape) -> ECG:
+def add_test_pulses(ecg: ECG, lead: str = PULSE_LEAD, **shape: Any) -> ECG:
     """Return the raw recording with :func:`pulse_train` in one lead: a mark of the machine, not of the heart.
 
     ``shape`` is passed on (height, width, every, seed). The rest, annotation and causal mask included, stays.

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 
@@ -682,7 +682,7 @@ def heart_beat(
     territory: str | None = None,
     st_level: float = 0.0,
     st_leads: str = "V2-V4",
-    **patient,
+    **patient: Any,
 ) -> Heartbeat:
     """Build one beat of an average heart, in a few milliseconds: what sliders move.
 
