@@ -6,6 +6,7 @@ import traitlets
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers.live import LiveView, Text, module, style, titled
+from leadwise.language import tr
 from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.page import (
@@ -26,6 +27,7 @@ from leadwise.plotting.relevance import (
     DRAWN,
     FAINT,
     HALO,
+    LABEL,
     NORMALISE,
     PER_BUBBLE,
     PER_HALO,
@@ -115,7 +117,7 @@ class ECGCanvas(LiveView):
     """
 
     _esm, _css = module("ecg_canvas"), style("ecg_canvas")
-    choices = CHOICES
+    choices, view = CHOICES, "ecg_canvas"
 
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
@@ -148,9 +150,7 @@ class ECGCanvas(LiveView):
     zoom = traitlets.Float(1.0, min=1.0).tag(sync=True)
     left = traitlets.Float(0.0).tag(sync=True)
 
-    def __init__(
-        self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label="relevance R", **display
-    ):
+    def __init__(self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label=None, **display):
         super().__init__(**display)
         self.show(ecg, relevance, fs=fs, start=start, stop=stop, title=title, label=label)
 
@@ -159,7 +159,7 @@ class ECGCanvas(LiveView):
         """Return the names of the traits that change only the view."""
         return (*CHOICES, "threshold", "power", "leads", "columns", "sequential", "zoom", "left")
 
-    def show(self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label="relevance R") -> None:
+    def show(self, ecg, relevance=None, *, fs=None, start=None, stop=None, title="", label=None) -> None:
         """Show another ECG or other relevance; what has not changed is not sent again.
 
         Parameters
@@ -169,13 +169,13 @@ class ECGCanvas(LiveView):
         start, stop : seconds from the start of the record; None for its start and end. Normalisation refers to all the
             relevance that is given, as in ``plot_ecg``.
         title : heading
-        label : what the relevance is, for the legend
+        label : what the relevance is, for the legend; None for "relevance R"
 
         Raises
         ------
         ValueError : as ``plot_ecg``; the view stays as it was
         """
-        ecg = as_ecg(ecg, fs)
+        ecg, label = as_ecg(ecg, fs), label or tr(LABEL)
         first, last = time_window(ecg, start, stop)
         values = None if relevance is None else as_map(relevance, ecg.signal.shape)
         page = plan(ecg, lead_indices(), self.columns, first, last, self.sequential, None, SPEED, GAIN, 0)
