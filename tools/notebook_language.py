@@ -2,7 +2,8 @@
 
 ``notebooks/src/de/00_start_here.po`` is what makes ``notebooks/de/00_start_here.ipynb`` of
 ``notebooks/src/00_start_here.py``. A message is a paragraph, a heading, an item of a list, a field of a table; of
-code, a comment or the words of a string. A message without a translation stays English; ``tools/translate.py check`` names it.
+code, a comment or the words of a string. A message without a translation stays English; ``tools/translate.py check``
+names it.
 """
 
 import ast

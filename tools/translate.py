@@ -5,11 +5,12 @@
     python tools/translate.py build de [NAMES]     .po -> .mo of the package, and notebooks/de/*.ipynb, executed
     python tools/translate.py check [de]           which messages are missing, uncertain, broken or out of date?
 
-What is translated stays when the .po is renewed; where the English has changed, the old translation is kept as a proposal,
-marked "fuzzy", and not used until the mark is taken away. A message without a translation is said in English.
+What is translated stays when the .po is renewed; where the English has changed, the old translation is kept as a
+proposal, marked "fuzzy", and not used until the mark is taken away. A message without a translation is said in English.
 """
 
 import argparse
+import ast
 import io
 import re
 import sys
@@ -17,7 +18,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
-from babel.messages.extract import extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -40,7 +40,7 @@ from notebook_language import FRAME, faults, messages_of
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "leadwise"
 FOLDER = ROOT / "notebooks"
-MARKED = {"tr": None, "mark": None}
+MARKED = ("tr", "mark")  # of leadwise.language: a call of them with a text makes a message
 VIEWS = ("ecg_canvas", "code_line")  # what is drawn in the browser and has been marked
 QUIZZES = ("start",)  # of the notebooks that are translated
 WIDTH = 100
@@ -81,7 +81,7 @@ def package_po(language: str) -> Path:
 
 
 def wanted(language: str, names: list[str] | None = None) -> dict[Path, Catalog]:
-    """Return the .po files of a language, those that are there and those of notebooks ``names``, with what they hold."""
+    """Return the .po files of a language, those there are and those of notebooks ``names``, with what they hold."""
     folder = FOLDER / "src" / language
     sources = [FOLDER / "src" / f"{path.stem}.py" for path in folder.glob("*.po") if path.stem != FRAME]
     sources += notebook_source.sources(FOLDER, names) if names else []
@@ -123,8 +123,7 @@ def package_messages() -> Iterator[tuple[str, str]]:
     for path in sorted(PACKAGE.rglob("*.py")):
         where = str(path.relative_to(PACKAGE))
         if where != "language.py":
-            for _, text, _, _ in extract_from_file("python", path, keywords=MARKED):
-                yield text, where
+            yield from ((text, where) for text in marked(path.read_text(encoding="utf-8")))
     for view in VIEWS:
         for text in live.phrases(view):
             yield text, f"{view}.js"
@@ -144,6 +143,15 @@ def package_messages() -> Iterator[tuple[str, str]]:
         for question in questions_of(topic):
             for text in (question.text, *(part for option in question.options for part in (option.text, option.why))):
                 yield text, f"checks/quizzes/{topic}.md"
+
+
+def marked(text: str) -> Iterator[str]:
+    """Yield what Python code marks, strings within f-strings included."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKED:
+            first = node.args[0] if node.args else None
+            if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                yield first.value
 
 
 def tables() -> Iterator[str]:

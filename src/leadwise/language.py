@@ -2,7 +2,8 @@
 
 ``LEADWISE_LANGUAGE=de`` asks for one in a whole session, ``leadwise.language.use("de")`` from now on. English is what
 the sources say: for it no file is read. Another language has a catalogue,
-``locale/<language>/LC_MESSAGES/leadwise.mo``, made from the .po beside it by ``tools/translate.py``. What a catalogue lacks is said in English.
+``locale/<language>/LC_MESSAGES/leadwise.mo``, made from the .po beside it by ``tools/translate.py``. What a catalogue
+lacks is said in English.
 """
 
 import gettext

@@ -112,7 +112,8 @@ class Quiz(Live):
         for number, question in enumerate(self.questions, 1):
             options = "".join(f"<li>{escape(option.text)}</li>" for option in question.options)
             page += f"<p><b>{number}.</b> {escape(question.prompt)}</p><ul>{options}</ul>"
-            page += f"<details><summary>{tr('Answer to question {number}', number=number)}</summary>{explanations(question)}</details>"
+            answer = tr("Answer to question {number}", number=number)
+            page += f"<details><summary>{answer}</summary>{explanations(question)}</details>"
         return page
 
 

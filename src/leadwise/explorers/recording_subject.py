@@ -243,10 +243,8 @@ class RecordingSubject(Subject):
     def title(self, case: RecordingCase) -> str:
         """Return what is explained, in words."""
         net = self.net(case)
-        score, name = tr(case.score), tr(net.class_name(self.target(case)))
-        return tr(
-            "the {network} network, explained: {score} of {name}", network=pieces(net.title), score=score, name=name
-        )
+        words = {"network": pieces(net.title), "score": tr(case.score), "name": tr(net.class_name(self.target(case)))}
+        return tr("the {network} network, explained: {score} of {name}", **words)
 
     def several(self) -> ECGGrid:
         """Return a view of many maps, empty."""
@@ -327,9 +325,8 @@ class Menu:
         if self.given is None and model not in names:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(names)}, or a network.")
         self.first = model if self.given is None else f"{self.given.title}, given"
-        self.options = [(pieces(title), name) for title, name in NETWORKS.menu("ecg")] + (
-            [] if self.given is None else [(self.first, self.first)]
-        )
+        self.options = [(pieces(title), name) for title, name in NETWORKS.menu("ecg")]
+        self.options += [] if self.given is None else [(self.first, self.first)]
         self.load = lru_cache(lambda name: NETWORKS.load(name, weights))
 
     def script(self, name: str) -> tuple[str, str]:
