@@ -21,7 +21,8 @@ STAMPED = (
     "book/**/*.html",
     ".github/**/*.yml",
     "notebooks/*.ipynb",
-    "notebooks/solutions/*.ipynb",
+    "notebooks/*/*.ipynb",
+    "notebooks/*/solutions/*.ipynb",
 )
 # GitHub's own rules. https://docs.github.com/en/enterprise-cloud@latest/admin/identity-and-access-management
 OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}"

@@ -19,9 +19,11 @@ Nobody has been timed against the range itself yet: where you are, change RATES 
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import nbformat
 
@@ -63,8 +65,13 @@ BADGES = (
     "(https://colab.research.google.com/github/{repository}/blob/main/{path})"
 )
 TIME = "**About {both} minutes**{alone}. Counted: {counted}; {seconds}."
+RANGE, ALONE, BUILDS = "{} to {}", ", without its exercises {} to {}", " Builds on {}."
+UNTIMED, TIMED = "not timed yet", "runs in {} s"
+SOLUTIONS, WITHOUT, GLOSSARY = "Solutions", "Without solutions", "Glossary"
 SAID = re.compile(r"\*\*About (\d+) to (\d+) minutes\*\*(?:, without its exercises (\d+) to (\d+))?")
 NOTE = "*For teaching, not for diagnosis: nothing here may be used to decide about a patient.*"
+# All of it that is said, for other languages.
+WORDS = (TIME, RANGE, ALONE, BUILDS, UNTIMED, TIMED, SOLUTIONS, WITHOUT, GLOSSARY, NOTE, *RATES, *ONE.values())
 
 
 def number_of(stem: str) -> str:
@@ -140,9 +147,14 @@ def said_minutes(text: str) -> tuple[tuple[int, int], tuple[int, int]]:
     return whole, (int(alone[0]), int(alone[1])) if alone[0] else whole
 
 
-def in_words(number: int, what: str) -> str:
-    """Return "1,214 words", "1 line of code", "1 quiz"."""
-    return f"{number:,} {what}" if number > 1 else f"1 {ONE[what]}"
+def english(text: str) -> str:
+    """Return a text as it is."""
+    return text
+
+
+def in_words(number: int, what: str, say: Callable[[str], str] = english) -> str:
+    """Return "1,214 words", "1 line of code", "1 quiz"; in another language as ``say`` says it."""
+    return f"{number:,} {say(what)}" if number > 1 else f"1 {say(ONE[what])}"
 
 
 def is_solution(cell: nbformat.NotebookNode) -> bool:
@@ -163,10 +175,17 @@ class Frame:
     ----------
     folder : holds src/ and timings.json
     repository : "owner/name" on GitHub
+    speech : a language other than English, from ``notebook_language``
     """
 
     folder: Path
     repository: str
+    speech: Any = None
+
+    @property
+    def say(self) -> Callable[[str], str]:
+        """What says a text of the frame."""
+        return self.speech.frame if self.speech else english
 
     @cached_property
     def titles(self) -> dict[str, str]:
@@ -205,14 +224,14 @@ class Frame:
         """Return the line below the title: where to open the notebook, how long it takes, what it builds on."""
         seconds, counted = self.timings.get(path.removesuffix(".ipynb")), count(solved)
         low, high = minutes(counted, seconds or 0, LESSON)
-        text = TIME.format(
-            both="{} to {}".format(*minutes(counted, seconds or 0)),
-            alone=f", without its exercises {low} to {high}" if counted["exercises"] else "",
-            counted=", ".join(in_words(number, what) for what, number in counted.items() if number),
-            seconds="not timed yet" if seconds is None else f"runs in {seconds:g} s",
+        text = self.say(TIME).format(
+            both=self.say(RANGE).format(*minutes(counted, seconds or 0)),
+            alone=self.say(ALONE).format(low, high) if counted["exercises"] else "",
+            counted=", ".join(in_words(number, what, self.say) for what, number in counted.items() if number),
+            seconds=self.say(UNTIMED) if seconds is None else self.say(TIMED).format(f"{seconds:g}"),
         )
         before = [self.link(path, stem, number_of(stem)) for stem in self.before(solved)]
-        text += f" Builds on {', '.join(before)}." if before else ""
+        text += self.say(BUILDS).format(", ".join(before)) if before else ""
         return BADGES.format(repository=self.repository, path=f"notebooks/{path}") + "\n\n" + text
 
     def foot(self, path: str, solved: nbformat.NotebookNode) -> str:
@@ -220,14 +239,17 @@ class Frame:
         stem, stems = Path(path).stem, [one for one in self.titles if not is_appendix(one)]
         here = stems.index(stem) if stem in stems else len(stems)  # an appendix leads back, and nowhere on
         back = self.before(solved) if is_appendix(stem) else stems[max(0, here - 1) : here]
-        other = self.link(path, stem, "Without solutions") if "/" in path else f"[Solutions](solutions/{stem}.ipynb)"
+        other = f"[{self.say(SOLUTIONS)}](solutions/{stem}.ipynb)"
+        if "solutions/" in path:
+            other = self.link(path, stem, self.say(WITHOUT))
         ways = [
             *(f"← {self.link(path, one)}" for one in back),
             other if any(map(is_exercise, solved.cells)) else "",
-            f"[Glossary]({'../' * (1 + path.count('/'))}GLOSSARY.md)",
+            f"[{self.say(GLOSSARY)}]({'../' * (1 + path.count('/'))}GLOSSARY.md)",
+            f"[English]({'../' * path.count('/')}{stem}.ipynb)" if self.speech else "",
             self.link(path, stems[here + 1]) + " →" if here + 1 < len(stems) else "",
         ]
-        return "---\n\n" + " · ".join(filter(None, ways)) + "\n\n" + NOTE
+        return "---\n\n" + " · ".join(filter(None, ways)) + "\n\n" + self.say(NOTE)
 
     def before(self, solved: nbformat.NotebookNode) -> list[str]:
         """Return the names of the notebooks that one builds on."""
@@ -235,7 +257,8 @@ class Frame:
 
     def link(self, path: str, stem: str, text: str = "") -> str:
         """Return a link from the notebook at ``path`` to another one: to its exercises, wherever the reader is."""
-        return f"[{text or self.titles[stem]}]({'../' * path.count('/')}{stem}.ipynb)"
+        folder = f"{self.speech.language}/" if self.speech and stem in self.speech.translated() else ""
+        return f"[{text or self.titles[stem]}]({'../' * path.count('/')}{folder}{stem}.ipynb)"
 
 
 def _title(path: Path) -> str:

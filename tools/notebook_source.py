@@ -9,6 +9,7 @@ import jupytext
 import nbformat
 
 from notebook_frame import Frame, in_order, is_exercise, is_solution, number_of, repository
+from notebook_language import Speech, speeches
 
 # Fixed, so that neither the machine nor the day shows in a committed notebook.
 METADATA = {
@@ -21,6 +22,9 @@ METADATA = {
         "pygments_lexer": "ipython3",
     },
 }
+
+HERE, HERE_ALONE = "your code here", "Your code here."  # what a learner finds in place of a solution
+ROOM = re.compile(f"{re.escape(HERE_ALONE)}$|{HERE}$", re.MULTILINE)
 
 
 class SourceError(ValueError):
@@ -37,43 +41,56 @@ def sources(folder: Path, names: list[str] | None = None) -> list[Path]:
     return [path for path in found if path.stem.startswith(tuple(names))]
 
 
-def variants(source: Path) -> dict[str, nbformat.NotebookNode]:
+def variants(source: Path, speech: Speech | None = None) -> dict[str, nbformat.NotebookNode]:
     """Return what is built from a source: path below notebooks/ -> notebook.
 
     A source without a cell tagged ``solution`` makes one notebook. With one it makes two: the exercise, where each
     solution is cut down to its leading comments and one line for each name in ``answers``, and
     ``solutions/NN_name.ipynb`` with all of it; prose tagged ``solution`` stands there alone. Each gets its frame, see
-    ``notebook_frame``.
+    ``notebook_frame``. In another language than English, ``speech``, both lie in a folder of its name.
     """
-    solved = read(source)
-    name = f"{source.stem}.ipynb"
+    solved = read(source, speech)
+    folder = f"{speech.language}/" if speech else ""
+    name = f"{folder}{source.stem}.ipynb"
     if not any(is_solution(cell) or "answers" in cell.metadata for cell in solved.cells):
         made = {name: solved}
     else:
-        made = {name: exercise_of(source, solved), f"solutions/{name}": solved}
-        lead_up(solved)
-    frame = Frame(source.parents[1], repository())
+        made = {name: exercise_of(source, solved, speech), f"{folder}solutions/{source.stem}.ipynb": solved}
+    english = read(source) if speech else solved
     for path, notebook in made.items():
-        frame.put(path, notebook, solved)
+        for _ in range(path.count("/")):
+            lead_up(notebook)
+        if speech:
+            lead_home(notebook, speech)
+    frame = Frame(source.parents[1], repository(), speech)
+    for path, notebook in made.items():
+        frame.put(path, notebook, english)
     return made
 
 
-def exercise_of(source: Path, solved: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def everything(source: Path) -> dict[str, nbformat.NotebookNode]:
+    """Return what is built from a source in all languages."""
+    return {path: made for speech in (None, *speeches(source)) for path, made in variants(source, speech).items()}
+
+
+def exercise_of(source: Path, solved: nbformat.NotebookNode, speech: Speech | None = None) -> nbformat.NotebookNode:
     """Return a source's notebook without its solutions, and take from ``solved`` what only the tool has to know."""
-    exercise = read(source)
+    exercise = read(source, speech)
     for cell, solution in zip(exercise.cells, solved.cells, strict=True):
         answers = solution.metadata.pop("answers", None)
         cell.metadata.pop("answers", None)
         if is_exercise(cell):
             check_answers(f"{source}: cell {cell.id}", cell.source, answers or [])
             cell.source = stub(cell.source, answers)
+            if speech:
+                cell.source = ROOM.sub(lambda found: speech.frame(found[0]), cell.source)
         elif answers is not None:
             raise SourceError(f'{source}: cell {cell.id} has answers={answers!r} without tags=["solution"].')
     exercise.cells = [cell for cell in exercise.cells if is_exercise(cell) or not is_solution(cell)]
     return exercise
 
 
-def read(source: Path) -> nbformat.NotebookNode:
+def read(source: Path, speech: Speech | None = None) -> nbformat.NotebookNode:
     """Read a py:percent file; metadata and cell ids are fixed by the file's name and content."""
     notebook = jupytext.read(source, fmt={"extension": ".py", "format_name": "percent"})
     notebook.metadata = nbformat.from_dict(METADATA)
@@ -87,6 +104,8 @@ def read(source: Path) -> nbformat.NotebookNode:
         if cell.id in ids:
             raise SourceError(f"{source}: two cells have the title {label!r}; titles must differ.")
         ids.add(cell.id)
+    if speech:
+        speech.translate(notebook)
     return notebook
 
 
@@ -95,6 +114,14 @@ def lead_up(notebook: nbformat.NotebookNode) -> None:
     for cell in notebook.cells:
         if cell.cell_type == "markdown":
             cell.source = re.sub(r"\]\((?=[\w./-]+\.(?:md|ipynb)(?:#[^)]*)?\))", "](../", cell.source)
+
+
+def lead_home(notebook: nbformat.NotebookNode, speech: Speech) -> None:
+    """Let links to notebooks that exist in this language lead to them."""
+    stems = "|".join(map(re.escape, sorted(speech.translated())))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = re.sub(rf"\]\(((?:\.\./)+)(?=(?:{stems})\.ipynb)", rf"](\g<1>{speech.language}/", cell.source)
 
 
 def slug(title: str) -> str:
@@ -118,5 +145,5 @@ def stub(solution: str, answers: list[str] | None = None) -> str:
     Each name in ``answers`` gets a line that sets it to ``...``, so that the cell runs before anything is done.
     """
     task = takewhile(lambda line: line.startswith("#"), solution.splitlines())
-    room = [f"{name} = ...  # your code here" for name in answers or []] or ["# Your code here."]
+    room = [f"{name} = ...  # {HERE}" for name in answers or []] or [f"# {HERE_ALONE}"]
     return "\n".join([*task, *room])

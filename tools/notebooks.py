@@ -17,12 +17,14 @@ from pathlib import Path
 import nbformat
 
 from notebook_frame import Frame, repository
+from notebook_language import speeches
 from notebook_nbgrader import export
 from notebook_rules import IMAGE, ROOT, clean, problems
 from notebook_run import Execution, execute
-from notebook_source import SourceError, sources, variants
+from notebook_source import SourceError, everything, sources, variants
 
 CELL_TIMEOUT = 180.0
+ENGLISH = "en"
 
 # nbconvert's own template takes no alternative text from an output's metadata.
 WITH_ALT = """{% extends 'lab/index.html.j2' %}
@@ -49,6 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
         default="both",
         help="solutions: those, and the notebooks that need none",
     )
+    parser.add_argument("--language", default="", help="en, or another one with a .po in src/; by default all")
     parser.add_argument("--timeout", type=float, default=CELL_TIMEOUT, help="seconds for one cell (%(default)g)")
     options = parser.parse_args(arguments)
     try:
@@ -65,7 +68,7 @@ def build(options: argparse.Namespace) -> int:
         execution.problems = execution.problems or problems(notebook)
         if not execution.problems:
             target = options.notebooks / path
-            target.parent.mkdir(exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
             time_it(options.notebooks, path, notebook, execution.seconds)
             nbformat.write(notebook, target)
 
@@ -77,7 +80,7 @@ def build(options: argparse.Namespace) -> int:
 def time_it(folder: Path, path: str, notebook: nbformat.NotebookNode, seconds: float) -> None:
     """Record how long a notebook took, and say so in its frame."""
     Frame(folder, repository()).record(path, seconds)
-    timed = variants(folder / "src" / f"{Path(path).stem}.py")[path]
+    timed = everything(folder / "src" / f"{Path(path).stem}.py")[path]
     for cell, fresh in zip(notebook.cells, timed.cells, strict=True):
         cell.source = fresh.source
 
@@ -124,8 +127,10 @@ def planned(options: argparse.Namespace) -> list[tuple[str, nbformat.NotebookNod
     """Return the notebooks that the sources asked for make: (path below notebooks/, notebook without outputs)."""
     out = []
     for source in sources(options.notebooks, options.names):
-        made = list(variants(source).items())  # the exercise, then its solution where there is one
-        out += {"exercises": made[:1], "solutions": made[-1:], "both": made}[options.variant]
+        for speech in (None, *speeches(source)):
+            if options.language in ("", speech.language if speech else ENGLISH):
+                made = list(variants(source, speech).items())  # the exercise, then its solution where there is one
+                out += {"exercises": made[:1], "solutions": made[-1:], "both": made}[options.variant]
     return out
 
 
@@ -134,7 +139,7 @@ def check(options: argparse.Namespace) -> int:
     expected = dict(planned(options))
     found = {path: check_notebook(options.notebooks / path, notebook) for path, notebook in expected.items()}
     if not options.names:
-        stored = [*options.notebooks.glob("*.ipynb"), *options.notebooks.glob("solutions/*.ipynb")]
+        stored = [path for path in options.notebooks.rglob("*.ipynb") if path.parent.name[:1] != "."]
         for path in {str(path.relative_to(options.notebooks)) for path in stored} - set(expected):
             found[path] = ["has no source in notebooks/src"]
     for path, reasons in sorted(found.items()):

@@ -15,6 +15,7 @@ from torch import Tensor
 from leadwise.attribution import cam, controls, gradients, lrp, occlusion, perturbation
 from leadwise.attribution.rules import Layers
 from leadwise.ecg.filters import PUBLISHED_FS
+from leadwise.language import mark
 
 
 @dataclass(frozen=True)
@@ -230,17 +231,19 @@ def _without_relu(ran: Mapping) -> str | None:
     """Guided backpropagation and deconvnet change ReLUs; a network without any leaves the plain gradient."""
     if any(ran.get("rectifiers", [])):
         return None
-    return "it changes the backward pass of ReLU only, and none ran in this network: the map is the plain gradient"
+    return mark(
+        "it changes the backward pass of ReLU only, and none ran in this network: the map is the plain gradient"
+    )
 
 
 def _no_leads(ran: Mapping) -> str | None:
     if ran["dims"] != 2 or not all(ran.get("copied", [])):
         return None
-    return "it copies one map over time to all leads: read when the network looked, never in which lead"
+    return mark("it copies one map over time to all leads: read when the network looked, never in which lead")
 
 
 def _guided_cam(ran: Mapping) -> str | None:
-    return _without_relu(ran) and "this network has no ReLU, so the guided part is the plain gradient"
+    return _without_relu(ran) and mark("this network has no ReLU, so the guided part is the plain gradient")
 
 
 def _lrp(

@@ -18,7 +18,9 @@ from textwrap import shorten
 import numpy as np
 import torch
 
-RIGHT, NOT_YET, NOT_DONE = "right", "not yet", "not done yet"
+from leadwise.language import mark, tr
+
+RIGHT, NOT_YET, NOT_DONE = mark("right"), mark("not yet"), mark("not done yet")
 MARKS = {RIGHT: "✓", NOT_YET: "✗", NOT_DONE: "○"}
 COLOURS = {RIGHT: "#0a2f8f", NOT_YET: "#c22f00", NOT_DONE: "#767676"}  # blue, orange, grey: told apart by everyone
 
@@ -56,13 +58,13 @@ class Verdict:
     @property
     def words(self) -> str:
         """What was said, and what is said to it."""
-        return " ".join(filter(None, [f"You said {self.said}." if self.said else "", self.text]))
+        return " ".join(filter(None, [tr("You said {said}.", said=self.said) if self.said else "", self.text]))
 
     def __repr__(self):
-        return f"{MARKS[self.state]} {self.exercise}: {self.state}" + f". {self.words}" * bool(self.words)
+        return f"{MARKS[self.state]} {self.exercise}: {tr(self.state)}" + f". {self.words}" * bool(self.words)
 
     def _repr_html_(self):
-        head = f"<b>{MARKS[self.state]} {self.state}</b> · {escape(self.exercise)}"
+        head = f"<b>{MARKS[self.state]} {tr(self.state)}</b> · {escape(self.exercise)}"
         return line(f"{head}: {escape(self.words)}" if self.words else head, self.state)
 
 
@@ -92,19 +94,21 @@ class Progress:
         """Return one sentence about the exercises, one about the quiz and one about what was thought first."""
         done = sum(verdict.state == RIGHT for verdict in self.verdicts)
         kept = sum(answer is not None for answer in self.thoughts.values())
-        quiz = f"Quiz: {self.answered} of {self.questions} questions answered, {self.right} rightly."
-        thoughts = f"Think first: {kept} of {len(self.thoughts)} answered."
-        exercises = f"{done} of {len(self.verdicts)} exercises right."
+        asked = {"answered": self.answered, "all": self.questions, "right": self.right}
+        quiz = tr("Quiz: {answered} of {all} questions answered, {right} rightly.", **asked)
+        thoughts = tr("Think first: {kept} of {all} answered.", kept=kept, all=len(self.thoughts))
+        exercises = tr("{done} of {all} exercises right.", done=done, all=len(self.verdicts))
         return exercises, quiz if self.questions else "", thoughts if self.thoughts else ""
 
     def rows(self) -> list[tuple[str, str]]:
         """Return a line for each exercise, with its state; what was predicted stands beside what was found."""
-        found = [f"{v.exercise}: {v.state}" + f". {v.words}" * bool(v.said) for v in self.verdicts]
+        found = [f"{v.exercise}: {tr(v.state)}" + f". {v.words}" * bool(v.said) for v in self.verdicts]
         return [(f"{MARKS[v.state]} {text}", v.state) for v, text in zip(self.verdicts, found, strict=True)]
 
     def said(self) -> list[str]:
         """Return a line for each think-first field that was answered."""
-        return [f"✎ {label}: you said “{said}”" for label, said in self.thoughts.items() if said is not None]
+        thoughts = [(label, said) for label, said in self.thoughts.items() if said is not None]
+        return [f"✎ {tr('{label}: you said “{said}”', label=label, said=said)}" for label, said in thoughts]
 
     def __repr__(self):
         exercises, quiz, thoughts = self.lines()
@@ -144,7 +148,9 @@ def exercise(topic: str, number: int, title: str, expects: str = "", predicts: b
     ------
     ValueError : another check has this number
     """
-    name = f"Exercise {number} ({title})"
+
+    def name() -> str:
+        return tr("Exercise {number} ({title})", number=number, title=tr(title))
 
     def decorate(function):
         parameters = ["predicted"] * predicts + list(signature(function).parameters)
@@ -157,8 +163,8 @@ def exercise(topic: str, number: int, title: str, expects: str = "", predicts: b
             if not missing:
                 state, text = judge(function, answers[predicts:], context, expects)
             elif len(missing) < len(answers):
-                text = f"Still to do: {', '.join(missing)}."
-            VERDICTS[topic, number] = Verdict(name, state, text, said)
+                text = tr("Still to do: {names}.", names=", ".join(missing))
+            VERDICTS[topic, number] = Verdict(name(), state, text, said)
             return VERDICTS[topic, number]
 
         before = CHECKS[topic].get(number)
@@ -222,8 +228,8 @@ def judge(function: Callable, answers: tuple, context: dict, expects: str) -> tu
     except Hint as hint:
         return NOT_YET, str(hint)
     except Exception as error:  # whatever a learner's code can raise
-        text = f"could not be checked: {type(error).__name__}: {error}".rstrip(" :.")
-        return NOT_YET, f"{text}; expected {expects}." if expects else f"{text}."
+        text = tr("could not be checked: {error}", error=f"{type(error).__name__}: {error}").rstrip(" :.")
+        return NOT_YET, tr("{text}; expected {expects}.", text=text, expects=tr(expects)) if expects else f"{text}."
 
 
 def progress(topic: str) -> Progress:
@@ -235,7 +241,7 @@ def progress(topic: str) -> Progress:
     topic : of the notebook
     """
     todo = sorted(CHECKS[topic].items())
-    verdicts = tuple(VERDICTS.get((topic, number), Verdict(check.title, NOT_DONE, "")) for number, check in todo)
+    verdicts = tuple(VERDICTS.get((topic, number), Verdict(check.title(), NOT_DONE, "")) for number, check in todo)
     thoughts = {label: said for (where, label), said in PROMPTS.items() if where == topic}
     quiz = QUIZZES.get(topic)
     if quiz is None:
@@ -249,8 +255,11 @@ def progress(topic: str) -> Progress:
 def kind(answer) -> str:
     """Return in words what an answer is: "a str", "an array (2, 3)"."""
     if isinstance(answer, torch.Tensor | np.ndarray) and answer.ndim:
-        return f"{'a tensor' if isinstance(answer, torch.Tensor) else 'an array'} {tuple(answer.shape)}"
-    return f"{'an' if type(answer).__name__[0] in 'aeiou' else 'a'} {type(answer).__name__}"
+        what = tr("a tensor") if isinstance(answer, torch.Tensor) else tr("an array")
+        return f"{what} {tuple(answer.shape)}"
+    if type(answer).__name__[0] in "aeiou":
+        return tr("an {kind}", kind=type(answer).__name__)
+    return tr("a {kind}", kind=type(answer).__name__)
 
 
 def as_array(answer, what: str, shape: tuple | None = None) -> np.ndarray:
@@ -267,18 +276,18 @@ def as_array(answer, what: str, shape: tuple | None = None) -> np.ndarray:
     Hint : it is None, is not numbers, has another shape, or holds NaN or infinity
     """
     if answer is None:  # numpy makes NaN of it
-        raise Hint(f"{what} is None; that is also what a function without `return` returns.")
+        raise Hint(tr("{what} is None; that is also what a function without `return` returns.", what=what))
     if isinstance(answer, torch.Tensor):
         answer = answer.detach().cpu().double().numpy()
     try:
         array = np.asarray(answer, dtype=float)
     except (TypeError, ValueError):
-        raise Hint(f"{what} should be numbers, not {kind(answer)}.") from None
+        raise Hint(tr("{what} should be numbers, not {came}.", what=what, came=kind(answer))) from None
     if shape is not None and not same_shape(array.shape, shape):
         wanted = str(tuple("any" if size is None else size for size in shape)).replace("'", "")
         raise Hint(f"{what} should have the shape {wanted}; this one has {array.shape}.")
     if not np.isfinite(array).all():
-        raise Hint(f"{what} holds NaN or infinity: somewhere a division by zero, or a logarithm of it.")
+        raise Hint(tr("{what} holds NaN or infinity: somewhere a division by zero, or a logarithm of it.", what=what))
     return array
 
 
@@ -290,10 +299,10 @@ def same_shape(shape: tuple, wanted: tuple) -> bool:
 def as_number(answer, what: str) -> float:
     """Return a number, or an array or tensor with a single value, as a float; raise a Hint for anything else."""
     if isinstance(answer, str | bool):
-        raise Hint(f"{what} should be a number, not {kind(answer)}.")
+        raise Hint(tr("{what} should be a number, not {came}.", what=what, came=kind(answer)))
     array = as_array(answer, what)
     if array.size != 1:
-        raise Hint(f"{what} should be one number; this is {kind(answer)}.")
+        raise Hint(tr("{what} should be one number; this is {came}.", what=what, came=kind(answer)))
     return float(array.reshape(()))
 
 

@@ -13,8 +13,10 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from leadwise.language import mark, tr
+
 FOLDER = Path(__file__).parent / "quizzes"
-CHOOSE_ALL = "Choose all that apply."
+CHOOSE_ALL = mark("Choose all that apply.")
 MARK = re.compile(r"^- \[([ x])\] ", re.MULTILINE)
 
 
@@ -59,7 +61,7 @@ class Question:
     @property
     def prompt(self) -> str:
         """The question, and whether to choose several."""
-        return f"{self.text} {CHOOSE_ALL}" if self.multiple else self.text
+        return f"{self.text} {tr(CHOOSE_ALL)}" if self.multiple else self.text
 
 
 def questions_of(topic: str) -> list[Question]:
@@ -117,6 +119,16 @@ def _option(mark: str, body: str) -> Option:
 def _flow(text: str) -> str:
     """Return a text in one line."""
     return " ".join(text.split())
+
+
+def translated(question: Question) -> Question:
+    """Return a question in the language in use.
+
+    >>> translated(parse("## Which is odd?\\n- [ ] 2\\n  Even.\\n- [x] 3\\n  Odd.")[0]).text
+    'Which is odd?'
+    """
+    options = tuple(Option(tr(option.text), option.right, tr(option.why)) for option in question.options)
+    return Question(tr(question.text), options)
 
 
 def shuffled(question: Question, topic: str) -> Question:

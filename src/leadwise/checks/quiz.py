@@ -6,7 +6,8 @@ import ipywidgets as widgets
 
 from leadwise.checks.core import MARKS, NOT_YET, QUIZZES, RIGHT, line
 from leadwise.checks.live import Live
-from leadwise.checks.questions import Option, Question, questions_of, shuffled
+from leadwise.checks.questions import Option, Question, questions_of, shuffled, translated
+from leadwise.language import tr
 
 __all__ = ["Option", "Question", "QuestionView", "Quiz", "explanations", "quiz"]
 
@@ -37,7 +38,7 @@ class QuestionView:
             self.choices = [widgets.Checkbox(description=text, indent=False, layout=wide) for text in texts]
         else:
             self.choices = [widgets.RadioButtons(options=texts, index=None, layout=wide)]
-        self.button = widgets.Button(description="Check")
+        self.button = widgets.Button(description=tr("Check"))
         self.button.on_click(self._clicked)
         self.message = widgets.HTML()
         head = widgets.HTML(f"<b>{number}.</b> {escape(question.prompt)}")
@@ -53,11 +54,11 @@ class QuestionView:
         """Compare what is chosen with what is right, and explain every option."""
         chosen = self.chosen()
         if not chosen:
-            self.message.value = "Choose an answer first."
+            self.message.value = tr("Choose an answer first.")
             return
         self.right = chosen == {place for place, option in enumerate(self.question.options) if option.right}
         state = RIGHT if self.right else NOT_YET
-        head = line(f"<b>{MARKS[state]} {state}</b>", state)
+        head = line(f"<b>{MARKS[state]} {tr(state)}</b>", state)
         self.message.value = head + explanations(self.question, chosen)
 
     def _clicked(self, button) -> None:
@@ -71,8 +72,8 @@ def explanations(question: Question, chosen: set[int] = frozenset()) -> str:
     """Return a list (HTML) that says of every option whether it is right, why, and whether it was chosen."""
     rows = ""
     for place, option in enumerate(question.options):
-        word = f"{MARKS[RIGHT]} right" if option.right else f"{MARKS[NOT_YET]} wrong"
-        yours = " (your choice)" if place in chosen else ""
+        word = f"{MARKS[RIGHT]} {tr(RIGHT)}" if option.right else f"{MARKS[NOT_YET]} {tr('wrong')}"
+        yours = f" ({tr('your choice')})" if place in chosen else ""
         rows += f"<li><b>{word}</b>{yours} · <i>{escape(option.text)}</i> {escape(option.why)}</li>"
     return f"<ul>{rows}</ul>"
 
@@ -111,7 +112,8 @@ class Quiz(Live):
         for number, question in enumerate(self.questions, 1):
             options = "".join(f"<li>{escape(option.text)}</li>" for option in question.options)
             page += f"<p><b>{number}.</b> {escape(question.prompt)}</p><ul>{options}</ul>"
-            page += f"<details><summary>Answer to question {number}</summary>{explanations(question)}</details>"
+            answer = tr("Answer to question {number}", number=number)
+            page += f"<details><summary>{answer}</summary>{explanations(question)}</details>"
         return page
 
 
@@ -131,4 +133,4 @@ def quiz(topic: str, questions: list[Question] | None = None) -> Quiz:
     'A heatmap marks the QRS complex in V1. What do you know?'
     """
     questions = questions_of(topic) if questions is None else questions
-    return Quiz(topic, [shuffled(question, topic) for question in questions])
+    return Quiz(topic, [translated(shuffled(question, topic)) for question in questions])

@@ -2,19 +2,20 @@
 
 from leadwise.checks.core import Hint, as_number, exercise
 from leadwise.checks.parts import parts_of
+from leadwise.language import mark, tr
 
 
-@exercise("start", 1, "Samples in the window", expects="a number")
+@exercise("start", 1, mark("Samples in the window"), expects=mark("a number"))
 def samples_in_window(samples):
     """How many samples of each lead a network sees: 4 s at 500 Hz."""
     value = as_number(samples, "`samples`")
     if value == 2000:
-        return "4 s × 500 samples a second: each network sees 12 × 2000 numbers."
+        return tr("4 s × 500 samples a second: each network sees 12 × 2000 numbers.")
     if value == 24000:
-        raise Hint("That counts all twelve leads; the question is about one of them.")
+        raise Hint(tr("That counts all twelve leads; the question is about one of them."))
     if value == 125:
-        raise Hint("500 Hz are 500 samples in each second: multiply, don't divide.")
-    raise Hint("The picture above shows 4 s, and the networks' rate is 500 samples a second.")
+        raise Hint(tr("500 Hz are 500 samples in each second: multiply, don't divide."))
+    raise Hint(tr("The picture above shows 4 s, and the networks' rate is 500 samples a second."))
 
 
 quiz, progress, think_first = parts_of("start")

@@ -6,10 +6,13 @@ import ipywidgets as widgets
 
 from leadwise.checks.core import NOT_DONE, PROMPTS, keep, line
 from leadwise.checks.live import Live
+from leadwise.language import mark, tr
 
 STYLE = "<style>.leadwise-think textarea { line-height: 1.4; }</style>"
-ASK = "Your answer, before the next cell: kept, never marked."
-PAPER = "In a running notebook a field stands here that keeps your answer. On paper: write it down before you read on."
+ASK = mark("Your answer, before the next cell: kept, never marked.")
+PAPER = mark(
+    "In a running notebook a field stands here that keeps your answer. On paper: write it down before you read on."
+)
 
 
 class ThinkFirst(Live):
@@ -31,9 +34,9 @@ class ThinkFirst(Live):
         self.topic, self.label = topic, label
         PROMPTS.setdefault((topic, label), None)
         wide = widgets.Layout(width="100%", max_width="700px")
-        self.answer = widgets.Textarea(placeholder=ASK, rows=2, layout=wide)
-        self.answer.tooltip = f"Think first: {label}"
-        self.button = widgets.Button(description="Keep")
+        self.answer = widgets.Textarea(placeholder=tr(ASK), rows=2, layout=wide)
+        self.answer.tooltip = tr("Think first: {label}", label=label)
+        self.button = widgets.Button(description=tr("Keep"))
         self.button.on_click(self._clicked)
         self.message = widgets.HTML()
         head = widgets.HTML(f"{STYLE}<b>✎ {escape(self.title)}</b>")
@@ -56,20 +59,21 @@ class ThinkFirst(Live):
             keep(self.topic, self.label, self.answer.value.strip())
             self._show()
         else:
-            self.message.value = line("Write something first: a guess will do.", NOT_DONE)
+            self.message.value = line(tr("Write something first: a guess will do."), NOT_DONE)
 
     def _show(self) -> None:
         if self.kept is not None:
             self.view.children = [self.view.children[0], self.message]
             said = escape(self.kept).replace("\n", "<br>")
-            self.message.value = line(f"You said: <i>{said}</i>", NOT_DONE)
+            self.message.value = line(f"{tr('You said:')} <i>{said}</i>", NOT_DONE)
 
     def __repr__(self):
-        return f"Think first, {self.label}: " + ("..." if self.kept is None else f"you said “{self.kept}”.")
+        said = "..." if self.kept is None else tr("you said “{said}”.", said=self.kept)
+        return tr("Think first, {label}: {said}", label=self.label, said=said)
 
     def static(self) -> str:
         """Return the label, and what to do where no field can be."""
-        return line(f"<b>✎ {escape(self.title)}</b> {PAPER}", NOT_DONE)
+        return line(f"<b>✎ {escape(self.title)}</b> {tr(PAPER)}", NOT_DONE)
 
 
 def think_first(topic: str, label: str) -> ThinkFirst:

@@ -25,6 +25,7 @@ from leadwise.explorers.live import with_picture
 from leadwise.explorers.script import complete, written
 from leadwise.explorers.subject import Asked, Subject
 from leadwise.explorers.worker import Cancelled, Worker
+from leadwise.language import ENGLISH, current, mark, tr
 from leadwise.networks.network import Network
 from leadwise.paths import checkout
 from leadwise.plotting.save import save_figure
@@ -34,11 +35,11 @@ from leadwise.plotting.style import printable
 LABEL = {"description_width": "76px"}
 FIELD = widgets.Layout(width="auto")  # as wide as its cell of the grid
 FAMILIES = {
-    "gradient": "gradients",
-    "cam": "class activation maps",
-    "perturbation": "perturbation",
-    "LRP": "layer-wise relevance propagation",
-    "control": "controls that ask no network",
+    "gradient": mark("gradients"),
+    "cam": mark("class activation maps"),
+    "perturbation": mark("perturbation"),
+    "LRP": mark("layer-wise relevance propagation"),
+    "control": mark("controls that ask no network"),
 }
 PATIENCE = 0.08  # seconds that a control waits for its picture; after that, a bar shows how far the method has come
 REST = 0.2  # seconds after which nobody is moving a control any more
@@ -106,6 +107,11 @@ def drop(description: str, options: Sequence[str | int | tuple[str, Any]], value
     )
 
 
+def worded(words) -> list:
+    """Return words for a menu, each with what it is called in the language in use; in English as they are."""
+    return list(words) if current() == ENGLISH else [(tr(word), word) for word in words]
+
+
 def slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:
     """Return a slider from 0, where it stands, to ``high``."""
     return widgets.FloatSlider(
@@ -134,7 +140,7 @@ class Explorer:
     """
 
     display: Mapping[str, str] = MappingProxyType({})  # control -> trait of the canvas that it moves in the browser
-    previous = "previous picture"  # what the picture is called once the controls ask for one that can't be shown
+    previous = mark("previous picture")  # what the picture is called once the controls ask for one that can't be shown
     quiet = False  # whether controls are being set by the explorer itself
 
     def __init__(self, controls: dict[str, widgets.Widget]):
@@ -241,7 +247,7 @@ class Explorer:
     def saver(self) -> widgets.Button:
         """Return a button that saves the figure."""
         shape = widgets.Layout(width="130px", flex="0 0 auto")
-        button = widgets.Button(description="save figure", icon="save", layout=shape)
+        button = widgets.Button(description=tr("save figure"), icon="save", layout=shape)
         button.on_click(lambda button: self._save())
         return button
 
@@ -249,7 +255,8 @@ class Explorer:
         """Save the figure and say where; an error goes to the message line."""
         try:
             files = self.save()
-            self.say(f"Saved {escape(' and '.join(file.name for file in files))} in {escape(str(files[0].parent))}.")
+            names, folder = escape(tr(" and ").join(file.name for file in files)), escape(str(files[0].parent))
+            self.say(tr("Saved {names} in {folder}.", names=names, folder=folder))
         except Exception as error:
             self.complain(error)
 
@@ -272,7 +279,7 @@ class Explorer:
 
     def _fail(self, error: Exception) -> None:
         """Keep an error and show it; the picture stays, as the previous one."""
-        self.error, self.canvas.previous = error, self.previous
+        self.error, self.canvas.previous = error, tr(self.previous)
         self.complain(error)
 
     def _refuse(self, change, error: Exception) -> None:
@@ -330,7 +337,7 @@ class SlowExplorer(Explorer):
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.worker = Worker()
         self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="100px"))
-        self.halt = widgets.Button(description="cancel", icon="stop", layout=widgets.Layout(width="90px"))
+        self.halt = widgets.Button(description=tr("cancel"), icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
         self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
         super().__init__(controls)
@@ -375,8 +382,8 @@ class MethodExplorer(SlowExplorer, Generic[S]):
         self.subject = subject
         family = METHODS[known_method(method)].family
         controls = subject.controls | {
-            "family": drop("family", [(FAMILIES[key], key) for key in families], family),
-            "method": drop("method", methods_of(family), method),
+            "family": drop(tr("family"), [(tr(FAMILIES[key]), key) for key in families], family),
+            "method": drop(tr("method"), methods_of(family), method),
         }
         self.asked: Asked | None = None  # what is shown
         self.parameters: dict[str, widgets.Widget] = {}
@@ -384,7 +391,7 @@ class MethodExplorer(SlowExplorer, Generic[S]):
         self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
         self.at_work: Asked | None = None  # what is being computed, for the bar
         self.lock = threading.Lock()
-        self.main, self.folded = grid([]), fold("more")
+        self.main, self.folded = grid([]), fold(tr("more"))
         self.offer_parameters(method, given or {})
         super().__init__(controls)
 
@@ -484,7 +491,7 @@ class MethodExplorer(SlowExplorer, Generic[S]):
     def cancel(self) -> None:
         """Stop the method that is at work; the picture stays as it was."""
         if self.worker.stop():
-            self.say("cancelled: the picture still shows what was asked before")
+            self.say(tr("cancelled: the picture still shows what was asked before"))
 
     def _compute(self, asked: Asked, check) -> None:
         """Compute an answer, unless it is known, and show it; runs in the worker's thread."""
@@ -578,12 +585,12 @@ def known_method(method: str) -> str:
 def minded(method: str, net: Network, x: Tensor) -> list[str]:
     """Return what a method cannot do on a network, and what is to be known of it, as HTML: a line each."""
     reasons = (caveat(method, net, x), METHODS[method].note)
-    return [f"<b>Mind:</b> {escape(reason.rstrip('.'))}." for reason in reasons if reason]
+    return [f"<b>{tr('Mind:')}</b> {escape(tr(reason).rstrip('.'))}." for reason in reasons if reason]
 
 
 def methods_of(family: str) -> list[tuple[str, str]]:
     """Return the methods of a family for a menu: (title, key)."""
-    return [(row.title, key) for key, row in METHODS.items() if row.family == family]
+    return [(tr(row.title), key) for key, row in METHODS.items() if row.family == family]
 
 
 def parameter_controls(method: str, given: dict, images: bool) -> dict[str, widgets.Widget]:
@@ -620,12 +627,12 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     """
     default = parameter.image_default if images and parameter.image_default is not None else parameter.default
     words = WORDS.get(parameter.name, parameter.name.replace("_", " "))
-    shared = {"description": words, "style": LABEL, "layout": FIELD}
-    shared[TOOLTIP] = parameter.help
+    shared = {"description": tr(words), "style": LABEL, "layout": FIELD}
+    shared[TOOLTIP] = tr(parameter.help)
     if default is None:
         return None
     if parameter.kind == "choice":
-        return widgets.Dropdown(options=parameter.choices, value=default, **shared)
+        return widgets.Dropdown(options=worded(parameter.choices), value=default, **shared)
     if parameter.kind == "bool":
         return widgets.Checkbox(value=default, indent=True, **shared)
     if parameter.name == "seed":

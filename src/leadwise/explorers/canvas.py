@@ -10,6 +10,7 @@ from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.explorers.live import LiveView, Text, module, style, titled
+from leadwise.language import tr
 from leadwise.maps import as_map
 from leadwise.plotting import plot_ecg
 from leadwise.plotting.page import (
@@ -30,6 +31,7 @@ from leadwise.plotting.relevance import (
     DRAWN,
     FAINT,
     HALO,
+    LABEL,
     NORMALISE,
     PER_BUBBLE,
     PER_HALO,
@@ -119,7 +121,7 @@ class ECGCanvas(LiveView):
     """
 
     _esm, _css = module("ecg_canvas"), style("ecg_canvas")
-    choices = CHOICES
+    choices, view = CHOICES, "ecg_canvas"
 
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
@@ -161,7 +163,7 @@ class ECGCanvas(LiveView):
         start: float | None = None,
         stop: float | None = None,
         title: str = "",
-        label: str = "relevance R",
+        label: str | None = None,
         **display: Any,
     ):
         super().__init__(**display)
@@ -181,7 +183,7 @@ class ECGCanvas(LiveView):
         start: float | None = None,
         stop: float | None = None,
         title: str = "",
-        label: str = "relevance R",
+        label: str | None = None,
     ) -> None:
         """Show another ECG or other relevance; what has not changed is not sent again.
 
@@ -192,13 +194,13 @@ class ECGCanvas(LiveView):
         start, stop : seconds from the start of the record; None for its start and end. Normalisation refers to all the
             relevance that is given, as in ``plot_ecg``.
         title : heading
-        label : what the relevance is, for the legend
+        label : what the relevance is, for the legend; None for "relevance R"
 
         Raises
         ------
         ValueError : as ``plot_ecg``; the view stays as it was
         """
-        ecg = as_ecg(ecg, fs)
+        ecg, label = as_ecg(ecg, fs), label or tr(LABEL)
         first, last = time_window(ecg, start, stop)
         values = None if relevance is None else as_map(relevance, ecg.signal.shape)
         page = plan(ecg, lead_indices(), self.columns, first, last, self.sequential, None, SPEED, GAIN, 0)

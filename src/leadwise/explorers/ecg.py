@@ -14,6 +14,7 @@ from leadwise.explorers.base import MethodExplorer, minded
 from leadwise.explorers.canvas import ECGCanvas
 from leadwise.explorers.recording_subject import DISPLAY, RecordingSubject
 from leadwise.explorers.subject import Asked
+from leadwise.language import mark, tr
 from leadwise.networks.network import Network
 from leadwise.plotting import number, percent
 from leadwise.plotting.style import relevance_rgba
@@ -38,7 +39,7 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
     """
 
     display = DISPLAY
-    previous = "previous recording"
+    previous = mark("previous recording")
 
     def __init__(
         self,
@@ -63,12 +64,12 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
         """Show the map; return the probability, what the relevance adds up to, and what the method cannot do here."""
         subject, case, row = self.subject, asked.case, METHODS[asked.method]
         net, whole, stop = subject.net(case), subject.drawn(case, answer), subject.stop(case)
-        title = f"{row.title} of {subject.title(case)}; {subject.said(case, 0)}"
+        title = tr("{method} of {what}", method=tr(row.title), what=subject.title(case)) + f"; {subject.said(case, 0)}"
         self.canvas.show(subject.whole(case), whole, start=case.start, stop=stop, title=title)
         self.lead_bars.value = _bars(net.by_leads(answer)[0].numpy(), net.leads)
         formula = rf"$\displaystyle {row.formula}$<br>" * bool(row.formula)
         self.formula.value = f"<div style='padding: 6px 8px'>{formula}<small>{escape(row.citation)}</small></div>"
-        line = f"{subject.line(case)} · sum of relevance {number(float(answer.sum()))}"
+        line = f"{subject.line(case)} · {tr('sum of relevance')} {number(float(answer.sum()))}"
         return "<br>".join([line, *minded(asked.method, net, subject.seen(case).x)])
 
 
@@ -92,7 +93,8 @@ def _bars(relevance: np.ndarray, leads: tuple[str, ...]) -> str:
             f"margin: 0 20%'>{pieces}</div><b>{lead}</b><br>{percent(above + below)}</div>"
         )
     return (
-        "<div style='padding: 4px 8px 0 8px; font-size: 12px'>Share of each lead in Σ|R|: "
-        f"<span style='color: {colours[0]}'>■</span> for, <span style='color: {colours[1]}'>■</span> against</div>"
+        "<div style='padding: 4px 8px 0 8px; font-size: 12px'>"
+        f"{tr('Share of each lead in Σ|R|:')} <span style='color: {colours[0]}'>■</span> {tr('for')}, "
+        f"<span style='color: {colours[1]}'>■</span> {tr('against')}</div>"
         f"<div style='display: flex; padding: 0 8px'>{columns}</div>"
     )

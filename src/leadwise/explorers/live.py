@@ -10,6 +10,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from leadwise.language import ENGLISH, current, tr
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import printable
 
@@ -23,6 +24,19 @@ def module(name: str) -> str:
     """Return the JavaScript of a view behind the modules that it imports: what travels as text can import nothing."""
     text = (STATIC / f"{name}.js").read_text(encoding="utf-8")
     return "\n".join([*map(module, IMPORT.findall(text)), IMPORT.sub("", text)])
+
+
+SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)+)"')
+
+
+def phrases(name: str) -> list[str]:
+    """Return what a view says in English, each text once."""
+    return list(dict.fromkeys(SAID.findall(module(name))))
+
+
+def in_use(name: str) -> dict[str, str]:
+    """Return what a view has to say in the language in use, English -> that; nothing of it where that is English."""
+    return {} if current() == ENGLISH else {text: tr(text) for text in phrases(name)}
 
 
 def style(name: str) -> str:
@@ -54,9 +68,15 @@ class LiveView(anywidget.AnyWidget):
     """
 
     _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
+    view = ""  # the name of its module, where that is translated
+    phrases = traitlets.Dict().tag(sync=True)
     previous = Text().tag(sync=True)  # what an outdated picture is called, in grey; "" for the present one
     choices: Mapping[str, tuple] = MappingProxyType({})  # trait -> the words it may hold
     also: tuple[str, ...] = ()  # further options of a subclass, for the message
+
+    @traitlets.default("phrases")
+    def _phrases(self) -> dict:
+        return in_use(self.view) if self.view else {}
 
     def __init__(self, **display: Any):
         strangers = sorted(set(display) - set(self.display_traits()))

@@ -16,12 +16,13 @@ from torch import Tensor, nn
 from leadwise.attribution.question import EXPLAIN
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
-from leadwise.explorers.base import FIELD, drop, explain, slide
+from leadwise.explorers.base import FIELD, drop, explain, slide, worded
 from leadwise.explorers.canvas import CHOICES
 from leadwise.explorers.ecg_grid import ECGGrid
 from leadwise.explorers.script import network_line
 from leadwise.explorers.subject import Asked, Subject
 from leadwise.explorers.upload import uploaded_files
+from leadwise.language import mark, pieces, tr
 from leadwise.networks.network import Network, network_of
 from leadwise.networks.registry import NETWORKS
 from leadwise.networks.weights import ECG_MODELS
@@ -30,8 +31,8 @@ from leadwise.plotting.style import printable
 from leadwise.recordings.catalogue import CONDITIONS, load_record, records
 from leadwise.recordings.reading import FORMATS, read_ecg
 
-GIVEN = "the given recording"
-MOST_PROBABLE = "the most probable"
+GIVEN = mark("the given recording")
+MOST_PROBABLE = mark("the most probable")
 LATEST = 6.0  # s, the end of a slider that has nothing to slide
 TOP = 3  # classes whose probability is said beside that of the explained one
 DISPLAY = MappingProxyType(
@@ -112,16 +113,16 @@ class RecordingSubject(Subject):
         self.window = lru_cache(maxsize=16)(self._window)
         self.score = lru_cache(maxsize=32)(self._score)
         self.uploads: dict[str, tuple[dict[str, bytes], ECG]] = {}  # the learner's own, by their names in the menu
-        options = [(GIVEN, GIVEN)] * (self.given is not None) + titles(available)
+        options = [(tr(GIVEN), GIVEN)] * (self.given is not None) + titles(available)
         net, accepted = self.networks[self.networks.first], ",".join(one for each in FORMATS.values() for one in each)
         self.controls = {
-            "record": drop("record", options, record),
-            "upload": widgets.FileUpload(description="your own", accept=accepted, multiple=True, layout=FIELD),
-            "model": drop("network", self.networks.options, self.networks.first),
+            "record": drop(tr("record"), options, record),
+            "upload": widgets.FileUpload(description=tr("your own"), accept=accepted, multiple=True, layout=FIELD),
+            "model": drop(tr("network"), self.networks.options, self.networks.first),
             "target": classes_control(net),
-            "start": slide("start (s)", LATEST, 0.1, ".1f"),
-            "score": drop("of it, the", list(EXPLAIN), "log-odds"),
-            **display_controls([(leads, "all"), *((group, group) for group in CHOICES["group"][1:])]),
+            "start": slide(tr("start (s)"), LATEST, 0.1, ".1f"),
+            "score": drop(tr("of it, the"), worded(EXPLAIN), "log-odds"),
+            **display_controls([(tr(leads), "all"), *((tr(group), group) for group in CHOICES["group"][1:])]),
         }
         if target is not None:
             self.controls["target"].value = net.index(target)
@@ -165,7 +166,7 @@ class RecordingSubject(Subject):
 
     def _name_for(self, files: dict[str, bytes]) -> str:
         """Return the name of an upload in the menu: another content under a name that is taken gets a number."""
-        first = f"yours: {printable(next(iter(files)))}"
+        first = tr("yours: {name}", name=printable(next(iter(files))))
         names = (first if number == 1 else f"{first} ({number})" for number in count(1))
         return next(name for name in names if name not in self.uploads or self.uploads[name][0] == files)
 
@@ -213,7 +214,7 @@ class RecordingSubject(Subject):
         else:
             best, target = probabilities.argsort(descending=True).tolist(), self.target(case)
             shown = [target, *(k for k in best[: others + 1] if k != target)][: others + 1]
-        return " · ".join(f"p({net.class_name(k)}) = {float(probabilities[k]):.3f}" for k in shown)
+        return " · ".join(f"p({tr(net.class_name(k))}) = {float(probabilities[k]):.3f}" for k in shown)
 
     def _recording(self, record: str, model: str) -> ECG:
         return self.networks[model].recording(cut_calibration(self._raw(record)))
@@ -250,7 +251,8 @@ class RecordingSubject(Subject):
     def title(self, case: RecordingCase) -> str:
         """Return what is explained, in words."""
         net = self.net(case)
-        return f"the {net.title} network, explained: {case.score} of {net.class_name(self.target(case))}"
+        words = {"network": pieces(net.title), "score": tr(case.score), "name": tr(net.class_name(self.target(case)))}
+        return tr("the {network} network, explained: {score} of {name}", **words)
 
     def several(self) -> ECGGrid:
         """Return a view of many maps, empty."""
@@ -269,7 +271,8 @@ class RecordingSubject(Subject):
     def line(self, case: RecordingCase) -> str:
         """Return what the network is, its probabilities, and the value that is explained."""
         who, p = described(self.net(case)), self.said(case)
-        return f"{escape(who)}: {escape(p)} · explained {case.score} {number(self.explained(case))}"
+        score = f"{tr('explained {score}', score=tr(case.score))} {number(self.explained(case))}"
+        return f"{escape(who)}: {escape(p)} · {score}"
 
     # Code ------------------------------------------------------------------------------------------------------------
 
@@ -330,7 +333,8 @@ class Menu:
         if self.given is None and model not in names:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(names)}, or a network.")
         self.first = model if isinstance(model, str) else f"{self.given.title}, given"
-        self.options = NETWORKS.menu("ecg") + ([] if self.given is None else [(self.first, self.first)])
+        self.options = [(pieces(title), name) for title, name in NETWORKS.menu("ecg")]
+        self.options += [] if self.given is None else [(self.first, self.first)]
         self.load = lru_cache(lambda name: NETWORKS.load(name, weights))
 
     def script(self, name: str) -> tuple[str, str]:
@@ -345,14 +349,14 @@ class Menu:
 
 def described(net: Network) -> str:
     """Return what a network is, for the line above a picture: "Ischaemia, embedded network"."""
-    what = ECG_MODELS.get(net.title, net.title)
-    return f"{what[:1].upper()}{what[1:]}, {net.source or 'your own'} network"
+    what = pieces(ECG_MODELS.get(net.title, net.title))
+    return tr("{what}, {source} network", what=f"{what[:1].upper()}{what[1:]}", source=tr(net.source or "your own"))
 
 
 def classes_control(net: Network) -> widgets.Dropdown:
     """Return a choice of the explained class."""
     options = _classes(net)
-    return drop("explained", options, options[0][1])
+    return drop(tr("explained"), options, options[0][1])
 
 
 def offer_classes(control: widgets.Dropdown, net: Network) -> None:
@@ -366,10 +370,10 @@ def offer_classes(control: widgets.Dropdown, net: Network) -> None:
 def _classes(net: Network) -> list[tuple[str, int | None]]:
     """Return the classes for a menu, the finding of two first; of more, the most probable one before them."""
     classes = list(enumerate(net.classes or ()))
-    options: list[tuple[str, int | None]] = [(name, index) for index, name in classes]
+    options: list[tuple[str, int | None]] = [(tr(name), index) for index, name in classes]
     if len(classes) == 2 and net.outputs == "classes":
         return options[::-1]
-    return options if len(classes) == 1 else [(MOST_PROBABLE, None), *options]
+    return options if len(classes) == 1 else [(tr(MOST_PROBABLE), None), *options]
 
 
 def titles(available: dict) -> list[tuple[str, str]]:
@@ -383,11 +387,11 @@ def display_controls(groups: Sequence[tuple[str, str]]) -> dict[str, widgets.Wid
     ``groups`` : leads that can be chosen, as (label, group) or as groups of ``ECGCanvas``; "all" comes first
     """
     return {
-        "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-        "sign": drop("sign", CHOICES["sign"], "signed"),
-        "leads": drop("leads", groups, "all"),
-        "style": drop("style", CHOICES["overlay"], "band"),
-        "normalise": drop("normalise", [("per record", "record"), ("per lead", "lead")], "record"),
+        "threshold": slide(tr("threshold"), 0.95, 0.05, ".0%"),
+        "sign": drop(tr("sign"), worded(CHOICES["sign"]), "signed"),
+        "leads": drop(tr("leads"), groups, "all"),
+        "style": drop(tr("style"), worded(CHOICES["overlay"]), "band"),
+        "normalise": drop(tr("normalise"), [(tr("per record"), "record"), (tr("per lead"), "lead")], "record"),
     }
 
 

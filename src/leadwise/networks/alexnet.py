@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import safe_open
 from torch import nn
 
+from leadwise.language import tr
 from leadwise.networks.weights import WeightsError, fill_weights, load_safetensors, read_checkpoint, verify
 from leadwise.paths import ASSETS, data_dir
 
@@ -193,7 +194,8 @@ def load_alexnet(weights: str = "auto", *, verbose: bool = True) -> AlexNet:
         chosen = "imagenet" if path.exists() else "embedded"
     model = _load_checkpoint(path) if chosen == "imagenet" else _load_embedded(chosen)
     if weights == "auto" and verbose:
-        print(f"AlexNet: {model.source} weights, {len(model.class_names)} classes")
+        said = {"source": tr(model.source), "number": len(model.class_names)}
+        print(tr("AlexNet: {source} weights, {number} classes", **said))
     return model.eval()
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, safe_open, save_file
 
+from leadwise.language import tr
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.paths import ASSETS, data_dir, whole_file
 
@@ -99,7 +100,7 @@ def load_ecg_model(name: str, weights: str = "auto", *, verbose: bool = True) ->
         chosen = "published" if (folder / "weights.h5").exists() else "embedded"
     model = _load_published(name, folder) if chosen == "published" else _load_embedded(name)
     if weights == "auto" and verbose:
-        print(f"{name} model: {model.source} weights")
+        print(tr("{name} model: {source} weights", name=name, source=tr(model.source)))
     return model.eval()
 
 

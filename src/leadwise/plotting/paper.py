@@ -12,6 +12,7 @@ from torch import Tensor
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
+from leadwise.language import tr
 from leadwise.maps import as_map, as_mask, one_of
 from leadwise.plotting.page import (
     PULSE_MV,
@@ -23,6 +24,7 @@ from leadwise.plotting.page import (
     plan,
     time_window,
 )
+from leadwise.plotting.relevance import LABEL as LEGEND
 from leadwise.plotting.relevance import STYLES, Scale, draw_legend, legend_height
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold, text_width, zoom_for
 from leadwise.plotting.style import (
@@ -62,7 +64,7 @@ def plot_ecg(
     title: str | None = None,
     waves: Sequence[Wave] | None = None,
     mask: Tensor | np.ndarray | None = None,
-    label: str = "relevance R",
+    label: str | None = None,
     speed: float = 25.0,
     gain: float = 10.0,
     scale: float = 1.0,
@@ -88,7 +90,7 @@ def plot_ecg(
     title : heading
     waves : sequence of :class:`leadwise.ecg.waves.Wave`, drawn as brackets below the leads
     mask : bool array (12, T), the samples that are known to carry the finding, drawn as a hatched underline
-    label : what the relevance is, for the legend, with its unit if it has one
+    label : what the relevance is, for the legend, with its unit if it has one; None for "relevance R"
     speed, gain : mm/s and mm/mV
     scale : printed millimetres per millimetre of paper; 1 prints in true size
 
@@ -116,7 +118,7 @@ def plot_ecg(
     rows = place_rows(page, names.top, (3.8 * bool(waves) + 1.6 * (truth is not None)) * zoom)
 
     heading = fold(title, page.width / zoom, TITLE, "bold") if title else []
-    foot = _Foot(page, colours, truth is not None, label, scale, zoom)
+    foot = _Foot(page, colours, truth is not None, label or tr(LEGEND), scale, zoom)
     above = rhythm is not None and not page.sequential  # the rhythm strip has a time axis of its own
     head = (2 + 4.6 * len(heading) + 4 * above) * zoom
     sheet = Sheet(page.width, rows.height, head, foot.height, scale)
@@ -281,7 +283,7 @@ class _Foot:
         if self.truth:
             y = -(4.5 + 3.4 * len(self.facts) + 2.2) * k
             _hatched(sheet, [_box(0, 8 * k, y, y + TRUTH_MM * k)])
-            sheet.text(9.5 * k, y + TRUTH_MM * k / 2, "known cause", TEXT, va="center", color=GREY)
+            sheet.text(9.5 * k, y + TRUTH_MM * k / 2, tr("known cause"), TEXT, va="center", color=GREY)
         if self.colours is not None:
             top = -(4.5 + (self.left_height + 2) * self.stacked) * k
             x, side = (0, "left") if self.stacked else (self.width, "right")
@@ -290,21 +292,23 @@ class _Foot:
 
 def _facts(page, scale):
     ecg, first, last = page.ecg, page.first, page.last
-    printed = f"  ·  printed at {percent(scale)}" if scale != 1 else ""
+    printed = f"  ·  {tr('printed at {share}', share=percent(scale))}" if scale != 1 else ""
     record = [ecg.record_id] if ecg.record_id else []
     time = f"{first / ecg.fs:g}–{last / ecg.fs:g} s"
-    columns = ["columns follow each other in time"] if page.sequential else []
+    columns = [tr("columns follow each other in time")] if page.sequential else []
     return [f"{page.speed:g} mm/s  ·  {page.gain:g} mm/mV{printed}", "  ·  ".join([*record, time]), *columns]
 
 
 def _in_words(page, colours, title, style):
     """Describe the figure for those who cannot see it."""
     names = list(dict.fromkeys(LEADS[strip.lead] for strip in page.strips))
-    leads = "twelve leads" if len(names) == len(LEADS) else f"leads {', '.join(names)}"
-    words = f"{title or 'ECG'}: {leads} on ECG paper, {_facts(page, 1)[1]}."
+    leads = tr("twelve leads") if len(names) == len(LEADS) else tr("leads {names}", names=", ".join(names))
+    what = tr("{leads} on ECG paper", leads=leads)
+    words = f"{title or tr('ECG')}: {what}, {_facts(page, 1)[1]}."
     if colours is None or colours.maximum == 0:
-        return words + (" The relevance is zero everywhere." if colours is not None else "")
+        return words + (f" {tr('The relevance is zero everywhere.')}" if colours is not None else "")
     share = np.abs(colours.relevance).sum(axis=1)
     order = np.argsort(-share)[:3]
     top = ", ".join(f"{LEADS[i]} {percent(share[i] / share.sum())}" for i in order)
-    return f"{words} Relevance as {style}; leads with most of its magnitude: {top}."
+    most = tr("Relevance as {style}; leads with most of its magnitude: {top}.", style=tr(style), top=top)
+    return f"{words} {most}"

@@ -9,11 +9,13 @@ import numpy as np
 from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
+from leadwise.language import mark, tr
 from leadwise.maps import one_of, to_numpy
 from leadwise.plotting.sheet import Sheet
 from leadwise.plotting.style import GREY, SMALL, number, percent, relevance_rgba
 
 NORMALISE = ("record", "lead")
+ONE_SIDE = {"positive": mark("positive R only"), "negative": mark("negative R only")}
 DRAWN = ("signed", "positive", "negative")  # of SIGNS: colours tell both signs apart
 
 
@@ -120,22 +122,24 @@ class Scale:
 
     def _unit(self):
         if self.maximum == 0:
-            return f"normalised per {self.normalise}: all values are zero"
+            zero = tr("all values are zero")
+            return f"{tr('normalised per record') if self.normalise == 'record' else tr('normalised per lead')}: {zero}"
         if self.normalise == "record":
             lead, sample = np.unravel_index(np.abs(self.relevance).argmax(), self.relevance.shape)
-            return f"normalised per record: max |R| = {number(self.maximum)} ({LEADS[lead]}, {sample / self.fs:.2f} s)"
+            where = f"({LEADS[lead]}, {sample / self.fs:.2f} s)"
+            return f"{tr('normalised per record')}: max |R| = {number(self.maximum)} {where}"
         ends = (f"{number(self.maxima[i])} ({LEADS[i]})" for i in (self.maxima.argmin(), self.maxima.argmax()))
-        return f"normalised per lead, ± its max |R|: {' to '.join(ends)}"
+        return f"{tr('normalised per lead')}, {tr('± its max |R|')}: {tr(' to ').join(ends)}"
 
     def cut(self) -> str:
         """Return what threshold and sign leave out, or an empty string."""
-        threshold = f"threshold {100 * self.threshold:.3g} % of max" if self.threshold > 0 else ""
-        return ", ".join(filter(None, (threshold, f"{self.sign} R only" if self.sign != "signed" else "")))
+        threshold = tr("threshold {cut} % of max", cut=f"{100 * self.threshold:.3g}") if self.threshold > 0 else ""
+        return ", ".join(filter(None, (threshold, tr(ONE_SIDE[self.sign]) if self.sign in ONE_SIDE else "")))
 
     def _share(self, view):
         total = np.abs(self.relevance).sum()
         seen = np.abs(np.where(self.values != 0, self.relevance, 0))[slice(None) if view is None else view].sum()
-        return f"{percent(seen / total)} of Σ|R| in view" if total > 0 and seen < 0.995 * total else ""
+        return tr("{share} of Σ|R| in view", share=percent(seen / total)) if total > 0 and seen < 0.995 * total else ""
 
 
 def draw_band(
@@ -175,7 +179,8 @@ def draw_bubbles(
 
 
 # Each is called with the sheet, the signal (x, y) and the lane in mm, normalised values, and how thick to draw.
-STYLES = {"band": draw_band, "halo": draw_halo, "bubbles": draw_bubbles}
+STYLES = {mark("band"): draw_band, mark("halo"): draw_halo, mark("bubbles"): draw_bubbles}
+LABEL = mark("relevance R")
 PER_BAND, PER_HALO, PER_BUBBLE = 5.0, 4.0, 2.5  # columns in a millimetre, as seen at 5 pixels a millimetre
 HALO, BUBBLE = 2.6, 4.2  # width of a halo and diameter of the largest bubble, mm as seen at 5 pixels a millimetre
 FAINT = 0.01  # normalised magnitude below which a halo or a bubble would be white on white

@@ -9,6 +9,7 @@ import numpy as np
 
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
+from leadwise.language import pieces
 from leadwise.paths import ASSETS, data_dir
 from leadwise.recordings.reading import load_ecg
 from leadwise.recordings.recording import RecordError, border
@@ -226,7 +227,7 @@ def records(condition: str | None = None) -> dict[str, RecordInfo]:
         seen.add(info.path)
         names = (info.name, f"{info.path.parent.name}/{info.name}", str(info.path.with_suffix("")))
         name = next(candidate for candidate in names if candidate not in found)
-        found[name] = RecordInfo(name, info.title, info.condition, info.origin, info.path)
+        found[name] = RecordInfo(name, pieces(info.title), info.condition, pieces(info.origin), info.path)
     return {name: info for name, info in found.items() if condition in (None, info.condition)}
 
 

@@ -1,6 +1,8 @@
 // Code in full, folded, with a button that copies it. It also looks after the explorer that it stands in: ipywidgets
 // gives a slider no name and, where its stops are words, no truth to its value.
 
+import { say, speak } from "./shared.js";
+
 /** Tell a reader of a screen what a slider is called and where it stands, as those who see it can read. */
 function tellSlider(handle) {
   const box = handle.closest(".widget-inline-hbox, .jupyter-widgets");
@@ -15,7 +17,7 @@ function tidy(explorer) {
   for (const handle of explorer.querySelectorAll(".noUi-handle")) tellSlider(handle);
   for (const one of explorer.querySelectorAll('[title="null"]')) one.removeAttribute("title");
   for (const select of explorer.querySelectorAll("select:not([aria-label])")) {
-    const name = select.parentElement.querySelector(".widget-label")?.textContent || "methods";
+    const name = select.parentElement.querySelector(".widget-label")?.textContent || say("methods");
     select.setAttribute("aria-label", name);
   }
 }
@@ -35,22 +37,23 @@ function keepTidy(el) {
 }
 
 function render({ model, el }) {
+  speak(model.get("phrases"));
   const code = document.createElement("pre"), button = document.createElement("button"), said = document.createElement("span");
   const folded = document.createElement("details"), summary = document.createElement("summary");
   button.type = "button";
-  button.textContent = "Copy the code";
+  button.textContent = say("Copy the code");
   said.setAttribute("role", "status");
-  summary.textContent = "Python that makes this, complete";
+  summary.textContent = say("Python that makes this, complete");
   folded.append(summary, code);
   const write = () => { code.textContent = model.get("code"); said.textContent = ""; };
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(model.get("code"));
-      said.textContent = "copied";
+      said.textContent = say("copied");
     } catch { // no permission, or a page without https
       folded.open = true;
       getSelection().selectAllChildren(code);
-      said.textContent = "selected: copy it with Ctrl+C";
+      said.textContent = say("selected: copy it with Ctrl+C");
     }
   });
   el.classList.add("leadwise-code");

@@ -386,25 +386,27 @@ function describe({ ecg, show, look }) {
   const peak = values.findIndex((value) => Math.abs(value) === LARGEST); // -1 where it lies outside the window
   const when = peak < 0 ? "" : `, ${((ecg.first + peak) / ecg.fs).toFixed(2)} s`;
   const ends = show.normalise === "record" ? `max |R| = ${number(most)} (${name(most)}${when})`
-    : `± its max |R|: ${number(least)} (${name(least)}) to ${number(most)} (${name(most)})`;
-  const unit = `${show.label}, normalised per ${show.normalise}: ${most > 0 ? ends : "all values are zero"}`;
-  const bent = show.power === look.power ? "" : `colours by |R|^${number(show.power)}`;
-  const cut = show.threshold > 0 ? `threshold ${number(100 * show.threshold)} % of max` : "";
-  const sign = show.sign === "signed" ? "" : `${show.sign} R only`;
+    : `${say("± its max |R|")}: ${number(least)} (${name(least)})${say(" to ")}${number(most)} (${name(most)})`;
+  const per = show.normalise === "record" ? say("normalised per record") : say("normalised per lead");
+  const unit = `${show.label}, ${per}: ${most > 0 ? ends : say("all values are zero")}`;
+  const bent = show.power === look.power ? "" : say("colours by {power}", { power: `|R|^${number(show.power)}` });
+  const cut = show.threshold > 0 ? say("threshold {cut} % of max", { cut: number(100 * show.threshold) }) : "";
+  const sign = { signed: "", positive: say("positive R only"), negative: say("negative R only") }[show.sign];
   return [unit, bent, [cut, sign].filter(Boolean).join(", ")].filter(Boolean).join("; ");
 }
 
 function facts({ ecg, show, look, lay }) {
   const [begin, end] = visible(ecg, show).map((sample) => number((ecg.first + sample) / ecg.fs));
   const speed = `${number(look.speed * (ecg.samples / (visible(ecg, show)[1] - visible(ecg, show)[0])))} mm/s  ·  ${look.gain} mm/mV`;
-  const time = `${begin}–${end}\u00a0s` + (lay.sequential ? ", columns follow each other in time" : "");
+  const time = `${begin}–${end}\u00a0s` + (lay.sequential ? `, ${say("columns follow each other in time")}` : "");
   return [speed, show.record_id, time].filter(Boolean).join("  ·  ");
 }
 
 /** The picture in words, for those who cannot see it. */
 function inWords(scene) {
   const { ecg, show, look } = scene, all = show.leads.length === look.leads.length;
-  const start = `${show.title || "ECG"}: ${all ? "twelve leads" : `leads ${show.leads.join(", ")}`} on ECG paper, ${facts(scene)}.`;
+  const leads = all ? say("twelve leads") : say("leads {names}", { names: show.leads.join(", ") });
+  const start = `${show.title || say("ECG")}: ${say("{leads} on ECG paper", { leads })}, ${facts(scene)}.`;
   if (!ecg.quantised) return start;
   const share = look.leads.map((name, lead) => {
     let sum = 0;
@@ -412,18 +414,19 @@ function inWords(scene) {
     return { name, sum: sum * ecg.maxima[lead] };
   });
   const total = share.reduce((sum, one) => sum + one.sum, 0);
-  if (total === 0) return `${start} The relevance is zero everywhere.`;
+  if (total === 0) return `${start} ${say("The relevance is zero everywhere.")}`;
   const top = share.sort((a, b) => b.sum - a.sum).slice(0, 3).map((one) => `${one.name} ${percent(one.sum / total)}`);
-  return `${start} Relevance as ${show.overlay}; leads with most of its magnitude: ${top.join(", ")}.`;
+  const style = { band: say("band"), halo: say("halo"), bubbles: say("bubbles") }[show.overlay];
+  return `${start} ${say("Relevance as {style}; leads with most of its magnitude: {top}.", { style, top: top.join(", ") })}`;
 }
 
 /** What is known of one sample of one lead: lead, time, millivolts, relevance. */
 function sampleInWords({ ecg, look }, lead, i) {
   const mv = ecg.mv[lead * ecg.samples + i], time = ((ecg.first + i) / ecg.fs).toFixed(3);
-  const words = `${look.leads[lead]}  ·  ${time} s  ·  ${Number.isNaN(mv) ? "no signal" : `${mv.toFixed(3)} mV`}`.replace("-", "−");
+  const words = `${look.leads[lead]}  ·  ${time} s  ·  ${Number.isNaN(mv) ? say("no signal") : `${mv.toFixed(3)} mV`}`.replace("-", "−");
   if (!ecg.quantised) return words;
   const value = (ecg.quantised[lead * ecg.samples + i] / LARGEST) * ecg.maxima[lead], most = Math.max(...ecg.maxima);
-  return `${words}  ·  R = ${number(value)}${most > 0 ? ` (${percent(Math.abs(value) / most)} of max)` : ""}`;
+  return `${words}  ·  R = ${number(value)}${most > 0 ? ` (${say("{share} of max", { share: percent(Math.abs(value) / most) })})` : ""}`;
 }
 
 /** The strip and the sample under a point of the sheet, or null. */
@@ -433,14 +436,14 @@ function under(scene, x, y) {
   return { strip, sample: clamp(Math.round(strip.begin + (x - strip.leftPx) / strip.stepPx), strip.begin, strip.end - 1) };
 }
 
-/** @type {[string, string, string, (view: ECGView) => void][]} */
-const BUTTONS = [
-  ["pan", "◀", "Earlier (left arrow)", (view) => view.pan(-0.25)],
-  ["pan", "▶", "Later (right arrow)", (view) => view.pan(0.25)],
-  ["zoom", "−", "Zoom out (minus)", (view) => view.zoomBy(1 / 1.5)],
-  ["zoom", "+", "Zoom in (plus)", (view) => view.zoomBy(1.5)],
-  ["fit", "fit", "Show the whole time (0)", (view) => view.fit()],
-  ["calipers", "calipers", "Measure ms and mV (C)", (view) => view.toggleCalipers()],
+/** @type {() => [string, string, string, (view: ECGView) => void][]} */
+const buttonsNow = () => [
+  ["pan", "◀", say("Earlier (left arrow)"), (view) => view.pan(-0.25)],
+  ["pan", "▶", say("Later (right arrow)"), (view) => view.pan(0.25)],
+  ["zoom", "−", say("Zoom out (minus)"), (view) => view.zoomBy(1 / 1.5)],
+  ["zoom", "+", say("Zoom in (plus)"), (view) => view.zoomBy(1.5)],
+  ["fit", say("fit"), say("Show the whole time (0)"), (view) => view.fit()],
+  ["calipers", say("calipers"), say("Measure ms and mV (C)"), (view) => view.toggleCalipers()],
 ];
 const KEYS = {
   ArrowLeft: (view) => view.pan(-0.1), ArrowRight: (view) => view.pan(0.1), "+": (view) => view.zoomBy(1.25),
@@ -465,17 +468,17 @@ class ECGView extends View {
 
   build(host) {
     this.title = element("div", "leadwise-title");
-    const buttons = BUTTONS.map(([, sign, help, act]) => {
+    const buttons = buttonsNow().map(([, sign, help, act]) => {
       const button = element("button", "leadwise-button", { type: "button", title: help, "aria-label": help }, [sign]);
       button.addEventListener("click", () => act(this));
       return button;
     });
     this.caliperButton = buttons.at(-1);
-    const bar = element("div", "leadwise-buttons", { role: "toolbar", "aria-label": "View" }, buttons);
+    const bar = element("div", "leadwise-buttons", { role: "toolbar", "aria-label": say("View") }, buttons);
     this.sheet = element("canvas", "leadwise-sheet", { "aria-hidden": "true" });
     this.over = element("canvas", "leadwise-over", { "aria-hidden": "true" });
     this.handles = ["A", "B"].map((name) => element("button", "leadwise-handle", { type: "button", hidden: "" }, [name]));
-    this.stage = element("div", "leadwise-stage", { tabindex: 0, role: "application", "aria-roledescription": "ECG" }, [
+    this.stage = element("div", "leadwise-stage", { tabindex: 0, role: "application", "aria-roledescription": say("ECG") }, [
       this.sheet, this.over, ...this.handles,
     ]);
     this.readout = element("div", "leadwise-readout", { role: "status" });
@@ -561,7 +564,7 @@ class ECGView extends View {
     this.title.textContent = this.title.title = show.title;
     this.facts.textContent = facts(this.scene);
     this.legend.root.hidden = !ecg.quantised;
-    const help = "Arrow keys pan, plus and minus zoom, 0 shows all, C shows calipers.";
+    const help = say("Arrow keys pan, plus and minus zoom, 0 shows all, C shows calipers.");
     this.stage.setAttribute("aria-label", [this.model.get("previous"), inWords(this.scene), help].filter(Boolean).join(" "));
     if (!ecg.quantised) return;
     const most = Math.max(...ecg.maxima), end = show.normalise === "record" ? number(most) : "max";
@@ -598,7 +601,7 @@ class ECGView extends View {
       if (handle.hidden) continue;
       const y = strip.basePx - one.mv * this.scene.lay.mvPx;
       handle.style.transform = `translate(${x - HANDLE_PX / 2}px, ${y + (i ? 6 : -6 - HANDLE_PX)}px)`;
-      handle.setAttribute("aria-label", `Caliper ${"AB"[i]}: ${this.caliperInWords(i)}. Arrow keys move it, Shift moves it ten times as far.`);
+      handle.setAttribute("aria-label", say("Caliper {name}: {place}. Arrow keys move it, Shift moves it ten times as far.", { name: "AB"[i], place: this.caliperInWords(i) }));
       ctx.strokeStyle = this.look.caliper;
       ctx.lineWidth = 1.5;
       ctx.beginPath();
@@ -620,11 +623,11 @@ class ECGView extends View {
     const words = this.at ? [sampleInWords(this.scene, this.at.strip.lead, this.at.sample)] : [];
     if (this.calipers) {
       const [a, b] = this.calipers.at, ms = (1000 * Math.abs(b.sample - a.sample)) / this.ecg.fs;
-      const rate = ms >= 200 ? ` (${Math.round(60000 / ms)} a minute)` : "";
+      const rate = ms >= 200 ? ` (${say("{rate} a minute", { rate: Math.round(60000 / ms) })})` : "";
       const mv = (b.mv - a.mv).toFixed(2).replace("-", "−");
-      words.unshift(`A to B in ${this.look.leads[this.calipers.lead]}: ${Math.round(ms)} ms${rate}  ·  ${mv} mV`);
+      words.unshift(`${say("A to B in {lead}", { lead: this.look.leads[this.calipers.lead] })}: ${Math.round(ms)} ms${rate}  ·  ${mv} mV`);
     }
-    this.readout.textContent = words.join("     ") || "Point at the ECG: lead, time, mV, relevance";
+    this.readout.textContent = words.join("     ") || say("Point at the ECG: lead, time, mV, relevance");
   }
 
   pixel(event) {
@@ -741,5 +744,5 @@ class ECGView extends View {
 
 export default shows(ECGView);
 
-import { clamp, element, LARGEST, Legend, number, percent, place, roomFor, shows, SIGNS, sized, unpack, View } from "./shared.js";
+import { clamp, element, LARGEST, Legend, number, percent, place, roomFor, say, shows, SIGNS, sized, unpack, View } from "./shared.js";
 

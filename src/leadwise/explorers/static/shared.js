@@ -5,6 +5,13 @@ export const SIGNS = { signed: Math.abs, positive: (value) => value, negative: (
 
 export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
+/** What is said in another language than English: English -> that. Python hands it over; empty, all is English. */
+let phrases = {};
+export const speak = (given) => { phrases = given ?? {}; };
+
+/** A text in the language in use, its {placeholders} filled. Python finds the texts by this call: leadwise.explorers.live. */
+export const say = (text, values = {}) => (phrases[text] ?? text).replace(/\{(\w+)\}/g, (_, name) => String(values[name]));
+
 /** How high a picture may be, so that it fits a screen with what stands around it; never so low that nothing is seen. */
 export function roomFor(aroundPx, leastPx = 320) {
   // A frame (Colab, VS Code) is as high as what it holds: there the screen says what fits.
@@ -105,6 +112,7 @@ export class Legend {
 export class View {
   constructor(model) {
     this.model = model;
+    speak(model.get("phrases"));
     /** @type {HTMLElement} */
     this.root = undefined;
     this.handlers = [];
