@@ -685,9 +685,9 @@ check.rebuilt_map(rebuilt, theirs=theirs, ours=plain)
 #   does; close to 100 % where zero is white, as then the background is 0. The table has both, for one and the same logit.
 # - **Μ for a black object:** Any μ between the object and its background gives all of the object one sign; outside of that
 #   range the object has the sign of the background. None is wrong: μ says what counts as absent, and has to be stated.
-# - **The order of four methods:** The two that multiply by the voltage give little to a nearly flat stretch, so the two
-#   SIGN methods come first. The notes above the maps say by how much; a share is no proof that the network uses the part,
-#   and section 6 compares with the known cause.
+# - **The order of four methods:** *Times input* gives little to a nearly flat stretch, so one expects the two SIGN methods
+#   first. The notes beside the maps say whether it is so for this network. A share is no proof that the network uses the
+#   part; section 6 compares with the known cause.
 
 # %% [markdown]
 # ## Quiz
