@@ -179,7 +179,7 @@ def grade_file(path: Path, name: str, course: dict[str, Any], cell: float, limit
     ]
 
 
-def topic_of(notebook) -> str:
+def topic_of(notebook: "NotebookNode") -> str:
     """Return the topic of a notebook of the course: the module of ``leadwise.checks`` that it imports."""
     return next(found[1] for cell in notebook.cells if (found := TOPIC.search(cell.source)))
 

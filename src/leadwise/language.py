@@ -64,7 +64,7 @@ def current() -> str:
     return next(iter(_spoken), ENGLISH)
 
 
-def tr(text: str, /, **values) -> str:
+def tr(text: str, /, **values: object) -> str:
     """Return a text in the language in use.
 
     Parameters

@@ -171,7 +171,14 @@ def weight_randomisation(
 
 
 def _smoothed(
-    model: nn.Module, x: Tensor, method: str, target: Tensor, smooth: int, noise: float, seed: int, **parameters: Any
+    model: nn.Module | Network,
+    x: Tensor,
+    method: str,
+    target: Tensor,
+    smooth: int,
+    noise: float,
+    seed: int,
+    **parameters: Any,
 ) -> Tensor:
     """Return the map of x, or the mean map of ``smooth`` noisy copies of it."""
     if isinstance(smooth, bool) or not isinstance(smooth, int) or smooth < 0:

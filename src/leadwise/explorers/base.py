@@ -107,7 +107,7 @@ def drop(description: str, options: Sequence[str | int | tuple[str, Any]], value
     )
 
 
-def worded(words) -> list:
+def worded(words: Iterable[str]) -> list:
     """Return words for a menu, each with what it is called in the language in use; in English as they are."""
     return list(words) if current() == ENGLISH else [(tr(word), word) for word in words]
 
