@@ -15,10 +15,6 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from torch import nn
-from zennit.attribution import Gradient
-from zennit.composites import LayerMapComposite
-from zennit.rules import Epsilon, Norm, Pass
-from zennit.types import Activation, AvgPool, Linear
 
 import leadwise
 from leadwise.attribution import relevance_by_layer
@@ -58,6 +54,11 @@ def explain(method, **parameters):
 # values and has no rule is refused by name. On AlexNet, which is nothing but modules, both give one map.
 
 # %% two implementations
+from zennit.attribution import Gradient
+from zennit.composites import LayerMapComposite
+from zennit.rules import Epsilon, Norm, Pass
+from zennit.types import Activation, AvgPool, Linear
+
 rules = LayerMapComposite([(Linear, Epsilon(0.1)), (Activation, Pass()), (AvgPool, Norm())])
 with Gradient(net, rules) as attributor:
     _, by_zennit = attributor(x[None], start[None])
@@ -155,11 +156,19 @@ RuleLab(rule="zbox", kind="pixels")
 # LRP's promise is $\sum_{\text{pixels}} R = f$, and the same sum in every layer between [4, eq. 2]. `relevance_by_layer` returns the
 # relevance at the output of every module. Beside the network stands a twin whose biases are zero.
 
-# %% stops and rules
+# %% twin and rules
 twin = copy.deepcopy(net)
 for layer in twin.modules():
     if isinstance(layer, (nn.Conv2d, nn.Linear)):
         layer.bias.data.zero_()
+RULES = {
+    "z": ("lrp_z", {}),
+    "ε = 1": ("lrp_epsilon", {"epsilon": 1.0}),
+    "α2β1, whole b": ("lrp_alpha_beta", {"alpha": 2.0}),
+    "w²": ("lrp_wsquare", {}),
+}
+
+# %% stops
 STOPS = {
     "logit": "classifier.6",
     "dense 3": "classifier.5",
@@ -171,12 +180,6 @@ STOPS = {
     "conv 2": "features.2",
     "conv 1": "input",
 }  # a layer -> the module whose output is that layer's input
-RULES = {
-    "z": ("lrp_z", {}),
-    "ε = 1": ("lrp_epsilon", {"epsilon": 1.0}),
-    "α2β1, whole b": ("lrp_alpha_beta", {"alpha": 2.0}),
-    "w²": ("lrp_wsquare", {}),
-}
 
 # %% conservation
 figure, axes = plt.subplots(1, 2, figsize=(11, 4.2), sharey=True, layout="constrained")
