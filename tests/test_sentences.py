@@ -486,7 +486,7 @@ def sentences_below_outputs(notebook: str) -> list[str]:
     texts = texts_of(cells)
     for above, cell in pairwise(cells):
         if cell["cell_type"] == "markdown" and texts.get(above.get("id")):
-            text = re.split(r"(?m)^## (?:Exercises|Take away|Quiz)", "".join(cell["source"]))[0]
+            text = re.split(r"(?m)^## (?:Exercises|Take away|Quiz|References)", "".join(cell["source"]))[0]
             if not re.match(r"\*\*\d ", text):  # an exercise
                 plain = " ".join(re.sub(NOT_PROSE, "", text, flags=re.DOTALL | re.MULTILINE).split())
                 out += [one for one in re.split(r"(?<=[.!?:]) ", plain) if re.search(RESULT, one)]

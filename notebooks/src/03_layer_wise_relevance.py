@@ -38,7 +38,7 @@ from leadwise.plotting.rule import plot_flow
 # %% [markdown]
 # ## 1 Two layers by hand
 #
-# Three inputs, three hidden units with ReLU, one logit, no bias. An edge carries what its left unit contributes to its right one:
+# Three inputs, three hidden units with ReLU, one logit. An edge carries what its left unit contributes to its right one:
 #
 # $$z_{jk} = a_j w_{jk}, \qquad z_k = \sum_j z_{jk}, \qquad a_k = \max(0, z_k)$$
 
@@ -160,7 +160,8 @@ start = torch.zeros_like(logits)
 start[target] = logits[target]
 mine = lrp(net, x, start)
 course = leadwise.attribute(net, x, "lrp_epsilon", target=target, epsilon=0.1)
-print(f"largest difference to leadwise.attribute: {float((mine - course).abs().max() / course.abs().max()):.1e}")
+off = float((mine - course).abs().max() / course.abs().max())
+print(f"largest difference to leadwise.attribute: {off:.1e} of the maximum")
 plot_image_grid(x, {"LRP, ε = 0.1": mine}, clip=99, mask=mask, title=f"Where the logit of “{thing.label}” came from")
 
 # %% [markdown]
@@ -340,7 +341,8 @@ for place, module in enumerate(reversed(kept)):
         left -= part
 axis.bar(len(names), left, color="0.75")
 axis.set_xticks(range(-1, len(names) + 1), ["logit", *names, "pixels"], rotation=30)
-axis.set(ylabel="sum of relevance", title=f"From the logit to the pixels: biases in blue, ε = {epsilon:g} in orange")
+axis.set(ylabel="sum of relevance", ylim=(0, 1.2 * float(logits[target])))
+axis.set_title(f"From the logit to the pixels: biases in blue, ε = {epsilon:g} in orange")
 plt.show()
 
 # %% [markdown]
@@ -435,10 +437,8 @@ for name in ("z⁺ everywhere", "dense ε, γ, z-box"):
         maps[title] = R = leadwise.attribute(net, y, (UNIFORM | COMPOSITES)[name], target=this.index)
         notes[title] = f"{percent(share_on(R, this.mask))} on it, {percent(share_on(R, that.mask))} on the {that.label}"
         print(f"{title:28s}{notes[title]}")
-masks = [one.mask, other.mask]
-plot_image_grid(
-    y, maps, notes=notes, mask=masks, clip=99, style="alone", columns=5, title="Two questions about one picture"
-)
+masks, title = [one.mask, other.mask], "Two questions about one picture"
+plot_image_grid(y, maps, notes=notes, mask=masks, clip=99, style="alone", columns=3, title=title)
 
 # %% [markdown]
 # z⁺ drops most of what tells one class from the other, and negative weights near the logit, as in composites, need not suffice. A
