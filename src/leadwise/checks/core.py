@@ -171,7 +171,7 @@ def exercise(topic: str, number: int, title: str, expects: str = "", predicts: b
         if before is not None and before.__qualname__ != function.__qualname__:
             raise ValueError(f"{topic}: {before.__name__} and {function.__name__} are both {number}.")
         CHECKS[topic][number] = check
-        check.title = name
+        check.title, check.name = f"Exercise {number} ({title})", name
         return check
 
     return decorate
@@ -241,7 +241,7 @@ def progress(topic: str) -> Progress:
     topic : of the notebook
     """
     todo = sorted(CHECKS[topic].items())
-    verdicts = tuple(VERDICTS.get((topic, number), Verdict(check.title(), NOT_DONE, "")) for number, check in todo)
+    verdicts = tuple(VERDICTS.get((topic, number), Verdict(check.name(), NOT_DONE, "")) for number, check in todo)
     thoughts = {label: said for (where, label), said in PROMPTS.items() if where == topic}
     quiz = QUIZZES.get(topic)
     if quiz is None:
