@@ -179,7 +179,7 @@ $(VENV)/.audit: requirements-audit.txt $(STAMP)
 	@touch $@
 
 # The tests with the newest version of everything but the linters, which know new complaints with every version,
-# signxai2, whose version 0.5.0 notebook 04 examines, and zennit, whose 1.0.0 leaves a merged batch normalisation in the
+# signxai2, whose version 0.5.0 notebook 05 examines, and zennit, whose 1.0.0 leaves a merged batch normalisation in the
 # network's parameters (benchmarks/peers.json).
 unpinned:
 	$(PYTHON) -m venv .venv-unpinned

@@ -5,7 +5,7 @@
 The table is that of ``simulated_ptb_xl.py``: sex and age are drawn and change nothing in a recording. Eight carts
 recorded them. Cart 7, which made one recording in a hundred, has V1 and V2 exchanged. Cart 3 stands in a clinic for
 conduction disease: four in ten of its patients have a left bundle branch block, elsewhere one in twelve. Each
-recording is delineated from its signal, as a real one is. Notebook 11 reads the two files; they hold means, spreads and
+recording is delineated from its signal, as a real one is. Notebook 12 reads the two files; they hold means, spreads and
 counts, no recordings.
 """
 

@@ -1,4 +1,4 @@
-"""Checks of notebook 11: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
+"""Checks of notebook 12: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
 
 from functools import cache
 

@@ -1,4 +1,4 @@
-"""Checks of notebook 03: right answers in several forms, and the hints that the usual wrong ones get."""
+"""Checks of notebook 04: right answers in several forms, and the hints that the usual wrong ones get."""
 
 import numpy as np
 import pytest

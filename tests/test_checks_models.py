@@ -1,4 +1,4 @@
-"""Checks of notebook 07: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
+"""Checks of notebook 08: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Checks of notebook 10 and its capstone: right answers are accepted, usual wrong ones get a hint that fits."""
+"""Checks of notebook 11 and its capstone: right answers are accepted, usual wrong ones get a hint that fits."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Checks of notebook 12: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
+"""Checks of notebook 13: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Checks of notebook 09: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
+"""Checks of notebook 10: right answers in several forms are accepted, usual wrong ones get a hint that fits."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""The checks of notebook 04: right answers in several forms, and the hints for usual wrong ones."""
+"""The checks of notebook 05: right answers in several forms, and the hints for usual wrong ones."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The checks of notebook 05: right answers in several forms, and the hints for usual wrong ones."""
+"""The checks of notebook 06: right answers in several forms, and the hints for usual wrong ones."""
 
 from dataclasses import dataclass
 

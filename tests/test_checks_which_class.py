@@ -1,4 +1,4 @@
-"""Checks of notebook 13: right answers in several forms, and the hints that the usual wrong ones get."""
+"""Checks of notebook 03: right answers in several forms, and the hints that the usual wrong ones get."""
 
 from copy import deepcopy
 

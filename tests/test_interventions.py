@@ -99,7 +99,7 @@ def test_a_network_of_other_leads_rate_and_layout(layout):
 
 
 def test_of_two_that_each_suffice_neither_is_missed():
-    """f = max(a, b): taking one out changes nothing, although both do everything (notebook 13's OR)."""
+    """f = max(a, b): taking one out changes nothing, although both do everything (notebook 03's OR)."""
     parts, x, twin = quarters()
     found = interventions(OfParts(lambda a, b, c: torch.maximum(a, b)), x, twin, parts, **QUIET)
     np.testing.assert_allclose(found.out[0], 0, atol=1e-6)

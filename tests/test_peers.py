@@ -33,7 +33,7 @@ def test_every_name_and_every_peer_is_in_every_table():
         assert all(set(table[name]) == set(peers_maps.PEERS) for name in names - missing), title
 
 
-def test_notebook_04_says_what_was_measured():
+def test_notebook_05_says_what_was_measured():
     for title, table in TABLES.items():
         for name, row in table.items():
             assert row.get("zennit 0.5.1") == row.get("zennit 1.0.0"), (title, name)

@@ -1,7 +1,7 @@
 """What every notebook has around its lessons, added when it is built: no source carries it.
 
 Below the title stand links to Binder and Colab and how long it takes; then the cell that fetches the course where a
-notebook comes alone; at the end the way on. A source whose first cell is no title (`# # 06 Reading an ECG`) gets none.
+notebook comes alone; at the end the way on. A source whose first cell is no title (`# # 07 Reading an ECG`) gets none.
 
 A source named A<n>_topic.py is an appendix to the notebook of that number: depth beside the way. It leads back to what
 it builds on.
@@ -189,13 +189,13 @@ class Frame:
 
     @cached_property
     def titles(self) -> dict[str, str]:
-        """Titles of all sources, in order: "06_reading_an_ecg" -> "06 Reading an ECG"."""
+        """Titles of all sources, in order: "07_reading_an_ecg" -> "07 Reading an ECG"."""
         lines = {path.stem: _title(path) for path in (self.folder / "src").glob("*.py")}
         return {stem: lines[stem] for stem in sorted(lines, key=in_order) if lines[stem]}
 
     @property
     def timings(self) -> dict[str, float]:
-        """Seconds of each notebook as last recorded: "06_reading_an_ecg", "solutions/06_reading_an_ecg" -> seconds."""
+        """Seconds of each notebook as last recorded: "07_reading_an_ecg", "solutions/07_reading_an_ecg" -> seconds."""
         path = self.folder / "timings.json"
         return json.loads(path.read_text()) if path.exists() else {}
 

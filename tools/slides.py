@@ -1,8 +1,8 @@
 """Build the slides: ``python tools/slides.py`` writes build/slides/*.html from slides/*.md.
 
 A deck is Markdown. ``---`` on a line of its own parts two slides, ``Note:`` begins what the speaker says, and
-``![](figure:06-heart-vector)`` shows the figure that this cell of a committed notebook holds (``-2`` its second one).
-``{{ 06_reading_an_ecg }}`` stands for another deck. A deck with a notebook's name begins with its title and objectives
+``![](figure:07-heart-vector)`` shows the figure that this cell of a committed notebook holds (``-2`` its second one).
+``{{ 07_reading_an_ecg }}`` stands for another deck. A deck with a notebook's name begins with its title and objectives
 and ends with what to take away: the notebook says them, the deck does not repeat them.
 
 reveal.js comes from npm (``make slides`` installs it into slides/node_modules); no page asks for anything else.

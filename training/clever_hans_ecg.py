@@ -1,4 +1,4 @@
-"""Train the Clever Hans ECG model of notebook 05: ``python training/clever_hans_ecg.py``, two minutes on one core.
+"""Train the Clever Hans ECG model of notebook 06: ``python training/clever_hans_ecg.py``, two minutes on one core.
 
 The published architecture learns first-degree AV block from recordings of two machines: the one in the ward where AV
 block is treated writes a test pulse into lead V3 every two seconds

@@ -16,8 +16,8 @@
 # %% [markdown]
 # ## 1 Is everything there?
 #
-# Each line names a package and its version. zennit and signxai2 are other people's programs for the same methods; notebooks 03
-# and 04 compare the course's maps with theirs.
+# Each line names a package and its version. zennit and signxai2 are other people's programs for the same methods; notebooks 04
+# and 05 compare the course's maps with theirs.
 
 # %% packages
 from importlib.metadata import version
@@ -96,7 +96,7 @@ for wave in ("P", "QRS", "T"):
     print(f"{wave:3s} as in the twin        p = {float(model.probability(mixed)):.2f}")
 
 # %% [markdown]
-# Where the answer turns, the network was looking. Notebook 09 does this for many patients and all methods.
+# Where the answer turns, the network was looking. Notebook 10 does this for many patients and all methods.
 
 # %% [markdown]
 # ## 4 An explorer
@@ -156,20 +156,20 @@ check.progress()
 # | **00 Start here** | check the environment, use the explorers |
 # | [01 Inside AlexNet](01_inside_alexnet.ipynb) | read filters and feature maps, synthesise what a class looks like |
 # | [02 Gradients and paths](02_gradients_and_paths.ipynb) | use gradients and integrated gradients, and name their baseline |
-# | [03 Layer-wise relevance](03_layer_wise_relevance.ipynb) | build LRP by hand, choose its rules, read conservation |
-# | [04 SIGN](04_sign.ipynb) | explain the bias of "times input" and what SIGN changes |
-# | [05 Can you trust it?](05_can_you_trust_it.ipynb) | test an explanation |
-# | [06 Reading an ECG](06_reading_an_ecg.ipynb) | load, check, filter and delineate a recording |
-# | [07 ECG models](07_ecg_models.ipynb) | run, port and train the networks |
-# | [08 Lead-wise attribution](08_lead_wise_attribution.ipynb) | explain twelve leads with every method, and read the maps |
-# | [09 From saliency to semantics](09_from_saliency_to_semantics.ipynb) | turn a map into statements that a cardiologist can check |
-# | [10 Your own ECG](10_your_own_ecg.ipynb) | bring a recording and explain it |
-# | [11 Cohorts](11_cohorts.ipynb) | explain many recordings, and not be fooled by many comparisons |
-# | [12 Your own network](12_your_own_network.ipynb) | bring an architecture, read refusals and receipts |
-# | [13 Which class?](13_which_class.ipynb) | tell which maps answer for the class that you asked about |
+# | [03 Which class?](03_which_class.ipynb) | tell which maps answer for the class that you asked about |
+# | [04 Layer-wise relevance](04_layer_wise_relevance.ipynb) | build LRP by hand, choose its rules, read conservation |
+# | [05 SIGN](05_sign.ipynb) | explain the bias of "times input" and what SIGN changes |
+# | [06 Can you trust it?](06_can_you_trust_it.ipynb) | test an explanation |
+# | [07 Reading an ECG](07_reading_an_ecg.ipynb) | load, check, filter and delineate a recording |
+# | [08 ECG models](08_ecg_models.ipynb) | run, port and train the networks |
+# | [09 Lead-wise attribution](09_lead_wise_attribution.ipynb) | explain twelve leads with every method, and read the maps |
+# | [10 From saliency to semantics](10_from_saliency_to_semantics.ipynb) | turn a map into statements that a cardiologist can check |
+# | [11 Your own ECG](11_your_own_ecg.ipynb) | bring a recording and explain it |
+# | [12 Cohorts](12_cohorts.ipynb) | explain many recordings, and not be fooled by many comparisons |
+# | [13 Your own network](13_your_own_network.ipynb) | bring an architecture, read refusals and receipts |
 #
 # Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may take
-# the **clinician's path** instead: 06, 07, then of the pictures what hearts need (parts of 01, 02, 13 and 03), then 08, 09 and 10.
+# the **clinician's path** instead: 07, 08, then of the pictures what hearts need (parts of 01, 02, 03 and 04), then 09, 10 and 11.
 # The head of each notebook on it says which sections, and what comes next. The [glossary](../GLOSSARY.md) explains words of both worlds.
 
 # %% [markdown]

@@ -14,7 +14,7 @@
 #
 # **Before:** notebook 00; Python with PyTorch tensors.
 #
-# **Clinician's path:** from 07; sections 2 to 4. Next: 02, sections 2 to 4 and 7.
+# **Clinician's path:** from 08; sections 2 to 4. Next: 02, sections 2 to 4 and 7.
 
 # %% imports
 import copy
@@ -577,7 +577,7 @@ check.logit_or_odds(made, higher_logit, higher_odds, because, net=net, target=ta
 
 # %% [markdown]
 # **5 Write code.** A picture that shows what a *class* looks like should convince another network, too. The course has
-# a second one: `leadwise.load_alexnet("clever hans")` (notebook 05 says what is wrong with it). Synthesise all twelve classes of
+# a second one: `leadwise.load_alexnet("clever hans")` (notebook 06 says what is wrong with it). Synthesise all twelve classes of
 # `leadwise.load_alexnet("embedded")` in 32 steps with `contrast=1`: `pictures["none"]` without regularisers, options `OFF`, and
 # `pictures["all"]` with them. How many of each does the first network recognise, how many the second? Write `recognised`, such as
 # `{"none": (12, 3), "all": (12, 3)}`.
@@ -626,7 +626,7 @@ check.progress()
 #
 # ## Go further
 #
-# - [Notebook 07](07_ecg_models.ipynb) looks inside networks for ECGs.
+# - [Notebook 08](08_ecg_models.ipynb) looks inside networks for ECGs.
 # - Bau et al. 2017, Network dissection, CVPR, [doi:10.1109/CVPR.2017.354](https://doi.org/10.1109/CVPR.2017.354), measures what
 #   channels stand for on labelled pixels.
 # - Try: turn the scenes grey. Which of section 4's three channels answered to a colour alone?

@@ -14,7 +14,7 @@
 #
 # **Before:** notebook 01.
 #
-# **Clinician's path:** from 01; sections 2, 6 and 7. Next: 13, sections 1 and 2.
+# **Clinician's path:** from 01; sections 2, 6 and 7. Next: 03, sections 1 and 2.
 
 # %% imports
 import warnings
@@ -376,7 +376,7 @@ for name, R in (without_factor | {f"{name} baseline": by_baseline[name] for name
 # %% [markdown]
 # Compare each column with its first row, the gradient at the picture, which has no such factor. The darkest tenth is dark, not
 # black: the black baseline can take a part of its relevance, not all of it. A black cat would be invisible to that baseline,
-# whatever the network does with it. Expected gradients averages over many baselines instead of choosing one [7]. Notebook 04
+# whatever the network does with it. Expected gradients averages over many baselines instead of choosing one [7]. Notebook 05
 # comes back to factors that hide things.
 #
 # **Explore.** Any picture, class and parameter. The bars on the right keep score; the black mark is chance.
@@ -553,8 +553,8 @@ check.progress()
 #
 # ## Go further
 #
-# - [Notebook 13](13_which_class.ipynb) asks whether a map answers for the class, [notebook 03](03_layer_wise_relevance.ipynb) hands
-#   the logit back by rules, [notebook 04](04_sign.ipynb) asks what the factor "times input" hides.
+# - [Notebook 03](03_which_class.ipynb) asks whether a map answers for the class, [notebook 04](04_layer_wise_relevance.ipynb) hands
+#   the logit back by rules, [notebook 05](05_sign.ipynb) asks what the factor "times input" hides.
 # - Sturmfels, Lundberg, Lee [6] let you change the baseline of integrated gradients with the mouse.
 # - Try: `baseline=mean` with `steps=8`. How much of the sum is missing?
 #

@@ -118,7 +118,7 @@ def _cohort(arguments: argparse.Namespace) -> int:
 
 
 def _grade_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", help="submissions: anna.ipynb, or anna/06_reading_an_ecg.ipynb, and so on")
+    parser.add_argument("folder", help="submissions: anna.ipynb, or anna/07_reading_an_ecg.ipynb, and so on")
     parser.add_argument("--out", default="grades.csv", metavar="FILE", help="the table (default: grades.csv)")
     parser.add_argument("--notebooks", metavar="DIR", help="the course's own notebooks (default: the checkout's)")
     parser.add_argument("--cell", type=float, default=60, metavar="S", help="for a learner's cell (default: 60)")

@@ -75,7 +75,7 @@ def grade(
 
     Parameters
     ----------
-    folder : submissions, ``anna.ipynb`` or ``anna/06_reading_an_ecg.ipynb``; a subfolder's other files are at hand
+    folder : submissions, ``anna.ipynb`` or ``anna/07_reading_an_ecg.ipynb``; a subfolder's other files are at hand
     notebooks : the course's own, without solutions; by default those of the checkout
     cell, limit : seconds that one of the learner's cells, and one submission, may take
     tell : gets one line for each submission

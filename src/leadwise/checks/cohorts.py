@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 11, Cohorts."""
+"""Checks and quiz of notebook 12, Cohorts."""
 
 import numpy as np
 from scipy.stats import norm

@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 08, Lead-wise attribution, and a colleague's maps with known flaws."""
+"""Checks and quiz of notebook 09, Lead-wise attribution, and a colleague's maps with known flaws."""
 
 import torch
 

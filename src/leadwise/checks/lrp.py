@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 03, Layer-wise relevance."""
+"""Checks and quiz of notebook 04, Layer-wise relevance."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 07, ECG models."""
+"""Checks and quiz of notebook 08, ECG models."""
 
 from itertools import permutations
 

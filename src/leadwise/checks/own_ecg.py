@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 10, Your own ECG. The capstone's dossier is checked part by part."""
+"""Checks and quiz of notebook 11, Your own ECG. The capstone's dossier is checked part by part."""
 
 import numpy as np
 import torch
@@ -279,7 +279,7 @@ def where_they_agree(first, second, agreed, correlation, lift):
     if not np.isclose(value, beside.lift, rtol=0.01, equal_nan=True):
         if np.isclose(value, beside.share, atol=0.005):
             raise Hint("That is the share; the lift is the share over the area.")
-        raise Hint("`lift`: `agreement(first.matrix, first.model).lift`, of notebook 09.")
+        raise Hint("`lift`: `agreement(first.matrix, first.model).lift`, of notebook 10.")
     if np.isnan(beside.lift):
         return (
             "Two methods with a number; of the criterion's cells none is in this window, and so the lift has no value."

@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 12, Your own network, a module with a note, and maps that others say they made."""
+"""Checks and quiz of notebook 13, Your own network, a module with a note, and maps that others say they made."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Notebook 06, Reading an ECG: its checks and its quiz."""
+"""Notebook 07, Reading an ECG: its checks and its quiz."""
 
 from collections.abc import Iterable
 from dataclasses import replace

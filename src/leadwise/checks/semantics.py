@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 09, From saliency to semantics."""
+"""Checks and quiz of notebook 10, From saliency to semantics."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""Notebook 04, SIGN: its checks and its quiz."""
+"""Notebook 05, SIGN: its checks and its quiz."""
 
 import numpy as np
 import torch

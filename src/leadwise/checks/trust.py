@@ -1,4 +1,4 @@
-"""Notebook 05, Can you trust it?: its checks and its quiz."""
+"""Notebook 06, Can you trust it?: its checks and its quiz."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""Checks and quiz of notebook 13, Which class?"""
+"""Checks and quiz of notebook 03, Which class?"""
 
 import numpy as np
 import torch
