@@ -327,7 +327,7 @@ CLAIMS = [
           lambda t: after(t, "Occlusion") == [0, 0, 0]),
     Claim("03-either-half-would-do", "KernelSHAP gives each half its share",
           lambda t: after(t, "KernelSHAP") == [0.5, 0.5, 0]),
-    # A2, A13
+    # A2, A3
     Claim("A2-three-rules", "Corrected for that, it agrees to rounding",
           lambda t: after(t, "× 32 / 31:")[0] < 1e-5 < after(t, "captum, trapezoid:")[0]),
     Claim("A3-cost", "the gradient needs one pass each way", lambda t: after(t, "Gradient") == [1, 1]),

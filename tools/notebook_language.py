@@ -66,7 +66,7 @@ class Speech:
         """Translate a notebook in place, and let it say its language before anything else."""
         for cell in notebook.cells:
             cell.source = (in_markdown if cell.cell_type == "markdown" else in_code)(cell.source, self)
-        number = notebook.cells[0].id[:2]
+        number = notebook.cells[0].id.partition("-")[0]
         use = nbformat.v4.new_code_cell(USE.format(self.language), id=f"{number}-language")
         notebook.cells.insert(1, use)
 

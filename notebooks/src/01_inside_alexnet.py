@@ -82,7 +82,7 @@ else:
 # Then it moves on by four pixels, the *stride*. The 2 is the *padding*: two rows of zeros around the picture.
 #
 # A filter can be shown as a small picture. Networks trained on photographs have edges of all directions, stripes and patches of
-# colour [2]: such filters are *smooth*, neighbouring weights resemble each other. How far has this one come?
+# colour [2]: such filters are *smooth*, neighbouring weights correlate. By how much here, $r$?
 
 
 # %% filters as pictures
@@ -96,13 +96,13 @@ def smoothness(filters):
 torch.manual_seed(0)
 untrained = torch.nn.Sequential(torch.nn.Conv2d(3, net.features[0].out_channels, 11))
 drawn, notes = {}, {}
-for name, network in {"filter": net, "untrained": untrained}.items():
+for name, network in {"filter": net, "random": untrained}.items():
     smooth = smoothness(first_layer_filters(network))
     pictures = (255 * first_layer_filters(network, scaled=True)).round().byte().permute(0, 2, 3, 1)
     for index in smooth.argsort(descending=True)[:8].tolist():
         drawn[f"{name} {index}"] = pictures[index]
         notes[f"{name} {index}"] = f"r = {smooth[index]:.2f}"
-plot_tiles(drawn, columns=8, side=18, notes=notes, title="The smoothest filters, by the correlation r of neighbours")
+plot_tiles(drawn, columns=8, side=18, notes=notes, title="The smoothest filters, trained and at random")
 
 # %% [markdown]
 # A filter as rough as an untrained one still carries the noise it started from. The smoothest is now applied by hand, at one place and
@@ -426,7 +426,7 @@ for label, pictures in shown.items():
 check.think_first("how many of the twelve you guessed")
 
 # %% gallery
-order = share_of_class(shown["all"].roll((9, 9), (2, 3))).argsort(descending=True).tolist()
+order = torch.randperm(len(classes), generator=torch.Generator().manual_seed(1)).tolist()
 tiles = {str(place): shown["all"][i] for place, i in enumerate(order, 1)}
 plot_tiles(tiles, columns=6, side=19, title="Which class does each of these raise against the others?")
 
@@ -450,7 +450,7 @@ for layer in ("features.1", "features.3", "features.6", "features.8", "features.
     liked = maximise_activation(fast, layer=layer, channel=active, steps=3 * steps // 4).images
     number_of = layer.removeprefix("features.")
     tiles |= {f"{number_of}, no. {channel}": picture for channel, picture in zip(active, liked, strict=True)}
-plot_tiles(tiles, columns=3, side=19, title="Single channels: layer of `features`, number")
+plot_tiles(tiles, columns=3, side=19, title="Single channels: layer, number")
 
 # %% [markdown]
 # The patterns grow with the receptive fields: from plain colours over textures to larger and less regular arrangements. What is

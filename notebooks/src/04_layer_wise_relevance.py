@@ -490,7 +490,7 @@ for name in ("ε everywhere", "z⁺ everywhere", "dense ε, γ, z-box"):
 #
 # **On an ECG** the published networks have two logits. Their difference $f_1 - f_0$, the log-odds, is the only score that the network's
 # answer fixes: a softmax does not change when the same function of the input is added to both, while the map of either logit changes at
-# will (A3 does it). So where a sentence speaks about the *answer*, take the difference of the two maps:
+# will ([appendix A4](A4_rules_in_depth.ipynb) does it). So where a sentence speaks about the *answer*, take the difference of the two maps:
 # `attribute(..., explain="log-odds")`.
 
 # %% [markdown]

@@ -357,7 +357,7 @@ for method in (
 # %% [markdown]
 # The random map lands at the share of the area, as it must; what lies below it points elsewhere. What lies above it has found
 # something about the recording, and not yet about the network: $x^2$ asks no network at all. One recording is an anecdote;
-# notebooks 06 and 10 measure many patients, and 09 asks the network itself.
+# notebooks 06 and 10 measure many patients, and 10 asks the network itself.
 
 # %% [markdown]
 # ## Exercises

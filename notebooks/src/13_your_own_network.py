@@ -360,7 +360,7 @@ plt.show()
 # ## 6 Reading other people's maps
 #
 # Much published LRP was computed with hooks on modules, by zennit [6] or its like. Section 2 of
-# [notebook 04](04_layer_wise_relevance.ipynb) showed what a hook can't see: the `+` of a skip connection. The xresnet1d has eight.
+# [Appendix A4](A4_rules_in_depth.ipynb) shows what a hook can't see: the `+` of a skip connection. The xresnet1d has eight.
 # zennit's remedy is a **canoniser** that puts a module where the `+` was; for this network somebody has to write it.
 
 
