@@ -89,7 +89,7 @@ SCHEMA = {
     "method": "key of METHODS",
     "family": "of METHODS; control asks no network",
     "setting": "default (the registry's), quick (fewer samples) or tuned (best of a few, on other patients)",
-    "parameters": "those that are not default",
+    "parameters": "those that are not default; or why the method refuses the network, whose numbers then are empty",
     "n": "patients, or scenes of which it names both objects first, that the network recognises",
     "misplaced": "share of the map in other parts than the effect, or of the other sign: 0 right, 1 wrong; mean",
     "misplaced_low": "Student's 95 % interval over patients, lower end",
@@ -335,7 +335,10 @@ def run(task: tuple) -> list[dict]:
             "family": METHODS[method].family,
         }
         said = " ".join(f"{k}={v}" for k, v in parameters.items())
-        numbers = measure(known, method, parameters, full and label != "tuned")
+        try:
+            numbers = measure(known, method, parameters, full and label != "tuned")
+        except ValueError as reason:  # the network has no layer, or an operation, that the method takes
+            said, numbers = f"refused: {reason}", {}
         rows.append(key | {"setting": label, "parameters": said, "n": count} | numbers)
     with whole_file(path) as part:
         part.write_text(json.dumps(rows))
@@ -359,12 +362,10 @@ def line_of(row: dict) -> dict:
 
 
 def groups(rows: list[dict]):
-    """Yield the name of each network and cause, and its rows with the plain setting."""
-    for group in dict.fromkeys((row["data"], row["model"], row["cause"]) for row in rows):
-        yield (
-            " ".join(group),
-            [r for r in rows if (r["data"], r["model"], r["cause"]) == group and r["setting"] != "tuned"],
-        )
+    """Yield the name of each network and cause, and its rows with the plain setting, less what was refused."""
+    plain = [row for row in rows if row["setting"] != "tuned" and "misplaced" in row]
+    for group in dict.fromkeys((row["data"], row["model"], row["cause"]) for row in plain):
+        yield " ".join(group), [r for r in plain if (r["data"], r["model"], r["cause"]) == group]
 
 
 def summary(rows: list[dict]) -> dict:

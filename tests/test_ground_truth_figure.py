@@ -55,9 +55,18 @@ def test_the_worst_cause_decides_the_order(rows):
 
 def test_networks_are_averaged_and_tuned_settings_left_out(rows):
     more = [*rows, row("AVB", "deeplift", 0.6, model="seed-1"), row("AVB", "deeplift", 0.0, setting="tuned")]
+    more += [
+        row("AVB", "deeplift", 1.0, model="published"),
+        row("AVB", "deeplift", 1.0) | {"architecture": "XResNet1d"},
+    ]
     figure = plot_ground_truth(more)
     assert ["DeepLIFT", "60 %", "70 %", "–"] in lines(figure)
     assert "patients: 1 to 2 networks a cause" in " ".join(" ".join(text.get_text().split()) for text in texts(figure))
+
+
+def test_a_table_of_other_networks_alone_is_shown_all_the_same():
+    made = [row("AVB", method, value, model="published") for method, value in (("deeplift", 0.2), ("square", 0.9))]
+    assert ["DeepLIFT", "80 %"] in lines(plot_ground_truth(made))
 
 
 def test_the_alternative_text_names_the_best_and_the_best_control(rows):

@@ -14,7 +14,7 @@
 #
 # **Before:** notebook 00; Python with PyTorch tensors.
 #
-# **Clinician's path:** from 08; sections 2 to 4. Next: 02, sections 2 to 4 and 7.
+# **Clinician's path:** from 08; sections 2 to 4. Next: 02, sections 2, 6 and 7.
 
 # %% imports
 import copy

@@ -15,7 +15,7 @@
 #
 # **Before:** notebooks 01 and 02.
 #
-# **Clinician's path:** from 02; section 1. Next: 09.
+# **Clinician's path:** from 03; section 1. Next: 09.
 
 # %% imports
 import copy

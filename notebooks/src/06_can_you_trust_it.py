@@ -12,7 +12,7 @@
 # - run the sanity checks, and say what they cannot show,
 # - find a network that cheats, and prove it.
 #
-# **Before:** notebooks 02 and 04.
+# **Before:** notebooks 02, 03 and 04.
 #
 # **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 

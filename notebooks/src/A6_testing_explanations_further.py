@@ -384,7 +384,8 @@ lbbb, group = ecg_models["LBBB"], x["LBBB"]
 steps = torch.linspace(0, 1, 9)
 path = twins["LBBB"][:1] + steps[:, None, None] * (group[:1] - twins["LBBB"][:1])
 p = lbbb.probability(path)
-of_p = explain(nn.Sequential(lbbb, nn.Softmax(1)), path, "gradient", 1).flatten(1).norm(dim=1)
+asked = path.clone().requires_grad_(True)
+of_p = torch.autograd.grad(torch.softmax(lbbb(asked), 1)[:, 1].sum(), asked)[0].flatten(1).norm(dim=1)
 of_difference = (explain(lbbb, path, "gradient", 1) - explain(lbbb, path, "gradient", 0)).flatten(1).norm(dim=1)
 print("share of the block   p(LBBB)   p (1 − p)   map of f₁ − f₀   map of p   quotient")
 for row in zip(steps, p, p * (1 - p), of_difference, of_p, of_p / of_difference, strict=True):
@@ -392,7 +393,8 @@ for row in zip(steps, p, p * (1 - p), of_difference, of_p, of_p / of_difference,
 
 # %% [markdown]
 # The quotient of the sizes is p (1 − p). In a cohort average of such maps the undecided patients count most and the clear
-# cases hardly. Explain the logit, or the difference of two.
+# cases hardly. Explain the logit, or the difference of two. `attribute` does so by itself: of a network that ends in a softmax it
+# explains the logit before it, and the map of p above had to be made by hand.
 #
 # ### The class that changes on the way
 #
