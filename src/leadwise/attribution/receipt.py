@@ -145,12 +145,12 @@ def complaints(row: Method, told: Mapping) -> Iterator[str]:
     if miss is not None and not miss <= COMPLETENESS:
         yield (
             f"{row.title}: the map's sum misses the change of the score by {100 * miss:.0f} %. "
-            "More steps or samples bring it closer."
+            "More steps or samples, or another baseline, bring it closer."
         )
     if miss is not None and (times := cancelling(told)) > CREATED:
         yield (
             f"{row.title}: the map's parts are {times:.0f} times as large as the change of the score that "
-            "they sum to: they cancel, and say little by themselves. integrated_gradients divides by nothing."
+            "they sum to: they cancel, and say little by themselves. Try another baseline, or integrated_gradients."
         )
     if halves is not None and not halves >= AGREEMENT:
         yield (
