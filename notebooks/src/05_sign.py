@@ -295,11 +295,14 @@ def on_object(relevance):
     return float(((positive * objects).sum((1, 2)) / positive.sum((1, 2))).nanmean())
 
 
+def signed(mu):
+    return torch.where(pictures >= mu, gradient, -gradient)
+
+
 sweep = np.linspace(-2.2, 2.7, 22)
-signed = [torch.where(pictures >= mu, gradient, -gradient) for mu in sweep.tolist()]
 fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
-axis.plot(sweep, [correlation(R, gradient) for R in signed], ".-", label="correlation with the gradient")
-axis.plot(sweep, [on_object(R) for R in signed], ".-", label="share of positive R on the object")
+axis.plot(sweep, [correlation(signed(mu), gradient) for mu in sweep], ".-", label="correlation with the gradient")
+axis.plot(sweep, [on_object(signed(mu)) for mu in sweep], ".-", label="share of positive R on the object")
 axis.axhline(0, color="grey", linewidth=0.8)
 axis.set(xlabel="μ", ylim=(-1.05, 1.05), title="24 scenes: μ turns the signs, and hardly moves the place")
 axis.legend(frameon=False, loc="lower left")
