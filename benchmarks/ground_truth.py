@@ -25,6 +25,10 @@ these measures agrees with the interventions. Controls, which ask no network, ar
 Settings. "default" is the registry's default; "quick" is the default with fewer samples, for methods of which one map
 costs hundreds of passes; "tuned" is the best of at most ``BUDGET`` settings, chosen for each cause on other patients.
 
+``ground_truth.csv`` holds interventions and localisation (``--plain``) of all networks: five a cause, the published
+ones, two other architectures. ``ground_truth_full.csv`` holds every measure for the embedded networks (``--networks
+--scenes 0 --patients 12 --weights embedded``), and its JSON the table of which measure agrees with the interventions.
+
 Each task's numbers are kept in a folder beside the table, patient by patient, and a run that was stopped goes on from
 there. Intervals are Student's, over patients; of several networks, ``networks`` in the JSON gives them over networks.
 

@@ -22,7 +22,7 @@ def test_every_file_that_the_front_page_names_is_there():
 
 @pytest.fixture
 def copy(tmp_path):
-    tables = ("reference_maps.json", "latency.json", "ground_truth.json", "ground_truth.csv")
+    tables = ("reference_maps.json", "latency.json", "ground_truth.json", "ground_truth.csv", "ground_truth_full.json")
     for name in ("README.md", *(f"benchmarks/{name}" for name in tables)):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, tmp_path / name)
