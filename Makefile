@@ -53,7 +53,7 @@ lab: $(STAMP)
 test: $(STAMP) lint data
 	$(NOTEBOOKS) check
 	$(BIN)/python -m pytest
-	$(NOTEBOOKS) run --variant solutions
+	$(NOTEBOOKS) run 0 1 --variant solutions # appendices are executed by make notebooks and make course
 
 lint: $(STAMP) js
 	$(BIN)/ruff check .
