@@ -5,13 +5,13 @@ import pytest
 import torch
 from torch.nn import functional
 
+from checking import RUBBISH, said
 from leadwise.checks import alexnet as check
 from leadwise.images.scenes import make_scene
 from leadwise.inspection import feature_maps, maximise_activation
 from leadwise.networks.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]
 
 
 @pytest.fixture(scope="module")
@@ -22,11 +22,6 @@ def net():
 @pytest.fixture(scope="module")
 def picture():
     return preprocess(make_scene(1).image)
-
-
-def said(verdict, word):
-    assert verdict.state == "not yet"
-    assert word in verdict.text, verdict.text
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ import torch
 from captum.attr import IntegratedGradients
 
 import leadwise
+from checking import RUBBISH, said
 from leadwise.checks import gradients as check
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet, preprocess
@@ -14,18 +15,12 @@ pytestmark = [
     pytest.mark.usefixtures("one_thread"),
     pytest.mark.filterwarnings("ignore::leadwise.attribution.MethodWarning"),  # few samples do for a check
 ]
-RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]
 
 
 @pytest.fixture(scope="module")
 def context():
     network = load_alexnet("embedded")
     return {"network": network, "x": preprocess(make_scene(186, objects=2).image), "target": 3}
-
-
-def said(verdict, word):
-    assert verdict.state == "not yet"
-    assert word in verdict.text, verdict.text
 
 
 def test_still(context):

@@ -10,12 +10,12 @@ from zennit.rules import Epsilon, Flat, Norm, Pass
 from zennit.types import Activation, AvgPool, Linear
 
 import leadwise
+from checking import RUBBISH, said
 from leadwise.checks import lrp as check
 from leadwise.images.scenes import make_scene
 from leadwise.networks.alexnet import load_alexnet, preprocess
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-RUBBISH = ["rubbish", 3.5, np.zeros((2, 2)), {"a": 1}, [], print]
 
 
 def without_biases():
@@ -35,11 +35,6 @@ def context():
 @pytest.fixture(scope="module")
 def twin():
     return without_biases()
-
-
-def said(verdict, word):
-    assert verdict.state == "not yet"
-    assert word in verdict.text, verdict.text
 
 
 def by_zennit(net, x, start, epsilon, first=None):

@@ -130,7 +130,7 @@ def test_english_is_what_it_was_before_there_was_a_translation(course):
 
 def test_what_is_not_translated_or_uncertain_stays_english_and_is_named(course):
     path = course.parent / "de" / "01_one.po"
-    catalogue = translate.read(path, "de")
+    catalogue = translate.catalogue_of(path, "de")
     catalogue.get("field").string = ""
     catalogue.get("01 One").flags.add("fuzzy")
     catalogue.get("an item that goes on").string = "EIN PUNKT MIT {mehr}"

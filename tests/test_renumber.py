@@ -207,3 +207,19 @@ def test_what_cannot_be_is_refused_and_changes_nothing(course, changes, said, ca
     assert renumber.main([*changes, "--root", str(course)]) == 2
     assert said in capsys.readouterr().err
     assert {name: (course / name).read_text() for name in names(course)} == before
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("notebooks/src/02_two.py", "notebooks/src/03_two.py"),
+        ("notebooks/src/de/02_two.po", "notebooks/src/de/03_two.po"),
+        ("notebooks/de/solutions/02_two.ipynb", "notebooks/de/solutions/03_two.ipynb"),
+        ("notebooks/A2_more.ipynb", "notebooks/A3_more.ipynb"),
+        ("slides/02_two.md", "slides/03_two.md"),
+        ("notebooks/src/de/frame.po", "notebooks/src/de/frame.po"),
+        ("benchmarks/02_two.json", "benchmarks/02_two.json"),
+    ],
+)
+def test_translations_move_with_their_notebook(tmp_path, before, after):
+    assert renumber.moved(tmp_path / before, tmp_path, {"02": "03", "A2": "A3"}) == tmp_path / after

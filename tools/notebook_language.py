@@ -45,8 +45,7 @@ class Speech:
     @cached_property
     def catalogue(self) -> Catalog:
         """The messages of the file."""
-        with open(self.path, "rb") as file:
-            return read_po(file, locale=self.language)
+        return catalogue_of(self.path, self.language)
 
     def __call__(self, text: str) -> str:
         """Return a message in this language; one that is not translated, or may be so wrongly, in English."""
@@ -69,6 +68,12 @@ class Speech:
         number = notebook.cells[0].id.partition("-")[0]
         use = nbformat.v4.new_code_cell(USE.format(self.language), id=f"{number}-language")
         notebook.cells.insert(1, use)
+
+
+def catalogue_of(path: Path, language: str) -> Catalog:
+    """Read a .po file."""
+    with open(path, "rb") as file:
+        return read_po(file, locale=language)
 
 
 def speeches(source: Path) -> list[Speech]:

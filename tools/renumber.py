@@ -7,7 +7,8 @@ are named by topic and stay as they are.
 
 Printed are the lines that changed, and behind a question mark those that hold such a number where no pattern knows what
 it means: read them. Built notebooks that agreed with their source agree again, and need no execution; the others are
-named. Lines of a table or list that stood in the order of the notebooks are put in order. Commit before you begin.
+named. Translations move along (`python tools/translate.py check` says what to mend in them). Lines of a table or list
+that stood in the order of the notebooks are put in order. Commit before you begin.
 """
 
 import argparse
@@ -27,10 +28,8 @@ from notebooks import check_notebook
 
 READ = ("*.md", "Makefile", "book/**/*.md", "data/*.md", "training/*.md", "training/*.py", "benchmarks/*.py")
 READ += ("tools/*.py", "tests/*.py", "src/leadwise/**/*.py", "src/leadwise/checks/quizzes/*.md", "slides/*.md")
-READ += ("notebooks/src/*.py", "notebooks/src/*/*.po", "notebooks/*.ipynb", "notebooks/solutions/*.ipynb")
-READ += ("notebooks/timings.json",)
-MOVED = ("notebooks/src", "notebooks", "notebooks/solutions", "slides")
-# Translations (notebooks/src/de, notebooks/de) are rewritten but not executed: `tools/translate.py check`, then build.
+READ += ("notebooks/src/**/*.py", "notebooks/src/**/*.po", "notebooks/**/*.ipynb", "notebooks/timings.json")
+MOVED = ("notebooks", "slides")  # and all folders in them, translations among them
 # Tests on courses of their own making, and this file: the numbers there are none of this course's.
 MADE_UP = {"tools/renumber.py", *(f"tests/test_{name}.py" for name in ("frame", "grading", "renumber", "tools"))}
 
@@ -241,7 +240,7 @@ def begins_with(line: str) -> str:
 def moved(path: Path, root: Path, new: dict[str, str]) -> Path:
     """Return where a file belongs: elsewhere if its name begins with the number of a notebook that changes."""
     number = number_of(path.name)
-    if path.parent.relative_to(root).as_posix() in MOVED and number in new:
+    if path.relative_to(root).parts[0] in MOVED and number in new:
         return path.with_name(new[number] + path.name[len(number) :])
     return path
 

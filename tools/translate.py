@@ -19,7 +19,7 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po, write_po
+from babel.messages.pofile import write_po
 
 import notebook_frame
 import notebook_source
@@ -35,7 +35,7 @@ from leadwise.networks.registry import NETWORKS
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting.relevance import DRAWN
 from leadwise.recordings.catalogue import CONDITIONS, records
-from notebook_language import FRAME, faults, messages_of
+from notebook_language import FRAME, catalogue_of, faults, messages_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "leadwise"
@@ -169,23 +169,17 @@ def renew(path: Path, template: Catalog, language: str) -> None:
     """Write a .po with the messages of a template and the translations that were there."""
     renewed = template
     if path.exists():
-        renewed = read(path, language)
+        renewed = catalogue_of(path, language)
         renewed.update(template, no_fuzzy_matching=False, update_creation_date=False)
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "wb") as file:
         write_po(file, renewed, width=WIDTH, no_location=True)
 
 
-def read(path: Path, language: str) -> Catalog:
-    """Read a .po file."""
-    with open(path, "rb") as file:
-        return read_po(file, locale=language)
-
-
 def compiled(path: Path, language: str) -> bytes:
     """Return the .mo of a .po."""
     out = io.BytesIO()
-    write_mo(out, read(path, language))
+    write_mo(out, catalogue_of(path, language))
     return out.getvalue()
 
 
@@ -202,7 +196,7 @@ def problems(language: str) -> Iterator[tuple[Path, str]]:
         if not path.exists():
             yield path, f"is missing; python tools/translate.py extract {language}"
             continue
-        for fault in differences(template, read(path, language)):
+        for fault in differences(template, catalogue_of(path, language)):
             yield path, fault
     path = package_po(language)
     if path.exists():

@@ -18,7 +18,7 @@ from leadwise.attribution.question import pick
 from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.evaluation.inputs import by_leads, usual_unit
 from leadwise.evaluation.replacement import Reference, impute, replace
-from leadwise.evaluation.statistics import bootstrap
+from leadwise.evaluation.statistics import Estimate, bootstrap, student
 from leadwise.maps import as_maps, one_of
 from leadwise.networks.network import Network, network_of
 from leadwise.progress import in_chunks, progress_to
@@ -70,6 +70,11 @@ class Curve:
         Low is good for deletion, high for insertion; in "lerf" order it is the other way round.
         """
         return trapezoid(self.values, self.fractions, axis=1)
+
+    @property
+    def area(self) -> Estimate:
+        """Mean of :attr:`auc` with Student's 95 % interval over the samples."""
+        return student(self.auc)
 
     @property
     def aopc(self) -> np.ndarray:

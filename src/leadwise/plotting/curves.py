@@ -1,9 +1,10 @@
 """Curves of deletion and insertion beside each other, the best on top of the legend."""
 
 from collections.abc import Mapping
+from typing import Any, Protocol
 
-from leadwise.evaluation.faithfulness import Curve
-from leadwise.evaluation.statistics import student
+import numpy as np
+
 from leadwise.plotting.sheet import CourseFigure, name_our_drawing_to_ipython
 from leadwise.plotting.style import FONT, GREY, LABEL, TEXT, TITLE, number, printable
 
@@ -12,7 +13,28 @@ WIDTH, HEIGHT, DPI = 8.0, 3.3, 127.0  # inches, and pixels an inch: those of a s
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7f5f3f")
 
 
-def plot_curves(curves: Mapping[str, Curve], *, title: str | None = None, label: str = "") -> CourseFigure:
+class Measured(Protocol):
+    """What is drawn of an ``evaluation.Curve``: evaluation stands above plotting, which knows no more of it."""
+
+    fractions: np.ndarray
+    order: str
+    score: str
+    kind: str
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Mean curve."""
+
+    @property
+    def auc(self) -> np.ndarray:
+        """Area under each curve."""
+
+    @property
+    def area(self) -> Any:
+        """Their mean: value, low and high."""
+
+
+def plot_curves(curves: Mapping[str, Measured], *, title: str | None = None, label: str = "") -> CourseFigure:
     """Draw what a network says while its input is taken away, one line a curve; a random order is dashed and black.
 
     The legend names the curves by their area, the lowest first, with Student's 95 % interval over the samples: what
@@ -67,7 +89,7 @@ def plot_curves(curves: Mapping[str, Curve], *, title: str | None = None, label:
     return figure
 
 
-def _area(curve: Curve) -> str:
+def _area(curve: Measured) -> str:
     """Write the area with Student's interval, where several samples make one."""
-    found = student(curve.auc)
+    found = curve.area
     return f"{found.value:.2f}" + (f" [{found.low:.2f}, {found.high:.2f}]" if len(curve.auc) > 1 else "")
