@@ -193,7 +193,7 @@ for axis, model, title in zip(axes, (net, twin), ("with biases", "biases set to 
     axis.yaxis.set_major_formatter("{x:g}")
     axis.set_xticks(range(len(STOPS)), STOPS, rotation=45)
 axes[0].set_ylabel("sum of relevance / logit")
-figure.legend(*axes[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+axes[1].legend(frameon=False, loc="lower left")
 plt.show()
 
 # %% [markdown]
