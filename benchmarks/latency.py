@@ -204,15 +204,16 @@ def step(handle, direction: int) -> bool:
 
 def slides(page, area, row: Row):
     """Move a slider to and fro, one step at a time, turning where nothing more is seen; a log each time."""
-    handle, direction = handle_of(area, row.control), 1
+    handle, direction, seen = handle_of(area, row.control), 1, True
     while True:
         page.evaluate("probe.begin()")
         if not step(handle, direction):
             direction = -direction
             continue
         log = settle(page, NOTHING[row.kind])
-        if not log["changes"]:
+        if seen and not log["changes"]:  # once: within a stretch where nothing is seen it goes on, out of it
             direction = -direction
+        seen = bool(log["changes"])
         yield log
 
 
