@@ -155,6 +155,19 @@ def test_as_many_findings_as_there_may_be_still_make_one_page(recording, monkeyp
     assert made.html.read_text(encoding="utf-8").count("much much") >= 40
 
 
+@pytest.mark.parametrize(
+    ("method", "given", "said"),
+    [
+        ("lrp_epsilon", {}, "by LRP-ε (epsilon = 0.1)."),
+        ("lrp_alpha_beta", {}, "by LRP-αβ (alpha = 1.0)."),  # beta follows from alpha, not from the input
+        ("lrp_z", {}, "by LRP-z."),
+        ("lrp_z", {"input_rule": "sign", "mu": 0.5}, "by LRP-z (input rule = sign, mu = 0.5)."),
+    ],
+)
+def test_the_method_is_named_with_what_was_chosen(recording, method, given, said):
+    assert said in to_html(explain_ecg(recording, method=method, weights="embedded", **given))
+
+
 def test_networks_and_choices_of_ones_own(recording):
     torch.manual_seed(0)
     layers = (torch.nn.Conv1d(12, 4, 9), torch.nn.ReLU(), torch.nn.AdaptiveAvgPool1d(1), torch.nn.Flatten(-2))

@@ -20,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
 from leadwise.attribution import METHODS
+from leadwise.attribution.registry import FIRST
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.networks.network import Network
@@ -153,8 +154,9 @@ def file_name(name: str) -> str:
 def _facts(e: Explanation) -> list[tuple[str, str]]:
     """Return (heading, text) in the order of the page."""
     row = METHODS[e.method]
-    given = {key: "from the input" if value is None else value for key, value in e.parameters.items()}
-    settings = ", ".join(f"{key} = {value}" for key, value in given.items())
+    first = {p.name: p.default for p in FIRST if "input_rule" in e.parameters}  # told where it was chosen
+    told = {key: value for key, value in e.parameters.items() if value is not None and first.get(key) != value}
+    settings = ", ".join(f"{key.replace('_', ' ')} = {value}" for key, value in told.items())
     weights = TRUST.get(e.sources[e.model], e.sources[e.model])
     network = f"the {e.model} network ({ECG_MODELS.get(e.model, 'your own')}; {weights})"
     window = f"{e.start:g} to {e.stop:g} s, {e.filters}"
