@@ -11,6 +11,7 @@ import re
 import sys
 from pathlib import Path
 
+from leadwise.attribution import METHODS
 from notebook_frame import said_minutes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -96,8 +97,7 @@ def ground_truth(root: Path, _old: str) -> str:
     rows = list(csv.DictReader((root / "benchmarks/ground_truth.csv").read_text().splitlines()))
     rows = [row for row in rows if row["model"] == "embedded" and row["setting"] != "tuned"]
     best = (
-        f"{one['best method'].replace('_', ' ')} ({name}, {100 * one['its score']:.0f} %)"
-        for name, one in found.items()
+        f"{METHODS[one['best method']].title} ({name}, {100 * one['its score']:.0f} %)" for name, one in found.items()
     )
     ahead = (f"{len(one['methods behind that control'])} ({name})" for name, one in found.items())
     methods = len({row["method"] for row in rows if row["family"] != "control"})
