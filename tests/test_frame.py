@@ -160,6 +160,99 @@ MOST_FIGURES, MOST_LINES = 12, 20
 CLOSING = ("Take away", "Go further", "References")  # share a cell
 
 
+ON_PATH = """# # 02 Two
+#
+# Twelve words stand before the first section.
+#
+# **Before:** notebook 01.
+#
+# **Clinician's path:** from 01; run all, {what}. Next: 03,
+# section 9.
+
+# %% imports
+x = 1
+
+# %% [markdown]
+# ## 1 One
+# {one}
+
+# %% [markdown]
+# ## 2 Two
+# {two}
+
+# %% [markdown]
+# ### Below two
+# {two}
+
+# %% [markdown]
+# ## Exercises
+# **1 Write code.** {three}
+
+# %% exercise 1 tags=["solution"] answers=["y"]
+y = 1
+
+# %% [markdown]
+# **2 Write code.** {four}
+
+# %% exercise 2 tags=["solution"] answers=["z"]
+z = 1
+z += 1
+
+# %% [markdown]
+# ## Quiz
+
+# %% quiz
+check.quiz()
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "words", "steps"),
+    [
+        ("read section 1", 1, 0),
+        ("read sections 1 and 2, do exercise 2", 1 + 20 + 1000, 2),
+        ("read sections 1 to 2", 1 + 20, 0),
+        ("leave out section 2 and exercise 1", 1 + 1000, 2),
+        ("read sections 2, 3 and 1, do exercises 1 and\n# 2", 1 + 20 + 1100, 3),
+    ],
+)
+def test_the_minutes_on_the_clinicians_path_are_of_the_part_that_its_head_names(course, what, words, steps):
+    numbers = {"one": 1, "two": 10, "three": 100, "four": 1000}
+    text = ON_PATH.format(what=what, **{name: "word " * number for name, number in numbers.items()})
+    (course / "src" / "02_two.py").write_text("# %% [markdown]\n" + text)
+    solved = notebook_source.read(course / "src" / "02_two.py")
+    counted = notebook_frame.count(notebook_frame.on_path(solved))
+    prose = " ".join(cell.source for cell in notebook_frame.on_path(solved).cells if cell.cell_type == "markdown")
+    assert len(re.findall(r"\bword\b", prose)) == words
+    assert (counted["steps of their solutions"], counted["lines of code"], counted["quizzes"]) == (steps, 1, 0)
+    low, high = minutes(counted, 31)
+    assert (
+        f", on the clinician's path {low} to {high}. Counted: "
+        in made(course, "02_two")["02_two.ipynb"].cells[1].source
+    )
+
+
+def test_the_clinicians_path_is_one_way_from_the_first_notebook_and_names_what_there_is():
+    path, number = ["00"], "07"
+    sources = {notebook_frame.number_of(source.stem): notebook_source.read(source) for source in NUMBERED}
+    said = {
+        n: re.search(r"^\*\*Clinician's path:\*\*.*(?:\n.+)*", nb.cells[0].source, re.M) for n, nb in sources.items()
+    }
+    while number:
+        line = said[number][0]
+        assert f"from {path[-1]};" in line
+        assert "; whole" in line or "; run all, " in line, line
+        path.append(number)
+        headings = "\n".join(cell.source for cell in sources[number].cells if cell.cell_type == "markdown")
+        for what, title in (("section", r"^## {} "), ("exercise", r"^\*\*{} ")):
+            for named in notebook_frame.numbers_behind(line, what):
+                assert re.search(title.format(named), headings, re.M), f"{number} has no {what} {named}"
+        following = re.search(r"Next: (\d\d)\.", line)
+        number = following[1] if following else ""
+    assert path == ["00", "07", "08", "01", "02", "03", "04", "09", "10", "11"]
+    assert set(path[1:]) == {number for number, line in said.items() if line}
+
+
 @pytest.mark.parametrize("source", NUMBERED, ids=lambda path: path.stem)
 def test_a_notebook_is_not_too_long(source):
     """The figures are those that its committed notebook shows."""

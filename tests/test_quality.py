@@ -220,6 +220,17 @@ def test_exchanged_cables(reversal, words, least, patients):
     assert len([text for text in found if words in text]) >= least
 
 
+def test_a_heart_on_the_right_side_is_not_taken_for_exchanged_arms():
+    """It turns I and aVR over as well, but its R shrinks towards V6, where S prevails; there the arms leave R upright."""
+    exchanged = leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40}, noise=Noise(reversal="LA-RA"))
+    (finding,) = (found for found in check_ecg(exchanged).findings if found.check == "cables")
+    assert "right arm" in finding.measured
+    assert "in a heart on the right side V6 would not point up" in finding.advice
+    signal = exchanged.signal.copy()
+    signal[8:] *= -0.5
+    assert "cables" not in {found.check for found in check_ecg(ECG(signal, exchanged.fs)).findings}
+
+
 @pytest.mark.parametrize(
     ("p", "qrs", "suspected"),
     [(-15, 30, True), (-15, -60, False), (-15, 120, False), (15, 30, False), (50, 30, False), (-60, 30, False)],

@@ -66,12 +66,13 @@ BADGES = (
 )
 TIME = "**About {both} minutes**{alone}. Counted: {counted}; {seconds}."
 RANGE, ALONE, BUILDS = "{} to {}", ", without its exercises {} to {}", " Builds on {}."
+ON_PATH = ", on the clinician's path {} to {}"
 UNTIMED, TIMED = "not timed yet", "runs in {} s"
 SOLUTIONS, WITHOUT, GLOSSARY = "Solutions", "Without solutions", "Glossary"
 SAID = re.compile(r"\*\*About (\d+) to (\d+) minutes\*\*(?:, without its exercises (\d+) to (\d+))?")
 NOTE = "*For teaching, not for diagnosis: nothing here may be used to decide about a patient.*"
 # All of it that is said, for other languages.
-WORDS = (TIME, RANGE, ALONE, BUILDS, UNTIMED, TIMED, SOLUTIONS, WITHOUT, GLOSSARY, NOTE, *RATES, *ONE.values())
+WORDS = (TIME, RANGE, ALONE, ON_PATH, BUILDS, UNTIMED, TIMED, SOLUTIONS, WITHOUT, GLOSSARY, NOTE, *RATES, *ONE.values())
 
 
 def number_of(stem: str) -> str:
@@ -224,9 +225,11 @@ class Frame:
         """Return the line below the title: where to open the notebook, how long it takes, what it builds on."""
         seconds, counted = self.timings.get(path.removesuffix(".ipynb")), count(solved)
         low, high = minutes(counted, seconds or 0, LESSON)
+        part = on_path(solved)
+        path_alone = self.say(ON_PATH).format(*minutes(count(part), seconds or 0)) if part else ""
         text = self.say(TIME).format(
             both=self.say(RANGE).format(*minutes(counted, seconds or 0)),
-            alone=self.say(ALONE).format(low, high) if counted["exercises"] else "",
+            alone=(self.say(ALONE).format(low, high) if counted["exercises"] else "") + path_alone,
             counted=", ".join(in_words(number, what, self.say) for what, number in counted.items() if number),
             seconds=self.say(UNTIMED) if seconds is None else self.say(TIMED).format(f"{seconds:g}"),
         )
@@ -272,3 +275,34 @@ def prerequisites(notebook: nbformat.NotebookNode) -> set[str]:
     found = re.search(r"^\*\*Before:\*\*([^.;]+)", notebook.cells[0].source, re.MULTILINE)
     spans = re.findall(r"\b(\d\d)\b(?: to (\d\d)\b)?", found[1]) if found else []
     return {f"{number:02d}" for first, last in spans for number in range(int(first), int(last or first) + 1)}
+
+
+def on_path(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode | None:
+    """Return the part of a notebook that its line on the clinician's path names; None where that is all of it.
+
+    The line says which sections and exercises to read and do, or which to leave out: "run all, read sections 1 to 3
+    and 6, do exercise 2". What stands before the first section belongs to each part.
+    """
+    line = re.search(r"^\*\*Clinician's path:\*\*((?:(?!Next:|\n\n)[\s\S])*)", notebook.cells[0].source, re.MULTILINE)
+    if not line or not re.search(r"\b(?:read|leave out)\b", line[1]):
+        return None
+    named = {what: numbers_behind(line[1], what) for what in ("section", "exercise")}
+    without, where, kept = "leave out" in line[1], ("section", 0), []
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^## (\d*)", cell.source, re.MULTILINE)
+            tasks = re.findall(r"^\*\*(\d+) ", cell.source, re.MULTILINE)
+            where = ("section", int(headings[-1] or -1)) if headings else where
+            where = ("exercise", int(tasks[-1])) if tasks else where
+        what, number = where
+        if number == 0 or (number > 0 and (number in named[what]) != without):
+            kept.append(cell)
+    return nbformat.v4.new_notebook(cells=kept)
+
+
+def numbers_behind(text: str, what: str) -> set[int]:
+    """Return the numbers behind a word: "sections 1 to 3, 6 and 7" is five, "exercise 2" one."""
+    number = r"\d+(?:\s+to\s+\d+)?"
+    found = re.search(rf"\b{what}s?\s+({number}(?:(?:,\s+|\s+and\s+){number})*)", text)
+    spans = re.findall(r"(\d+)(?:\s+to\s+(\d+))?", found[1]) if found else []
+    return {number for first, last in spans for number in range(int(first), int(last or first) + 1)}

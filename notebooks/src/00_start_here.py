@@ -61,7 +61,9 @@ for info in recordings.values():
 # ## 3 From recording to heatmap, in five lines
 #
 # Load a recording, filter it as the networks expect, cut out 4 s, explain, draw. `target=1` asks about the network's second
-# output, which stands for the block; the first, 0, stands for its absence.
+# output, which stands for the block; the first, 0, stands for its absence. The method here is
+# [LRP](../GLOSSARY.md#layer-wise-relevance-propagation): it gives each sample a share of the answer, its
+# [relevance](../GLOSSARY.md#relevance).
 
 # %% first heatmap
 name = next(iter(leadwise.records("RBBB")))
@@ -170,7 +172,9 @@ check.progress()
 #
 # Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may take
 # the **clinician's path** instead: 07, 08, then of the pictures what hearts need (parts of 01, 02, 03 and 04), then 09, 10 and 11.
-# The head of each notebook on it says which sections, and what comes next. The [glossary](../GLOSSARY.md) explains words of both worlds.
+# The head of each notebook on it says what to read and do, how long that takes, and what comes next. Run the whole notebook first
+# (*Run*, *Run All Cells*), for later cells use what earlier ones made. Quizzes also ask about what you left out: skip such questions.
+# The [glossary](../GLOSSARY.md) explains words of both worlds.
 
 # %% [markdown]
 # ## If something fails

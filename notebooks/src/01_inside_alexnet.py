@@ -14,7 +14,7 @@
 #
 # **Before:** notebook 00; Python with PyTorch tensors.
 #
-# **Clinician's path:** from 08; sections 2 to 4. Next: 02, sections 2, 6 and 7.
+# **Clinician's path:** from 08; run all, read sections 1 to 4, do exercise 3. Next: 02.
 
 # %% imports
 import copy
@@ -225,7 +225,7 @@ plot_tiles(tiles, masks=masks, side=34, label="mean |gradient| on noise", title=
 # %% [markdown]
 # ## 4 Feature maps
 #
-# Each layer gives one map per channel. For four layers, here are the three channels that respond most strongly to one scene. The
+# Each layer gives one map per [channel](../GLOSSARY.md#channel). For four layers, here are the three channels that respond most strongly to one scene. The
 # outline is the receptive field of the place where the first of them is largest.
 
 

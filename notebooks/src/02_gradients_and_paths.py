@@ -14,7 +14,7 @@
 #
 # **Before:** notebook 01.
 #
-# **Clinician's path:** from 01; sections 2, 6 and 7. Next: 03, sections 1 and 2.
+# **Clinician's path:** from 01; run all, read sections 1 to 3, 6 and 7, do exercise 2. Next: 03.
 
 # %% imports
 import warnings

@@ -14,7 +14,7 @@
 #
 # **Before:** notebooks 01 and 02.
 #
-# **Clinician's path:** from 02; sections 1 and 2. Next: 04, section 1.
+# **Clinician's path:** from 02; run all, read sections 1 and 2, do exercise 1. Next: 04.
 
 # %% imports
 import json

@@ -3,7 +3,7 @@
 #
 # A gradient says how a logit would *change*. [Layer-wise relevance propagation](../GLOSSARY.md#layer-wise-relevance-propagation)
 # (LRP) asks where it *came from*: it hands the logit's value back, layer by layer, until every pixel holds a share. What a share is, a
-# rule says. This notebook builds LRP from nothing, and then takes the rules apart.
+# rule says. This notebook builds LRP from nothing, then takes the rules apart.
 #
 # **You will be able to**
 #
@@ -15,7 +15,7 @@
 #
 # **Before:** notebooks 01 and 02.
 #
-# **Clinician's path:** from 03; section 1. Next: 09.
+# **Clinician's path:** from 03; run all, read section 1. Next: 09.
 
 # %% imports
 import copy
@@ -99,7 +99,7 @@ for bias in (False, True):
     print(f"largest |sum of relevance − logit| {float((z.sum(1) - logit).abs().max()):.1e}")
 
 # %% [markdown]
-# With biases the maps still agree, but their sum is no longer the logit: a bias keeps its share $b_k / z_k$ of $R_k$. Here is the first
+# With [biases](../GLOSSARY.md#bias) the maps still agree, but their sum is no longer the logit: a bias keeps its share $b_k / z_k$ of $R_k$. Here is the first
 # layer from above, with a bias of 2 on its first unit: contributions on the left, relevance on the right.
 
 # %% bias by hand
@@ -172,7 +172,7 @@ plot_image_grid(x, {"LRP, ε = 0.1": mine}, clip=99, mask=mask, title=f"Where th
 # %% [markdown]
 # ## 3 The rules, one by one
 #
-# A map's number is, as in notebook 02, the share of the positive relevance that lies on the object.
+# A map's number is, as in notebook 02, the share of the positive relevance on the object.
 
 
 # %% helpers

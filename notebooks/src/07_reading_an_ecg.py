@@ -14,7 +14,8 @@
 #
 # **Before:** notebook 00. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 #
-# **Clinician's path:** from 00; sections 1 to 4 show what happens to a recording before a network sees it. Next: 08.
+# **Clinician's path:** from 00; whole: what happens to a recording before a network sees it, and with which error PR and
+# QRS are measured. Next: 08.
 
 # %% imports
 from textwrap import fill, shorten
@@ -178,7 +179,7 @@ axis.legend(frameon=False, fontsize=8, loc="center left")
 plt.show()
 
 # %% [markdown]
-# Two traps are built in. The **mains notch** is a flat line at 1: with $Q = 0.05$ at 500 Hz its formula yields the
+# Two traps are built in. The **mains [notch](../GLOSSARY.md#notch-filter)** is a flat line at 1: with $Q = 0.05$ at 500 Hz its formula yields the
 # identity, so it removes nothing. The **baseline filter** is named after its 0.05 Hz, yet this notch is 1 Hz wide: it acts
 # as a [high-pass](../GLOSSARY.md#high-pass-filter) that takes half the amplitude at 1 Hz. The ST segment lives there.
 # Guidelines ask for a low-frequency cut-off of at most 0.05 Hz, or 0.67 Hz for zero-phase filters [1].

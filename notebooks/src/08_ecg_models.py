@@ -15,7 +15,7 @@
 #
 # **Before:** notebook 07. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 #
-# **Clinician's path:** from 07; leave out section 3. Next: 01, sections 2 to 4.
+# **Clinician's path:** from 07; run all, leave out section 3 and exercise 3. Next: 01.
 
 # %% imports
 from textwrap import shorten
@@ -39,7 +39,9 @@ from leadwise.training import calibrate, calibration_error, fit, initialise, log
 # ## 1 The network
 #
 # Five blocks of [convolution](../GLOSSARY.md#convolution), [ELU](../GLOSSARY.md#elu) and max-[pooling](../GLOSSARY.md#pooling)
-# halve the time axis five times. Global average pooling forgets *when* something happened. Three dense layers and an output layer turn 64 numbers into two [logits](../GLOSSARY.md#logit) [1].
+# halve the time axis five times, with 64 [channels](../GLOSSARY.md#channel) each. Global average pooling forgets *when* something
+# happened. Three [dense layers](../GLOSSARY.md#dense-layer) and an output layer turn 64 numbers into two
+# [logits](../GLOSSARY.md#logit) [1].
 
 # %% architecture
 network = ECGNet()
@@ -50,7 +52,7 @@ for layer, module in network.named_children():
 print(f"{'total':24s}{sum(weight.numel() for weight in network.parameters()):7,}")
 
 # %% [markdown]
-# **What does one unit see?** Its [receptive field](../GLOSSARY.md#receptive-field) has $r$ samples. A convolution of size 3
+# **What does one [unit](../GLOSSARY.md#unit) see?** Its [receptive field](../GLOSSARY.md#receptive-field) has $r$ samples. A convolution of size 3
 # adds $2 s$ to it, a pooling of size 2 adds $s$, and each pooling doubles the [stride](../GLOSSARY.md#stride) $s$:
 #
 # $$r \leftarrow r + 2 s, \qquad r \leftarrow r + s, \qquad s \leftarrow 2 s$$
@@ -89,14 +91,14 @@ for pr in (150, 200, 250, 300):
 # %% [markdown]
 # ## 2 Four trained networks
 #
-# The published weights are those of Gumpfer et al. [1], trained on real ECGs. The embedded weights were trained for this
+# The published [weights](../GLOSSARY.md#weight) are those of Gumpfer et al. [1], trained on real ECGs. The embedded weights were trained for this
 # course on simulated ECGs (section 5). `weights="auto"` takes the published ones where they have been downloaded.
 
 # %% load the models
 models = {name: leadwise.load_ecg_model(name) for name in ECG_MODELS}
 
 # %% [markdown]
-# Every recording is filtered in the same way, over its whole length, and its first 4 s go to the networks.
+# Every recording is filtered alike, over its whole length, and its first 4 s go to the networks.
 #
 # > **Think first.** The table has a row for each recording and a column for each network. What should the row of a healthy
 # > person look like? Do the four numbers of a row add up to 1?
@@ -145,7 +147,7 @@ print("\n".join(line for _, line in sorted(by_pr)))
 
 # %% [markdown]
 # A probability is a squashed difference of logits: $p = 1 / (1 + e^{-(f_1 - f_0)})$. Beyond $|f_1 - f_0| > 5$ it hardly moves,
-# so explanations start from a logit, or from the difference itself, the log-odds, and not from the probability.
+# so explanations start from a logit, or from the difference itself, the [log-odds](../GLOSSARY.md#log-odds), and not from the probability.
 
 # %% logits
 name, info = next(iter(leadwise.records("LBBB").items()))
@@ -218,7 +220,7 @@ history = fit(student, x_train, y_train, (x_valid, y_valid), epochs=6, seed=1)
 
 fig, axis = plt.subplots(figsize=(7, 3), layout="constrained")
 epochs = [epoch.number for epoch in history]
-axis.plot(epochs, [epoch.loss for epoch in history], "o-", label="patients it learns from (augmented)")
+axis.plot(epochs, [epoch.loss for epoch in history], "o-", label="patients it learns from, each time a little changed")
 axis.plot(epochs, [epoch.validation_loss for epoch in history], "s-", label="patients it never sees")
 axis.set(xlabel="epoch", ylabel="cross-entropy", ylim=(0, None))
 axis.legend(frameon=False)
@@ -330,7 +332,7 @@ alarmed = written.get("generated_with_any_alarm")
 print("generated, alarmed by any of the four:", "not measured" if alarmed is None else f"{alarmed:.0%}")
 
 # %% [markdown]
-# So few recordings prove little. Below are three opinions, side by side: the header's first code
+# So few recordings prove little. Below are three opinions: the header's first code
 # for one of the four findings, the embedded network and, where downloaded, the published one, which may have learned from
 # some of these recordings.
 #
@@ -465,7 +467,7 @@ check.receptive_field(receptive_field)
 
 # %% [markdown]
 # **2 Predict, then look.** The RBBB network meets its recording in four disguises: `"shifted"` in time by 320 samples, around
-# the end (`torch.roll`), `"reversed"` in time, with V1 and V6 `"exchanged"`, and `"doubled"` in voltage. Which moves the
+# the end (`torch.roll`), `"reversed"` in time (`torch.flip`), with V1 and V6 `"exchanged"`, and `"doubled"` in voltage. Which moves the
 # log-odds $f_1 - f_0$ least? Write it into `predicted`, and run the check: it keeps your prediction, and never marks it. Then
 # compute `moved`, a dict from these words to the absolute
 # change.

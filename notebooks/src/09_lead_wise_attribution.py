@@ -13,7 +13,7 @@
 #
 # **Before:** notebooks 07 and 08. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
 #
-# **Clinician's path:** from 04. Next: 10 and 11, whole.
+# **Clinician's path:** from 04; whole. Next: 10.
 
 # %% imports
 import warnings
@@ -117,9 +117,9 @@ for title, map_ in {
 
 # %% [markdown]
 # This answers the question above for one recording. Where most lies in QRS, the map points to what defines the block. Where ST and T
-# hold much, the network may well read the textbook, but its second line. That is worth knowing: a broad QRS has few other causes,
-# a turned T has many, such as ischaemia or hypertrophy, and a network that relies on it will be wrong about those. Whether
-# it does rely on it no map can say; notebook 10 asks the network itself.
+# hold much, the network may well read the textbook, but its second line. That is worth knowing: a broad QRS of this
+# shape has fewer other causes than a turned T, which ischaemia and hypertrophy bring as well, and a network that relies on T will
+# be wrong about those. Whether it does no map can say; notebook 10 asks the network itself.
 
 # %% [markdown]
 # ## 3 All methods side by side
@@ -157,7 +157,7 @@ plot_grid(ecg, rows, leads=("V1", "V6"), stop=2, title=f"One {model.pathology} l
 # denominator comes near zero, and one sample gets most of the relevance.
 #
 # The **sum** is a first test for integrated gradients and DeepLIFT, which promise a difference of two logits (a Grad-CAM is
-# scaled to its maximum; its sum means nothing). LRP promises less: biases keep a part of the relevance, or add to it, and
+# scaled to its maximum; its sum means nothing). LRP promises less: [biases](../GLOSSARY.md#bias) keep a part of the relevance, or add to it, and
 # $\epsilon$ absorbs some more. How much, depends on the network.
 
 # %% what arrives
@@ -387,7 +387,7 @@ check.v1_or_v6(predicted, shares, model=rbbb, x=blocked.tensor())
 
 # %% [markdown]
 # **2 Write code.** Which share of a map lies in the chest leads? Make a function `chest_share(relevance)` that takes a map
-# (12, T), a tensor, and returns the share of $\sum |R|$ in V1 to V6, from 0 to 1. Try it on three methods, the random map among them.
+# (12, T), a [tensor](../GLOSSARY.md#tensor), and returns the share of $\sum |R|$ in V1 to V6, from 0 to 1. Try it on three methods, the random map among them.
 
 
 # %% exercise 2 tags=["solution"] answers=["chest_share"]

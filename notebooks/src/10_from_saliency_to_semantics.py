@@ -13,6 +13,8 @@
 # - ask a network and its map the same question, and say whether they agree.
 #
 # **Before:** notebooks 07 to 09. **Teaching, not diagnosis:** nothing here may be used to decide about a patient.
+#
+# **Clinician's path:** from 09; whole. Next: 11.
 
 # %% imports
 import csv
@@ -276,8 +278,8 @@ for title, criterion in {"QRS alone": CRITERIA["LBBB"], "with ST and T": CRITERI
     print(f"LBBB, {title:14s} lift {np.mean(lifts):.1f}, from {min(lifts):.1f} to {max(lifts):.1f} over the patients")
 
 # %% [markdown]
-# Read each row from left to right. Right answers say that the network has found *something*; the mass says whether the map
-# points at the cause more than its area would by chance; the last columns say whether the map's waves are those of the
+# Read each row from left to right. Right answers say that the network has found *something*; the mass, with its 95 %
+# interval over the patients, says whether the map points at the cause more than its area would by chance; the last columns say whether the map's waves are those of the
 # textbook. The first does not imply the others. By which of the two definitions of LBBB does the map agree better?
 
 # %% [markdown]
@@ -347,7 +349,7 @@ plt.show()
 
 # %% [markdown]
 # The largest of a few means is soon another one. A part is named only where it leads every other, patient by patient, after
-# Holm's correction for all pairs; the interval is that of its lead over the next.
+# Holm's correction for all pairs; the interval, of 95 %, is that of its lead over the next.
 
 
 # %% in words

@@ -13,6 +13,8 @@
 #
 # **Before:** notebooks 07 to 10. **Teaching, not diagnosis:** nothing here may be used to decide about a patient, least
 # of all about yourself. If a recording worries you, show it to a physician.
+#
+# **Clinician's path:** from 10; whole.
 
 # %% imports
 import tempfile

@@ -42,6 +42,8 @@ def read_right(read, *, ecg):
     read = as_ecg(read, "`read`")
     if read.fs != ecg.fs:
         raise Hint(f"The rate is wrong: {read.fs:g} Hz. The array was made from `ecg`, which knows its own.")
+    if read is ecg:
+        raise Hint("This is `ecg` itself: read the array, by `read_ecg`, and compare the two.")
     if apart(read.signal, ecg.signal) <= STEP / 2 + 1e-4:
         return "Equal up to half a step of the converter: the rounding, and nothing else."
     scale = np.nanstd(read.signal) / np.nanstd(ecg.signal)

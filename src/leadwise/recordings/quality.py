@@ -468,7 +468,8 @@ def _turned(limb: np.ndarray, index: int) -> np.ndarray:
 
 # Cable swap -> the directions that P and QRS then take together: lead -> allowed signs, 1 up, -1 down, 0 neither.
 # After Batchvarov et al. 2007: with the arms exchanged, P-QRS is negative in I, opposite to V6, and no longer negative
-# in aVR; with right arm and left leg exchanged, II is turned over.
+# in aVR; with right arm and left leg exchanged, II is turned over. A heart on the right side turns I and aVR over as
+# well, but then R shrinks from V1 to V6 and S prevails there, so that an upright V6 speaks against it.
 PATTERNS: dict[str, dict[str, tuple[int, ...]]] = {
     "right arm and left leg exchanged": {"II": (-1,), "aVR": (1,), "V6": (1,)},
     "left and right arm exchanged": {"I": (-1,), "aVR": (0, 1), "V6": (1,)},
@@ -482,7 +483,8 @@ def _cables(material: _Material) -> Iterator[Finding]:
     for name, pattern in PATTERNS.items():
         if all(directions.get(lead) in allowed for lead, allowed in pattern.items()):
             seen = ", ".join(f"{SIGNS[directions[lead]]} in {lead}" for lead in pattern)
-            advice = f"check the cables ({BATCHVAROV}); a heart on the right side looks alike"
+            alike = "; in a heart on the right side V6 would not point up" if pattern["V6"] == (1,) else ""
+            advice = f"check the cables ({BATCHVAROV}){alike}"
             yield _found("warning", f"P and QRS point {seen}: {name}?", "up in I and II, down in aVR", advice, pattern)
             return
     yield from _arm_and_leg(material)
