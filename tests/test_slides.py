@@ -11,7 +11,7 @@ from course import NUMBERED
 NAMES = [path.stem for path in slides.decks()]
 SHAPES = """() => {
   const section = document.querySelector("section.present");
-  const inside = [...section.children].filter((child) => child.tagName !== "ASIDE").map((child) => {
+  const inside = [...section.querySelectorAll(":scope *")].filter((child) => !child.closest("aside")).map((child) => {
     const box = child.getBoundingClientRect();
     const [right, bottom] = [box.left + child.scrollWidth, box.bottom];
     return { tag: child.tagName, left: box.left, top: box.top, right: Math.max(right, box.right), bottom };
@@ -39,18 +39,53 @@ def test_every_figure_is_one_of_a_committed_notebook(name):
     assert [one for one in wanted if one not in slides.figures(one.partition("-")[0])] == []
 
 
-def test_two_days_hold_the_notebooks_of_the_timetable():
-    taken = re.findall(r"\{\{ (\w+) \}\}", (slides.DECKS / "two_days.md").read_text("utf-8"))
-    teaching = (slides.ROOT / "TEACHING.md").read_text("utf-8").split("## A semester")[0]
-    planned = dict.fromkeys(re.findall(r"^\| \d+:\d+ \|[^|]*?(\d\d)\b", teaching, re.MULTILINE))
-    assert [stem[:2] for stem in taken] == list(planned)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_a_slide_prints_a_cell_has_printed(name):
+    for cell in re.findall(r"printed:([\w-]+)", (slides.DECKS / f"{name}.md").read_text("utf-8")):
+        assert slides.printed(cell), cell
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_day_follows_the_timetable_and_shows_nothing_that_is_not_run(number):
+    made, table = slides.day(number), slides.days()[number - 1]
+    plans = [plan for _, what, _ in table if (plan := slides.planned(what))]
+    heads = [slide.splitlines()[0] for slide in made]
+    assert [head[2:4] for head in heads if re.match(r"# \d\d", head)] == list(dict.fromkeys(plan[0] for plan in plans))
+    assert [heads.count(f"# {what}") for what in ("Break", "Lunch")] == [2, 1]
+    assert sum(head.startswith("## Exercise") for head in heads) == sum(plan[1] == "exercise" for plan in plans)
+    run = {(plan[0], section) for plan in plans if plan[1] == "section" for section in plan[2]}
+    shown = {cell for slide in made for cell in re.findall(r"\(\w+:(\d\d-[\w-]+)\)", slide)}
+    assert {(cell[:2], slides.sections(cell[:2])[cell]) for cell in shown} <= run
+    for time, what, _ in table[:-1]:
+        assert any(f"Note: {slides.clock(time)} to " in slide for slide in made), what
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_row_of_the_timetable_has_time_for_its_slides(number):
+    """Minutes at the end of the notes; half an hour of talk does not fit into a row of twenty minutes."""
+    allowed, wanted = 0, 0
+    for slide in slides.day(number):
+        if row := re.search(r"Note: (\d+):(\d\d) to (\d+):(\d\d)", slide):
+            assert wanted <= allowed, slide.splitlines()[0]
+            start, end = (60 * int(row[i]) + int(row[i + 1]) for i in (1, 3))
+            allowed, wanted = end - start, 0
+        wanted += sum(map(int, re.findall(r"\((\d+) min\)$", slide, re.MULTILINE)))
+    assert wanted <= allowed
 
 
 def test_the_hour_is_an_hour():
-    text = (slides.DECKS / "one_hour.md").read_text("utf-8")
-    minutes = [int(found) for found in re.findall(r"\((\d+) min", text)]
-    assert len(minutes) == len(slides.slides(slides.DECKS / "one_hour.md"))
-    assert sum(minutes) == 40
+    """What is said, at 130 words a minute, the minutes of questions and demonstrations, and a look at each figure."""
+    total, counted = 0, 0
+    for slide in slides.slides(slides.DECKS / "one_hour.md"):
+        text, _, note = slide.partition("\nNote:")
+        told = int(re.search(r"\((\d+) min\)$", note)[1])
+        parts = re.split(r"\*\*(\w+)(?: \((\d+) min\))?\.\*\*", note)[1:]
+        said = sum(len(words.split()) for kind, words in zip(parts[::3], parts[2::3], strict=True) if kind == "Say")
+        needs = said / 130 + sum(map(int, filter(None, parts[1::3]))) + 0.5 * text.count("figure:")
+        assert abs(told - needs) <= 0.8, (text.splitlines()[0], told, needs)
+        total, counted = total + told, counted + needs
+    assert total == 60
+    assert 55 <= counted <= 60
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +110,7 @@ def page(built):
         yield running.new_page(viewport={"width": 1280, "height": 720})
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "two_days"])
+@pytest.mark.parametrize("name", NAMES)
 def test_every_slide_fits(name, built, page):
     page.goto((built / f"{name}.html").as_uri())
     page.wait_for_function("window.Reveal && Reveal.isReady()")
