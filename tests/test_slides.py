@@ -45,6 +45,50 @@ def test_what_a_slide_prints_a_cell_has_printed(name):
         assert slides.printed(cell), cell
 
 
+# What the decks say of numbers that a notebook prints: words of the deck, the cell, what it has printed.
+SAID = [
+    ("01", "98 % rightly", "01-accuracy", "98% of 128"),
+    ("01", "up to 59 % of it", "01-receptive-fields-by-gradient", "hold 59%"),
+    ("01", "Noise gets 82 % for its best class on average, one grey area 95 %", "01-confidence", "82%", "95%"),
+    ("02", "the logit gained, 23.4.", "02-along-the-path", "23.42"),
+    ("02", "has 18.9,", "02-along-the-path", "18.86"),
+    ("03", "correlation 0.97", "03-two-objects", "0.97"),
+    ("03", "(−0.10)", "03-two-objects", "-0.10"),
+    ("04", "pixels 6.75 and biases 0.99 and ε 0.71", "04-ledger", "6.7545", "0.9854", "0.7065"),
+    ("06", "elephant to this network, with 95 %", "06-scores-of-pictures", "elephant, 95 %"),
+    ("06", "32 of 32", "06-two-machines", "32 of 32"),
+    ("09", "correlation −0.99", "09-target", "-0.99"),
+    ("10", "(20 %, as much as T is long.)", "10-control", "20 %"),
+    ("10", "has 19 times", "10-ranked", "lift 19.4"),
+    (
+        "11",
+        "in 7 of 8 recordings. Left arm and leg exchanged: in 2 of 8",
+        "11-how-good-are-the-checks",
+        "7 of 8",
+        "2 of 8",
+    ),
+    ("12", "Eight recorders on carts, twelve leads", "12-cart-by-cart", "cart 8"),
+    ("13", "correlate 0.05 to 0.19", "13-patients", "0.05 to 0.19"),
+    ("13", "integrated gradients by 0.45", "13-attention", "0.45"),
+    ("one_hour", "With the twin's QRS: 0.02.", "00-ask-the-network", "p = 0.02"),
+    ("one_hour", "car 59 %, cat 41 %", "03-scene", "car (59 %), cat (41 %)"),
+    ("one_hour", "correlate with 0.97", "03-two-objects", "0.97"),
+    ("one_hour", "in 22, guided backpropagation in 14", "03-two-objects", "22 of 24", "14 of 24"),
+    ("one_hour", "32 right answers", "06-two-machines", "32 of 32"),
+    ("one_hour", "noise puts 39 %", "09-inside-the-cause", "39 %  Random map"),
+    ("one_hour", "It has 96 %,", "09-inside-the-cause", "96 %  x²"),
+    ("one_hour", "The suspect says 0.98", "06-intervention", "0.978"),
+    ("one_hour", "and it says 0.96.", "06-intervention", "0.964"),
+]
+
+
+@pytest.mark.parametrize(("deck", "words", "cell", "numbers"), [(*one[:3], one[3:]) for one in SAID])
+def test_what_a_deck_says_its_notebook_has_printed(deck, words, cell, numbers):
+    (path,) = slides.DECKS.glob(f"{deck}*.md")
+    assert words in path.read_text("utf-8")
+    assert [number for number in numbers if number not in slides.printed(cell)] == []
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_a_day_follows_the_timetable_and_shows_nothing_that_is_not_run(number):
     made, table = slides.day(number), slides.days()[number - 1]

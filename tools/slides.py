@@ -266,7 +266,8 @@ def day(number: int) -> list[str]:
             found = [exercises(deck.stem, plan[2], f"Until {clock(end)}. {GOING_ROUND}")]
         else:
             found = [slide for slide, section in by_section(deck) if section in plan[2]]
-        found = [opening(deck.stem)] * head + found
+        opened = re.sub(r"\*About .+\*", f"*{clock(start)} to {clock(end)}.*", opening(deck.stem))
+        found = [opened] * head + found
         found[0] = found[0].replace("\nNote: ", f"\nNote: {when} ", 1)
         made += found + [f"{closing(deck.stem)} Lines on sections that were not run are for the evening."] * tail
     return made
