@@ -69,6 +69,7 @@ SUBMITTED = {
     "tampered.ipynb": notebook(
         SOLVED | {2: "predicted, axis, avf = 10, 10, 'upright'"}, {1: CHECKS[1], 2: "print('right')"}
     ),
+    "unchecked.ipynb": notebook(SOLVED, {}),
     "renamed.ipynb": without_ids(SOLVED),
     "online/06_mine.ipynb": notebook(SOLVED | {1: SOLVED[1] + ONLINE + "assert open('mine.txt').read() == 'a file'"}),
 }
@@ -81,6 +82,7 @@ EXPECTED = {
     "ending.ipynb": ("right", "not checked", "not checked"),
     "untouched.ipynb": ("not done yet", "not done yet", "not done yet"),
     "tampered.ipynb": ("right", "not yet", "right"),
+    "unchecked.ipynb": ("right", "right", "right"),
     "renamed.ipynb": ("right", "right", "right"),
     "online/06_mine.ipynb": ("right", "right", "right"),
 }
@@ -91,7 +93,9 @@ REASONS = {
     ("ending.ipynb", "5"): "06-exercise-2: ended Python",
     ("tampered.ipynb", "2"): "put back as the course has it: check-2, check-5",
     ("wrong.ipynb", "2"): "Where does a projection vanish?",
-    ("empty.ipynb", ""): "not a notebook",
+    ("unchecked.ipynb", "1"): "put back as the course has it: check-1, check-2, check-5",
+    ("empty.ipynb", ""): "not a notebook: the file is empty",
+    ("all.zip", ""): "not a notebook: an archive; unpack it",
     ("essay.docx", ""): "not a notebook",
     ("elsewhere.ipynb", ""): "no notebook of this course",
     ("nobody", ""): "not a file that can be read",
@@ -111,6 +115,7 @@ def table(tmp_path_factory):
         nbformat.write(copy.deepcopy(made), folder / name)
     (folder / "online" / "mine.txt").write_text("a file")
     (folder / "empty.ipynb").touch()
+    (folder / "all.zip").write_bytes(b"PK\x03\x04 \xff an archive")
     (folder / "essay.docx").write_bytes(b"PK\x03\x04 \xff no notebook")
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 + 1")]), folder / "elsewhere.ipynb")
     (folder / ".DS_Store").touch()
@@ -145,7 +150,7 @@ def test_it_says_why(table, name, exercise):
 
 def test_what_is_no_submission_has_one_row_and_hidden_files_none(table):
     files = {row["submission"]: row["result"] for row in table if not row["exercise"]}
-    assert files == dict.fromkeys(("elsewhere.ipynb", "empty.ipynb", "essay.docx", "nobody"), "not graded")
+    assert files == dict.fromkeys(("all.zip", "elsewhere.ipynb", "empty.ipynb", "essay.docx", "nobody"), "not graded")
     assert not any(row["submission"].startswith(".") for row in table)
 
 

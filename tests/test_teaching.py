@@ -10,28 +10,11 @@ import pytest
 
 import notebook_frame
 import notebook_source
+from slides import days, planned
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "TEACHING.md").read_text("utf-8")
-DAYS = re.findall(r"(?m)^\| time \| day .+\n\|.+\n((?:\|.+\n)+)", TEXT)
-
-
-def rows(day: str) -> list[tuple[int, str]]:
-    """Minutes since midnight, and what is done, of each row."""
-    found = re.findall(r"(?m)^\| (\d+):(\d\d) \| ([^|]+?) \|", day)
-    return [(60 * int(hour) + int(minute), what) for hour, minute, what in found]
-
-
-def numbers(words: str) -> set[int]:
-    """The numbers in "1 to 5", "1 and 2" or "3"."""
-    first, *rest = [int(one) for one in re.findall(r"\d+", words)]
-    return set(range(first, rest[0] + 1)) if " to " in words else {first, *rest}  # also "5, 8 and 10"
-
-
-def planned(what: str) -> tuple[str, str, set[int]] | None:
-    """Notebook, "section" or "exercise", and their numbers; None for a break."""
-    found = re.fullmatch(r"(\d\d), (section|exercise)s? (.+)", what)
-    return (found[1], found[2], numbers(found[3])) if found else None
+DAYS = [[(time, what) for time, what, _ in table] for table in days()]
 
 
 def names(cell) -> tuple[set[str], set[str]]:
@@ -76,7 +59,7 @@ def lesson(number: str) -> tuple[dict[int, set[int]], dict[int, float]]:
 
 def test_there_are_two_days_from_nine_to_four_with_breaks():
     assert len(DAYS) == 2
-    for day in map(rows, DAYS):
+    for day in DAYS:
         times = [time for time, _ in day]
         assert times == sorted(set(times))
         assert (day[0][0], day[-1]) == (9 * 60, (16 * 60, "end"))
@@ -91,7 +74,7 @@ def test_there_are_two_days_from_nine_to_four_with_breaks():
 @pytest.mark.parametrize("day", [0, 1])
 def test_no_exercise_comes_before_the_cells_that_it_needs(day):
     run: dict[str, set[int]] = {}
-    for _, what in rows(DAYS[day]):
+    for _, what in DAYS[day]:
         number, kind, asked = planned(what) or ("", "", set())
         run.setdefault(number, set()).update(asked if kind == "section" else {-one for one in asked})
         for exercise in asked if kind == "exercise" else ():
@@ -102,8 +85,7 @@ def test_no_exercise_comes_before_the_cells_that_it_needs(day):
 
 @pytest.mark.parametrize("day", [0, 1])
 def test_there_is_time_for_what_is_planned(day):
-    table = rows(DAYS[day])
-    for (time, what), (after, _) in pairwise(table):
+    for (time, what), (after, _) in pairwise(DAYS[day]):
         number, kind, asked = planned(what) or ("", "", set())
         if kind == "section":
             wanted = sum(lesson(number)[1][section] for section in asked)

@@ -7,7 +7,7 @@
 # **You will be able to**
 #
 # - check that everything is installed and see which data are in use,
-# - use an explorer: controls above, picture below,
+# - use an explorer: controls at the left or above, the picture beside or below,
 # - do an exercise and have it checked,
 # - find your way through the course.
 #

@@ -161,9 +161,22 @@ def grade_file(path: Path, name: str, course: dict[str, Any], cell: float, limit
         return [Grade(name, "", "", "", NOT_GRADED, f"not a file that can be read: {error.strerror}")]
     except Exception as error:  # whatever bytes may make of nbformat
         reason = (str(error).splitlines() or [type(error).__name__])[0]
+        if path.suffix.lower() == ".zip":
+            reason = "an archive; unpack it into a folder"
+        elif not path.stat().st_size:
+            reason = "the file is empty"
         return [Grade(name, "", "", "", NOT_GRADED, f"not a notebook: {reason}")]
     if not number:
-        return [Grade(name, "", "", "", NOT_GRADED, "no notebook of this course: none of its checks is in it")]
+        return [
+            Grade(
+                name,
+                "",
+                "",
+                "",
+                NOT_GRADED,
+                "no notebook of this course: none of its checks is in it, nor their import",
+            )
+        ]
     cells, changed = put_back(submitted, course[number])
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch, "work")
@@ -180,8 +193,8 @@ def grade_file(path: Path, name: str, course: dict[str, Any], cell: float, limit
 
 
 def topic_of(notebook: "NotebookNode") -> str:
-    """Return the topic of a notebook of the course: the module of ``leadwise.checks`` that it imports."""
-    return next(found[1] for cell in notebook.cells if (found := TOPIC.search(cell.source)))
+    """Return the topic of a notebook: the module of ``leadwise.checks`` that it imports, or ""."""
+    return next((found[1] for cell in notebook.cells if (found := TOPIC.search(cell.source))), "")
 
 
 def _progress(topic: str) -> list[tuple[str, str, str]]:
@@ -197,13 +210,19 @@ def _by_number(rows: Iterable) -> dict[int, tuple[str, str, str]]:
 
 
 def number_of(submitted: "NotebookNode", course: dict[str, Any]) -> str:
-    """Return the number of the course's notebook whose checks a submission holds, by their text or their ids; or ""."""
+    """Return the number of the course's notebook that a submission is one of; or "".
+
+    It is told by the text of its checks, which no new sequence of the notebooks changes, then by their ids, and where
+    all of them are gone by the line that imports them.
+    """
     ids = {cell.get("id") for cell in submitted.cells}
     sources = {cell.source.strip() for cell in submitted.cells}
-    held = {}  # how many checks by their text, which no new sequence of the notebooks changes; then by their ids
+    topic = topic_of(submitted)
+    held = {}
     for number, notebook in course.items():
         checks = [cell for cell in notebook.cells if check_number(cell)]
         held[number] = sum(cell.source.strip() in sources for cell in checks), sum(cell.id in ids for cell in checks)
+        held[number] += (bool(topic) and topic == topic_of(notebook),)
     best = max(held, key=lambda number: held[number])
     return best if any(held[best]) else ""
 
