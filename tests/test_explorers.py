@@ -258,7 +258,7 @@ def test_a_degenerate_method_says_why(explorer):
 def test_an_answer_is_kept(explorer, monkeypatch):
     choose(explorer, "lrp_epsilon")
     drawn = shown(explorer)
-    monkeypatch.setattr("leadwise.explorers.recording_subject.explain", lambda *a, **b: pytest.fail("computed again"))
+    monkeypatch.setattr("leadwise.explorers.recording_subject.receipt", lambda *a, **b: pytest.fail("computed again"))
     explorer.controls["record"].value = "sim-lbbb-1"
     choose(explorer, "gradient")
     choose(explorer, "lrp_epsilon")
@@ -292,11 +292,11 @@ def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
         under_way.set()
         while True:
             go_on.wait(0.01)
-            args[4](1, 2)
+            settings["progress"](1, 2)
 
     before = shown(explorer)
     monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 0.01)
-    monkeypatch.setattr("leadwise.explorers.recording_subject.explain", endless)
+    monkeypatch.setattr("leadwise.explorers.recording_subject.receipt", endless)
     explorer.controls["start"].value = 1.0
     assert under_way.wait(60)
     explorer.halt.click()

@@ -12,6 +12,7 @@ from leadwise.ecg.record import ECG
 from leadwise.explorers.base import parts
 from leadwise.explorers.canvas import CHOICES, GROUPS, ECGCanvas
 from leadwise.explorers.live import titled
+from leadwise.language import tr
 from leadwise.plotting import percent, plot_grid
 from leadwise.plotting.sheet import CourseFigure
 
@@ -56,7 +57,7 @@ class ECGGrid(widgets.GridBox):
         while len(self.pool) < len(self.maps):
             self._another()
         for canvas, (name, relevance) in zip(self.pool, self.maps.items(), strict=False):
-            heading = f"{name}: waiting" if relevance is None else self._heading(name)
+            heading = f"{name}: {tr('waiting')}" if relevance is None else self._heading(name)
             values = np.zeros(ecg.signal.shape) if relevance is None else relevance
             canvas.show(ecg, values, title=heading, **self.window)
         children = tuple(self.pool[: len(self.maps)])

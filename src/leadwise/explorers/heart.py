@@ -4,8 +4,9 @@ import ipywidgets as widgets
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, plain
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop, plain
 from leadwise.explorers.script import complete
+from leadwise.language import tr
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.simulation.simulate import ELEVATION, heart_beat
 
@@ -27,16 +28,12 @@ class HeartVector(FigureExplorer):
 
         super().__init__(
             {
-                "condition": widgets.Dropdown(
-                    description="heart", options=list(CONDITIONS.items()), value="NORM", style=LABEL, layout=FIELD
-                ),
-                "axis": slider("axis (°)", 45, -90, 180, 5),
-                "pr": slider("PR (ms)", 160, 100, 360, 10),
-                "qrs": slider("QRS (ms)", 92, 70, 120, 2),
-                "st_level": slider("ST (mV)", 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
-                "st_leads": widgets.Dropdown(
-                    description="ST seen in", options=tuple(ELEVATION), value="V2-V4", style=LABEL, layout=FIELD
-                ),
+                "condition": drop(tr("heart"), [(tr(name), key) for name, key in CONDITIONS.items()], "NORM"),
+                "axis": slider(tr("axis (°)"), 45, -90, 180, 5),
+                "pr": slider(tr("PR (ms)"), 160, 100, 360, 10),
+                "qrs": slider(tr("QRS (ms)"), 92, 70, 120, 2),
+                "st_level": slider(tr("ST (mV)"), 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
+                "st_leads": drop(tr("ST seen in"), tuple(ELEVATION), "V2-V4"),
             }
         )  # fmt: skip
 
@@ -46,14 +43,14 @@ class HeartVector(FigureExplorer):
         qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
         qrs_complex = beat.leads[:, qrs_wave.onset : qrs_wave.offset]
         balance = qrs_complex.sum(1) / np.abs(qrs_complex).sum(1)  # from -1, all below the line, to +1, all above
-        shown = " and ".join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
-        return plot_heartbeat(beat, TITLE), f"QRS on balance: {shown}"
+        shown = tr(" and ").join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
+        return plot_heartbeat(beat, tr(TITLE)), f"{tr('QRS on balance:')} {shown}"
 
     def code(self) -> str:
         """Return the calls that make the beat and its figure."""
         settings = ", ".join(f"{name}={plain(value)!r}" for name, value in self.values().items())
-        return complete(f"beat = heart_beat({settings})", f"plot_heartbeat(beat, {TITLE!r})")
+        return complete(f"beat = heart_beat({settings})", f"plot_heartbeat(beat, {tr(TITLE)!r})")
 
 
 def _in_words(balance: float) -> str:
-    return "as much up as down" if abs(balance) < 0.2 else "upright" if balance > 0 else "inverted"
+    return tr("as much up as down") if abs(balance) < 0.2 else tr("upright") if balance > 0 else tr("inverted")
