@@ -12,6 +12,7 @@ import wfdb
 
 from figures import is_drawn_by_the_browser, stops, upload
 from leadwise import METHODS, load_ecg_model
+from leadwise.attribution import receipt
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers import (
     ECGExplorer,
@@ -253,6 +254,21 @@ def write_wfdb(ecg, folder):
 def test_a_degenerate_method_says_why(explorer):
     choose(explorer, "grad_cam")
     assert "never in which lead" in explorer.message.value
+
+
+def test_why_a_method_degenerates_is_told_by_the_run_that_made_its_map(explorer):
+    passes = []
+    module = explorer.subject.net(explorer.asked.case).module
+    hook = module.register_forward_pre_hook(lambda *_: passes.append("one"))
+    choose(explorer, "guided_grad_cam")
+    chosen = len(passes)
+    assert "so the guided part is the plain gradient" in explorer.message.value
+    explorer.refresh()
+    assert len(passes) == chosen
+    receipt(module, explorer.subject.seen(explorer.asked.case).x, "grad_cam", 1, explain="log-odds")
+    receipt(module, explorer.subject.seen(explorer.asked.case).x, "guided_grad_cam", 1, explain="log-odds")
+    hook.remove()
+    assert len(passes) == 2 * chosen
 
 
 def test_an_answer_is_kept(explorer, monkeypatch):

@@ -284,5 +284,5 @@ def test_a_choice_whose_value_is_none_is_shown_and_not_an_empty_field():
     explorer = ImageExplorer(7)
     explorer.controls["seed"].value = 9
     explorer.wait()
-    assert explorer.controls["target"].label == "the most probable class"
+    assert explorer.controls["target"].label == "the most probable"
     assert explorer.controls["target"].value is None

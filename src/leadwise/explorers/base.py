@@ -43,10 +43,10 @@ REST = 0.2  # seconds after which nobody is moving a control any more
 # What controls of parameters are called, where the parameter's name says it badly or is another control's label.
 WORDS = {
     "input_rule": "first layer", "mu": "sign from", "baseline": "reference", "leads": "hide leads",
-    "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to",
+    "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to", "rate": "step size",
 }  # fmt: skip
 RARE = ("seed", "input_rule", "mu", "attention", "reselect_target", "style", "normalise", "clip")  # folded away
-SIDE, STAGE = "1 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
+SIDE, STAGE = "9 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
 
@@ -335,10 +335,10 @@ class SlowExplorer(Explorer):
 
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.worker = Worker()
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="100px"))
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="90px", height="14px"))
         self.halt = widgets.Button(description=tr("cancel"), icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
+        self.busy = widgets.VBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
         super().__init__(controls)
 
     def status(self) -> widgets.Widget:

@@ -153,6 +153,7 @@ class Recorder(RendererBase):
         if ismath:
             place = Affine2D().scale(size / text_to_path.FONT_SCALE).rotate_deg(angle).translate(x, self.size[1] - y)
             gc.set_linewidth(0)
+            gc.set_snap(False)  # on whole pixels the stem of a small "i" would be as wide as nothing
             self.draw_path(gc, outline(s, **_font(prop)), place, gc.get_rgb())
             return
         width = self.get_text_width_height_descent(s, prop, False)[0]

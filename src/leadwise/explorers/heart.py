@@ -6,11 +6,11 @@ import numpy as np
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop, plain
 from leadwise.explorers.script import complete
-from leadwise.language import tr
+from leadwise.language import mark, tr
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.simulation.simulate import ELEVATION, heart_beat
 
-TITLE = "One heartbeat, seen from twelve sides"
+TITLE = mark("One heartbeat, seen from twelve sides")
 CONDITIONS = {
     "normal": "NORM",
     "left bundle branch block": "LBBB",

@@ -115,6 +115,7 @@ class NetworkExplorer(FigureExplorer):
         controls["layer"].value = maps[len(maps) // 3]
         controls["channel"].max = self.layers[controls["layer"].value].shape[0] - 1
         controls["target"].options = [(name, index) for index, name in enumerate(self.class_names)]
+        controls["target"].index = 0
 
     def _controls(self, view: str) -> dict[str, widgets.Widget]:
         shared = {"style": LABEL, "layout": FIELD}
@@ -122,7 +123,7 @@ class NetworkExplorer(FigureExplorer):
             "view": widgets.ToggleButtons(
                 options=[(tr(name), view) for name, view in VIEWS.items()],
                 value=view,
-                style={"button_width": "initial"},
+                style={"button_width": "calc(100% - 4px)"},
                 layout=widgets.Layout(margin="2px 2px 10px 2px"),
             ),
             "network": self.explained.network,

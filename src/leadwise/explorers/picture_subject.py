@@ -29,7 +29,7 @@ from leadwise.plotting.relevance import DRAWN
 DISPLAY = MappingProxyType(
     {"threshold": "threshold", "sign": "sign_index", "style": "style_index", "clip": "clip_index"}
 )
-MOST_PROBABLE = mark("the most probable class")
+MOST_PROBABLE = mark("the most probable")
 ON = {"overlay": mark("on the picture in grey"), "alone": mark("colours alone")}  # styles of a map
 TOP = 5  # classes listed
 BLANK = np.full((224, 224, 3), 255, np.uint8)
@@ -166,7 +166,7 @@ class Explained:
         return drop(tr("explained"), [(tr(MOST_PROBABLE), None)], None)
 
     def _load(self, name: str) -> Network:
-        if self.given is not None and name == f"{self.given.title}, given":
+        if self.given is not None and name not in NETWORKS.names("image"):
             return self.given
         return NETWORKS.load(name, self.weights if name == "AlexNet" else "auto")
 

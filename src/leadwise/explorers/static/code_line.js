@@ -16,6 +16,10 @@ function tellSlider(handle) {
 function tidy(explorer) {
   for (const handle of explorer.querySelectorAll(".noUi-handle")) tellSlider(handle);
   for (const one of explorer.querySelectorAll('[title="null"]')) one.removeAttribute("title");
+  for (const select of explorer.querySelectorAll("select:not([multiple])")) {
+    const chosen = select.selectedOptions[0]?.text ?? ""; // a narrow menu cuts it
+    if (select.title !== chosen) select.title = chosen;
+  }
   for (const select of explorer.querySelectorAll("select:not([aria-label])")) {
     const name = select.parentElement.querySelector(".widget-label")?.textContent || say("methods");
     select.setAttribute("aria-label", name);
@@ -31,6 +35,7 @@ function keepTidy(el) {
     if (!explorer) return;
     clearInterval(begin);
     tidy(explorer);
+    explorer.addEventListener("change", () => tidy(explorer));
     watch.observe(explorer, { subtree: true, childList: true, attributes: true, attributeFilter: ["title", "aria-valuetext"] });
   }, 100);
   return () => { clearInterval(begin); watch.disconnect(); };
