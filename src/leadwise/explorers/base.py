@@ -108,12 +108,19 @@ def worded(words: Iterable[str]) -> list:
     return list(words) if current() == ENGLISH else [(tr(word), word) for word in words]
 
 
-def slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:
-    """Return a slider from 0, where it stands, to ``high``."""
+def slide(description: str, high: float, step: float, readout_format: str, low: float = 0.0) -> widgets.FloatSlider:
+    """Return a slider, at 0, from ``low`` to ``high``."""
     return widgets.FloatSlider(
-        description=description, min=0.0, max=high, step=step, value=0.0, readout_format=readout_format,
+        description=description, min=low, max=high, step=step, value=0.0, readout_format=readout_format,
         style=LABEL, layout=FIELD,
     )  # fmt: skip
+
+
+def whole(description: str, value: int, low: int, high: int, step: int = 1) -> widgets.IntSlider:
+    """Return a slider over whole numbers."""
+    return widgets.IntSlider(
+        description=description, value=value, min=low, max=high, step=step, style=LABEL, layout=FIELD
+    )
 
 
 def plain(value: object):

@@ -234,12 +234,8 @@ class FigureCanvas(LiveView):
     pixels = traitlets.Bytes().tag(sync=True)
     alt = Text().tag(sync=True)
 
-    def __init__(self, figure: CourseFigure | None = None):
-        super().__init__()
-        self._shown: CourseFigure | None = None
-        self._handed_out = False  # whether somebody else may hold it
-        if figure is not None:
-            self.show(figure)
+    _shown: CourseFigure | None = None
+    _handed_out = False  # whether somebody else may hold it
 
     def show(self, figure: CourseFigure) -> None:
         """Show a figure; an error while it is drawn reaches the caller, and the view stays as it was."""

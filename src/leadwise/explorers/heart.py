@@ -1,10 +1,9 @@
 """Move the heart vector and watch the twelve leads."""
 
-import ipywidgets as widgets
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop, plain
+from leadwise.explorers.base import FigureExplorer, drop, plain, slide, whole
 from leadwise.explorers.script import complete
 from leadwise.language import mark, tr
 from leadwise.plotting.heart import plot_heartbeat
@@ -23,16 +22,13 @@ class HeartVector(FigureExplorer):
     """One beat of an average heart: its axis, PR interval, QRS width and ST level against the twelve leads."""
 
     def __init__(self):
-        def slider(name, value, low, high, step, kind=widgets.IntSlider):
-            return kind(description=name, value=value, min=low, max=high, step=step, style=LABEL, layout=FIELD)
-
         super().__init__(
             {
                 "condition": drop(tr("heart"), [(tr(name), key) for name, key in CONDITIONS.items()], "NORM"),
-                "axis": slider(tr("axis (°)"), 45, -90, 180, 5),
-                "pr": slider(tr("PR (ms)"), 160, 100, 360, 10),
-                "qrs": slider(tr("QRS (ms)"), 92, 70, 120, 2),
-                "st_level": slider(tr("ST (mV)"), 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
+                "axis": whole(tr("axis (°)"), 45, -90, 180, 5),
+                "pr": whole(tr("PR (ms)"), 160, 100, 360, 10),
+                "qrs": whole(tr("QRS (ms)"), 92, 70, 120, 2),
+                "st_level": slide(tr("ST (mV)"), 0.3, 0.02, ".2f", low=-0.3),
                 "st_leads": drop(tr("ST seen in"), tuple(ELEVATION), "V2-V4"),
             }
         )  # fmt: skip

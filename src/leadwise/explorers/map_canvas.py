@@ -93,21 +93,6 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
     sign_index = traitlets.Int().tag(sync=True)
     threshold = traitlets.Float(0.0, min=0.0, max=0.999).tag(sync=True)
 
-    def __init__(
-        self,
-        image: Tensor | np.ndarray,
-        relevance: Maps,
-        *,
-        objects: Mapping[str, np.ndarray] | None = None,
-        notes: Mapping[str, str] | None = None,
-        title: str = "",
-        label: str | None = None,
-        **options: Any,
-    ):
-        about = {name: options.pop(name) for name in ABOUT if name in options}
-        super().__init__(**options)
-        self.show(image, relevance, objects=objects, notes=notes, title=title, label=label, **about)
-
     @classmethod
     def display_traits(cls) -> tuple[str, ...]:
         """Return the names of the traits that change only the view."""

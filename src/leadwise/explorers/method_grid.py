@@ -61,11 +61,12 @@ class MethodGrid(SubjectExplorer[RecordingSubject | PictureSubject]):
                 f"methods are {tuple(methods)}; expected one or more of {', '.join(METHODS)}."
                 + f" Unknown: {', '.join(unknown)}." * bool(unknown)
             )
-        subject = (
-            _recording(source, model, target)
-            if isinstance(source, ECG) or (isinstance(source, str) and source in records())
-            else PictureSubject(source, model, target)
-        )
+        subject: RecordingSubject | PictureSubject
+        if isinstance(source, ECG) or (isinstance(source, str) and source in records()):
+            own = (name for name in ECG_MODELS if source in records(name))  # the network of its own pathology
+            subject = RecordingSubject(source, model or next(own, "LBBB"), target, leads=", ".join(LEADS_SHOWN))
+        else:
+            subject = PictureSubject(source, model, target)
         self.shown: tuple[Asked, ...] = ()  # what is asked
         choice = widgets.SelectMultiple(
             options=[(tr(row.title), name) for name, row in METHODS.items()],
@@ -171,10 +172,3 @@ class MethodGrid(SubjectExplorer[RecordingSubject | PictureSubject]):
         check()
         drawn, note = self.subject.drawn(asked.case, answer.relevance), self._note(asked, answer.relevance)
         self.canvas.put(title, drawn, note)
-
-
-def _recording(source, model, target) -> RecordingSubject:
-    """Return a recording as subject; by default explained by the network of its own pathology."""
-    if model is None:
-        model = next((name for name in ECG_MODELS if source in records(name)), "LBBB")
-    return RecordingSubject(source, model, target, leads=", ".join(LEADS_SHOWN))

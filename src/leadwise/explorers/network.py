@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from leadwise.attribution.registry import Parameter
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain, worded
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain, whole, worded
 from leadwise.explorers.picture import Picture, PictureChoice
 from leadwise.explorers.picture_subject import Explained
 from leadwise.explorers.script import complete
@@ -129,7 +129,7 @@ class NetworkExplorer(FigureExplorer):
             "network": self.explained.network,
             "layer": widgets.Dropdown(description=tr("layer"), **shared),
             "order": drop(tr("sorted by"), worded(ORDERS), next(iter(ORDERS))),
-            "count": widgets.IntSlider(description=tr("channels"), value=7, min=1, max=31, **shared),
+            "count": whole(tr("channels"), 7, 1, 31),
             "what": drop(tr("maximise"), worded((A_CLASS, A_CHANNEL)), A_CLASS),
             "target": widgets.Dropdown(description=tr("class"), **shared),
             "channel": widgets.BoundedIntText(description=tr("channel"), value=0, min=0, max=0, **shared),
@@ -199,11 +199,11 @@ class NetworkExplorer(FigureExplorer):
         return figure, line
 
     def _draw_maps(self, layer, order, count, **_):
-        x, title = self.choice.load()
-        maps = self.maps(x, layer)
+        shown = self.choice.shown()
+        maps = self.maps(shown.x, layer)
         best = strongest(maps, order, count)
         several = len(maps) > 1
-        tiles = {title: x} | {
+        tiles = {shown.name: shown.x} | {
             tr("channel {number}", number=index) if several else tr("all units"): maps[index] for index in best
         }
         small = len(tiles) > 8
@@ -216,8 +216,8 @@ class NetworkExplorer(FigureExplorer):
         return figure, tr("{count} channels, {silent} of them silent everywhere", count=len(maps), silent=silent)
 
     def _draw_classes(self, **_):
-        x, title = self.choice.load()
-        figure = plot_tiles({title: x}, bars={title: self.classes(x, 5)}, side=89.6)
+        shown = self.choice.shown()
+        figure = plot_tiles({shown.name: shown.x}, bars={shown.name: self.classes(shown.x, 5)}, side=89.6)
         count = len(self.class_names)
         return figure, tr("{count} classes share a probability of 1, whatever the picture shows", count=count)
 

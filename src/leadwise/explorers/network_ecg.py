@@ -2,10 +2,9 @@
 
 from functools import lru_cache
 
-import ipywidgets as widgets
 from torch import Tensor, nn
 
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop, worded
+from leadwise.explorers.base import FigureExplorer, drop, whole, worded
 from leadwise.explorers.network import ORDERS, strongest, title_of_layer
 from leadwise.explorers.recording_subject import Menu, titles
 from leadwise.explorers.script import complete
@@ -35,13 +34,12 @@ class ECGNetworkExplorer(FigureExplorer):
             raise ValueError(f"record is {record!r}; expected one of {', '.join(available)}.")
         self.menu = Menu(model)
         self.maps = lru_cache(maxsize=4)(self._maps)  # while the choice of channels moves
-        count = widgets.IntSlider(description=tr("channels"), value=6, min=1, max=16, style=LABEL, layout=FIELD)
         controls = {
             "record": drop(tr("record"), titles(available), record),
             "model": drop(tr("network"), self.menu.options, self.menu.first),
             "layer": drop(tr("layer"), *self._layers(record, self.menu.first)),
             "order": drop(tr("sorted by"), worded(ORDERS), next(iter(ORDERS))),
-            "count": count,
+            "count": whole(tr("channels"), 6, 1, 16),
         }
         super().__init__(controls)
 

@@ -117,16 +117,6 @@ class PictureChoice:
             return _upload(*list(files.items())[-1])
         return _photograph(source.removeprefix("photograph "))
 
-    def load(self) -> tuple[Tensor, str]:
-        """Return the chosen picture as a network sees it, float (3, 224, 224), and what to call it.
-
-        Raises
-        ------
-        ValueError : as :meth:`shown`
-        """
-        shown = self.shown()
-        return shown.x, shown.name
-
 
 def _begin(image, objects: int) -> tuple[Shown | None, dict]:
     """Return the picture that only the caller has, if it is one, and what the controls show first."""

@@ -120,11 +120,12 @@ class RecordingSubject(Subject):
             "record": drop(tr("record"), options, record),
             "upload": recording_upload(tr("your own")),
             "model": drop(tr("network"), self.networks.options, self.networks.first),
-            "target": classes_control(self.networks[self.networks.first]),
+            "target": drop(tr("explained"), [(tr(MOST_PROBABLE), None)], None),
             "start": slide(tr("start (s)"), LATEST, 0.1, ".1f"),
             "score": drop(tr("of it, the"), worded(EXPLAIN), "log-odds"),
             **display_controls([(tr(leads), "all"), *((tr(group), group) for group in CHOICES["group"][1:])]),
         }
+        offer_classes(self.controls["target"], self.networks[self.networks.first])
         if target is not None:
             self.controls["target"].value = self.networks[self.networks.first].index(target)
 
@@ -339,12 +340,6 @@ def described(net: Network) -> str:
     """Return what a network is, for the line above a picture: "Ischaemia, embedded network"."""
     what = pieces(ECG_MODELS.get(net.title, net.title))
     return tr("{what}, {source} network", what=f"{what[:1].upper()}{what[1:]}", source=tr(net.source or "your own"))
-
-
-def classes_control(net: Network) -> widgets.Dropdown:
-    """Return a choice of the explained class."""
-    options = _classes(net)
-    return drop(tr("explained"), options, options[0][1])
 
 
 def offer_classes(control: widgets.Dropdown, net: Network) -> None:

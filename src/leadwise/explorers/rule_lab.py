@@ -12,7 +12,7 @@ from torch import Tensor
 from leadwise.attribution.layerwise import Shares, share_out
 from leadwise.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
 from leadwise.attribution.rules import RULES, STABILISER
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, called, control_for, drop, grid, worded
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, called, control_for, drop, grid, whole, worded
 from leadwise.explorers.script import complete
 from leadwise.language import tr
 from leadwise.plotting.rule import plot_rule, short
@@ -139,17 +139,15 @@ class RuleLab(FigureExplorer):
 
     def _controls(self, rule, kind, seed, parameters) -> dict[str, widgets.Widget]:
         menu = [(tr(row.title), name) for name, row in ROWS.items()]
-        plain = {"style": LABEL, "layout": FIELD}
         rows = {
             name: replace(row, default=row.check(parameters.get(name, row.default))) for name, row in PARAMETERS.items()
         }
         controls = {"rule": drop(tr("rule"), menu, rule)}
         controls |= {name: control_for(row) for name, row in rows.items()}
-        controls["bias"] = widgets.Checkbox(description=tr("bias"), value=True, indent=True, **plain)
+        controls["bias"] = widgets.Checkbox(description=tr("bias"), value=True, indent=True, style=LABEL, layout=FIELD)
         if self.given is None:
-            last = max(20, seed)
             controls["kind"] = drop(tr("inputs"), worded(KINDS), kind)
-            controls["seed"] = widgets.IntSlider(description=tr("layer"), value=seed, min=0, max=last, **plain)
+            controls["seed"] = whole(tr("layer"), seed, 0, max(20, seed))
         return controls
 
     def panel(self) -> widgets.Widget:

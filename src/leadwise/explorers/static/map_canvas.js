@@ -338,8 +338,8 @@ class MapView extends View {
     const { picture, at } = this, i = at.y * picture.width + at.x, colour = picture.rgb.subarray(3 * i, 3 * i + 3);
     const map = this.maps[this.single ? 0 : at.tile - 1], on = picture.objects.filter((_, k) => picture.bits[i] & (1 << k));
     const value = map?.quantised ? [`${this.single ? "" : `${map.title}: `}${this.value(map)}`] : [];
-    const [red, green, blue] = colour, place = say("row {row}, column {column}", { row: at.y, column: at.x });
-    const parts = [place, say("red {red}, green {green}, blue {blue}", { red, green, blue }), ...value];
+    const [red, green, blue] = colour, where = say("row {row}, column {column}", { row: at.y, column: at.x });
+    const parts = [where, say("red {red}, green {green}, blue {blue}", { red, green, blue }), ...value];
     if (picture.objects.length) parts.push(on.length ? say("on: {names}", { names: on.join(", ") }) : say("on no object"));
     return parts.join("  ·  ");
   }
