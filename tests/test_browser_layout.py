@@ -1,11 +1,13 @@
 """Every explorer on one screen, at two sizes: nothing moves the picture, and what is said of controls is true."""
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from browser import close_notebook, control, jupyter_lab, open_notebook, run_cells, settle, write_notebook
+from browser import FOLD, close_notebook, control, open_notebook, run_cells, settle, write_notebook
+from german import english_in
 from leadwise import explorers
 from leadwise.explorers.base import Explorer
 
@@ -36,23 +38,30 @@ CHANGES = {
     "RuleLab": {"rule": ("z", "γ", "z-box"), "inputs": ("pixels",)},
     "HeartVector": {"heart": ("right bundle branch block",), "ST seen in": None},
 }
+CONTROLS = "select, .noUi-handle, input[type=checkbox], input[type=number]"
+NO_PROSE = "pre, .widget-htmlmath, .leadwise-part:last-child"  # code, formulae with the papers that they are from
 PICTURE = ".leadwise-stage, .leadwise-tiles, .leadwise-figure"
 PHOTOGRAPHS = os.environ.get("LEADWISE_PHOTOGRAPHS")  # a folder, to look at what is measured
 
 
 @pytest.fixture(scope="module")
-def page(running, tmp_path_factory):
+def page(running, jupyter):
     """All explorers in one notebook, with one kernel, after a start."""
-    folder = tmp_path_factory.mktemp("layout")
-    (folder / "data").mkdir()
-    cells = [f"from leadwise.explorers import *\n{code}" for code in CELLS.values()]
-    write_notebook(folder / "all.ipynb", *cells)
-    with jupyter_lab(folder, LEADWISE_DATA=str(folder / "data"), LEADWISE_MIRROR="") as (address, token):
-        page = open_notebook(running, address, token, "all.ipynb", *SIZES["1400x900"])
-        run_cells(page)
-        assert page.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts() == []
+    with opened(running, jupyter, "en") as page:
         yield page
-        close_notebook(page)
+
+
+@contextmanager
+def opened(running, jupyter, language):
+    """Show all explorers in one notebook, with one kernel, in a language."""
+    folder, address, token = jupyter
+    speak = f"from leadwise import language\nlanguage.use({language!r})\nfrom leadwise.explorers import *\n"
+    write_notebook(folder / f"all {language}.ipynb", *(speak + code for code in CELLS.values()))
+    page = open_notebook(running, address, token, f"all {language}.ipynb", *SIZES["1400x900"])
+    run_cells(page)
+    assert page.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts() == []
+    yield page
+    close_notebook(page)
 
 
 def area_of(page, name, size="1400x900"):
@@ -117,13 +126,46 @@ def test_nothing_moves_the_picture(page, name):
             seen[label, option, "at once"] = place(area)
             rest(page)
             seen[label, option, "at rest"] = place(area)
-    for slider in area.locator(".noUi-handle:visible").all()[:3]:
-        slider.press("ArrowRight")
-        page.wait_for_timeout(100)
-        seen["slider", slider.get_attribute("aria-label"), ""] = place(area)
-    rest(page)
     assert {key: found for key, found in seen.items() if found != before} == {}
     assert page.complaints == []
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_no_control_moves_the_picture(page, name):
+    """Each control that can be seen, the folded ones too, is moved once, on the smaller screen."""
+    area = area_of(page, name, "1000x800")
+    for closed in area.locator(f":is({FOLD}):visible").all():
+        if not area.locator(".jp-Collapse-contents:visible, .jupyter-widget-Collapse-contents:visible").count():
+            closed.click()
+    rest(page)
+    before, seen = place(area), {}
+    for one in area.locator(f":is({CONTROLS}):visible").all():
+        if not one.is_visible() or not one.is_enabled():  # another control has taken it away
+            continue
+        seen[moved(one), "at once"] = place(area)
+        rest(page)
+        seen[list(seen)[-1][0], "at rest"] = place(area)
+    assert len(seen) >= 8
+    assert {key: found for key, found in seen.items() if found != before} == {}
+    assert page.complaints == []
+
+
+def moved(one) -> str:
+    """Move a control; return what it is called."""
+    name = one.get_attribute("aria-label") or one.evaluate("(one) => one.closest('.widget-inline-hbox')?.innerText")
+    kind = one.evaluate("(one) => one.type ?? 'slider'")
+    if kind == "select-one":
+        chosen, count = one.evaluate("(one) => [one.selectedIndex, one.options.length]")
+        one.select_option(index=(chosen + 1) % count)
+    elif kind == "select-multiple":
+        one.select_option(index=[0, 3])
+    elif kind == "number":
+        one.press("ArrowUp")
+    elif kind == "checkbox":
+        one.click()
+    else:
+        one.press("ArrowRight")
+    return f"{kind} {name}"
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -169,12 +211,45 @@ def test_a_refused_upload_leaves_the_old_picture_grey_and_says_so(page, tmp_path
 
 
 def test_a_dark_page_has_arrows_that_can_be_seen(page):
-    area = area_of(page, "HeartVector")
     page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'false'")
-    arrow = area.locator("select").first.evaluate("(one) => getComputedStyle(one).backgroundImage")
-    if PHOTOGRAPHS:
-        page.screenshot(path=Path(PHOTOGRAPHS) / "dark.png")
+    arrows = {}
+    for name in CELLS:
+        selects = area_of(page, name).locator("select:not([multiple]):visible")
+        arrows[name] = selects.evaluate_all("(all) => all.map((one) => getComputedStyle(one).backgroundImage)")
+        if PHOTOGRAPHS:
+            page.screenshot(path=Path(PHOTOGRAPHS) / f"{name} dark.png")
     page.evaluate("() => jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
     page.wait_for_function("document.body.dataset.jpThemeLight === 'true'")
-    assert "e0e0e0" in arrow
+    assert all(arrows.values())
+    assert [name for name, shown in arrows.items() if not all("e0e0e0" in one for one in shown)] == []
+
+
+@pytest.fixture(scope="module")
+def german(running, jupyter):
+    """The same explorers in German."""
+    with opened(running, jupyter, "de") as page:
+        yield page
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_no_english_word_of_the_catalogue_is_left_on_a_german_page(german, name):
+    """In what is written and what is read aloud, but for code and what the report of a recording says."""
+    area = area_of(german, name, "1000x800")
+    if PHOTOGRAPHS:
+        german.screenshot(path=Path(PHOTOGRAPHS) / f"{name} de.png")
+    if area.locator(FOLD).count():
+        area.locator(FOLD).first.click()
+    rest(german)
+    left_out = NO_PROSE + ", .widget-html, .leadwise-figure" * (name == "OwnECG")
+    texts = area.evaluate(
+        """(area, leftOut) => { area.querySelectorAll(leftOut).forEach((one) => one.remove());
+        const said = ["title", "aria-label", "aria-roledescription", "aria-valuetext", "placeholder"];
+        return [...area.innerText.split("\\n"), ...[...area.querySelectorAll("*")].flatMap((one) =>
+          said.map((name) => one.getAttribute(name) ?? ""))]; }""",
+        left_out,
+    )
+    assert len("".join(texts)) > 100
+    assert english_in(texts) == {}
+    cut = "(all) => all.filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.innerText)"
+    assert area.locator(".widget-label").evaluate_all(cut) == []

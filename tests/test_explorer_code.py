@@ -46,7 +46,7 @@ def made(explorer, **filled) -> dict:
 
 
 def answer(explorer):
-    return explorer.answers[explorer.asked]
+    return explorer.answers[explorer.asked].relevance
 
 
 def same(one, other) -> bool:
@@ -161,14 +161,14 @@ def test_an_uploaded_picture_and_a_network_of_ones_own(data_dir, tmp_path):
 def test_method_grid(data_dir, source):
     names = ("gradient", "smoothgrad", "lrp_epsilon")
     grid = MethodGrid(source, "embedded" if source == 3 else None, names)
-    grid.parameters("lrp_epsilon")["epsilon"].value = 10.0
-    grid.parameters("smoothgrad")["samples"].value = 5
+    grid.parameters_of("lrp_epsilon")["epsilon"].value = 10.0
+    grid.parameters_of("smoothgrad")["samples"].value = 5
     if source != 3:
         grid.controls["start"].value = 2.1
     found = made(grid)["maps"]
     assert list(found) == [leadwise.METHODS[name].title for name in names]
     for asked, relevance in zip(grid.shown, found.values(), strict=True):
-        assert same(relevance, grid.maps[asked])
+        assert same(relevance, grid.answers[asked].relevance)
     assert "epsilon=10.0" in grid.code_line.code
 
 

@@ -12,6 +12,7 @@ import wfdb
 
 from figures import is_drawn_by_the_browser, stops, upload
 from leadwise import METHODS, load_ecg_model
+from leadwise.attribution import receipt
 from leadwise.ecg.leads import LEADS
 from leadwise.explorers import (
     ECGExplorer,
@@ -255,10 +256,25 @@ def test_a_degenerate_method_says_why(explorer):
     assert "never in which lead" in explorer.message.value
 
 
+def test_why_a_method_degenerates_is_told_by_the_run_that_made_its_map(explorer):
+    passes = []
+    module = explorer.subject.net(explorer.asked.case).module
+    hook = module.register_forward_pre_hook(lambda *_: passes.append("one"))
+    choose(explorer, "guided_grad_cam")
+    chosen = len(passes)
+    assert "so the guided part is the plain gradient" in explorer.message.value
+    explorer.refresh()
+    assert len(passes) == chosen
+    receipt(module, explorer.subject.seen(explorer.asked.case).x, "grad_cam", 1, explain="log-odds")
+    receipt(module, explorer.subject.seen(explorer.asked.case).x, "guided_grad_cam", 1, explain="log-odds")
+    hook.remove()
+    assert len(passes) == 2 * chosen
+
+
 def test_an_answer_is_kept(explorer, monkeypatch):
     choose(explorer, "lrp_epsilon")
     drawn = shown(explorer)
-    monkeypatch.setattr("leadwise.explorers.recording_subject.explain", lambda *a, **b: pytest.fail("computed again"))
+    monkeypatch.setattr("leadwise.explorers.recording_subject.receipt", lambda *a, **b: pytest.fail("computed again"))
     explorer.controls["record"].value = "sim-lbbb-1"
     choose(explorer, "gradient")
     choose(explorer, "lrp_epsilon")
@@ -292,11 +308,11 @@ def test_cancel_keeps_the_last_picture(explorer, monkeypatch):
         under_way.set()
         while True:
             go_on.wait(0.01)
-            args[4](1, 2)
+            settings["progress"](1, 2)
 
     before = shown(explorer)
     monkeypatch.setattr("leadwise.explorers.base.PATIENCE", 0.01)
-    monkeypatch.setattr("leadwise.explorers.recording_subject.explain", endless)
+    monkeypatch.setattr("leadwise.explorers.recording_subject.receipt", endless)
     explorer.controls["start"].value = 1.0
     assert under_way.wait(60)
     explorer.halt.click()

@@ -104,6 +104,16 @@ def test_text_says_where_it_starts_how_wide_and_in_which_font(sheet):
     assert style["font"].startswith(f'normal 700 {size:.2f}px "DejaVu Sans", ')
 
 
+def test_no_letter_of_a_formula_is_put_on_whole_pixels(sheet):
+    """The stem of an "i" and the dots of a colon are rectangles: snapped, they would vanish where they are small."""
+    sheet.text(10, 10, "input: $a_j$", parse_math=True)
+    recorder = record(sheet.figure)
+    styles = [json.loads(style) for style in recorder.styles]
+    letters = [styles[op[1]] for op in recorder.ops if op[0] == "path" and "stroke" not in styles[op[1]]]
+    assert letters
+    assert all(style["snap"] is False for style in letters[-1:])
+
+
 def test_formulae_are_outlines(sheet):
     sheet.text(4, 4, "sum $z_k$", 7.2, parse_math=True)
     recorder, (op,), (style,) = recorded(sheet, "path")

@@ -169,7 +169,7 @@ def test_a_file_that_is_no_picture_is_refused_in_words_and_the_last_picture_stay
 def test_an_answer_is_kept(explorer, monkeypatch):
     before = drawn(explorer)
     explorer.controls["seed"].value = 4
-    monkeypatch.setattr("leadwise.explorers.picture_subject.explain", lambda *a, **b: pytest.fail("computed again"))
+    monkeypatch.setattr("leadwise.explorers.picture_subject.receipt", lambda *a, **b: pytest.fail("computed again"))
     explorer.controls["seed"].value = 3
     assert explorer.error is None
     assert drawn(explorer) == before
@@ -284,5 +284,5 @@ def test_a_choice_whose_value_is_none_is_shown_and_not_an_empty_field():
     explorer = ImageExplorer(7)
     explorer.controls["seed"].value = 9
     explorer.wait()
-    assert explorer.controls["target"].label == "the most probable class"
+    assert explorer.controls["target"].label == "the most probable"
     assert explorer.controls["target"].value is None

@@ -10,6 +10,7 @@ from PIL import Image
 
 from figures import stops
 from leadwise import METHODS, attribute, load_ecg_model
+from leadwise.attribution import receipt
 from leadwise.explorers import MethodGrid
 from leadwise.explorers.canvas import LARGEST
 from leadwise.explorers.map_canvas import SLOTS
@@ -43,10 +44,10 @@ def shown(grid):
     return {t["title"]: v / LARGEST * t["full"][0] for t, v in zip(canvas.tiles, sent, strict=True)}
 
 
-def patch_explain(monkeypatch, explain):
+def patch_receipt(monkeypatch, explain):
     """Let the subjects explain by another function."""
     for kind in ("picture", "recording"):
-        monkeypatch.setattr(f"leadwise.explorers.{kind}_subject.explain", explain)
+        monkeypatch.setattr(f"leadwise.explorers.{kind}_subject.receipt", explain)
 
 
 def same(a, b):
@@ -133,7 +134,7 @@ def test_methods_come_and_go(picture, recording):
 
 
 def test_a_map_is_kept(picture, monkeypatch):
-    patch_explain(monkeypatch, lambda *a, **b: pytest.fail("computed again"))
+    patch_receipt(monkeypatch, lambda *a, **b: pytest.fail("computed again"))
     picture.controls["methods"].value = ("gradient",)
     picture.controls["methods"].value = QUICK
     picture.wait()
@@ -153,9 +154,9 @@ def test_maps_come_one_after_another_and_the_newest_input_wins(request, kind, mo
                 under_way.set()
                 progress(done, 10_000)
                 threading.Event().wait(0.01)
-        return attribute(model, x, method, target=target, progress=False)
+        return receipt(model, x, method, target=target, progress=False)
 
-    patch_explain(monkeypatch, slow)
+    patch_receipt(monkeypatch, slow)
     grid.controls["methods"].value = ("smoothgrad", "occlusion", "random")
     assert under_way.wait(60)
     told = (
@@ -179,7 +180,7 @@ def test_cancel_keeps_what_is_there(picture, monkeypatch):
             progress(1, 2)
             threading.Event().wait(0.01)
 
-    patch_explain(monkeypatch, endless)
+    patch_receipt(monkeypatch, endless)
     picture.controls["methods"].value = ("gradient", "occlusion")
     assert under_way.wait(60)
     picture.halt.click()
@@ -192,7 +193,7 @@ def test_an_error_stands_where_its_map_would_be(picture, monkeypatch):
     def broken(model, x, method, target, progress, **settings):
         raise ValueError("no such layer")
 
-    patch_explain(monkeypatch, broken)
+    patch_receipt(monkeypatch, broken)
     picture.controls["methods"].value = ("gradient", "vargrad")
     picture.wait()
     assert [tile["told"] for tile in picture.canvas.tiles] == ["", "no such layer"]

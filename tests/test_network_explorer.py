@@ -134,6 +134,25 @@ def test_maps_show_the_strongest_channels(explorer):
     assert "channel 1 (" in explorer.alt
 
 
+def test_a_layer_is_asked_once_while_the_choice_of_channels_moves(explorer):
+    passes = []
+    explorer.model.register_forward_pre_hook(lambda *_: passes.append("one"))
+    explorer.controls["layer"].value = "3"
+    assert len(passes) == 1
+    for count in (1, 5, 3):
+        explorer.controls["count"].value = count
+    for order in stops(explorer.controls["order"])[::-1]:
+        explorer.controls["order"].value = order
+    for layer in ("1", "3"):  # the explorer began with the first of them
+        explorer.controls["layer"].value = layer
+    assert len(passes) == 1
+    explorer.controls["seed"].value = 5
+    assert len(passes) == 2
+    for view in ("classes", "maps", "classes"):
+        explorer.controls["view"].value = view
+    assert len(passes) == 3
+
+
 def test_classes_of_a_given_picture(explorer):
     scene = make_scene(3).image
     for image in (scene, preprocess(scene), preprocess(scene)[None]):

@@ -27,9 +27,12 @@ import notebooks
 from leadwise.attribution.question import EXPLAIN
 from leadwise.attribution.registry import METHODS
 from leadwise.checks.questions import questions_of
-from leadwise.explorers import live
+from leadwise.explorers import live, network
 from leadwise.explorers.base import WORDS
 from leadwise.explorers.canvas import GROUPS
+from leadwise.explorers.heart import CONDITIONS as HEARTS
+from leadwise.explorers.rule_lab import KINDS, ROWS
+from leadwise.explorers.rule_lab import PARAMETERS as LAB
 from leadwise.language import PIECE
 from leadwise.networks.registry import NETWORKS
 from leadwise.networks.weights import ECG_MODELS
@@ -41,7 +44,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "src" / "leadwise"
 FOLDER = ROOT / "notebooks"
 MARKED = ("tr", "mark")  # of leadwise.language: a call of them with a text makes a message
-VIEWS = ("ecg_canvas", "code_line")  # what is drawn in the browser and has been marked
+VIEWS = ("ecg_canvas", "map_canvas", "code_line")  # what is drawn in the browser and says something of its own
 QUIZZES = ("start",)  # of the notebooks that are translated
 WIDTH = 100
 WORD = re.compile(r"\b[a-z]{4,}")
@@ -132,13 +135,13 @@ def package_messages() -> Iterator[tuple[str, str]]:
         yield row.title, "attribution/registry.py"
         if row.note:
             yield row.note, "attribution/registry.py"
-        for parameter in row.parameters:
-            if parameter.default is not None:  # else it has no control
-                yield WORDS.get(parameter.name, parameter.name.replace("_", " ")), "a parameter's name"
-                if parameter.help:
-                    yield parameter.help, "a parameter's help"
-            for choice in parameter.choices:
-                yield choice, "a parameter's choice"
+    for parameter in (*(one for row in METHODS.values() for one in row.parameters), *network.PARAMETERS, *LAB.values()):
+        if parameter.default is not None:  # else it has no control
+            yield WORDS.get(parameter.name, parameter.name.replace("_", " ")), "a parameter's name"
+            if parameter.help:
+                yield parameter.help, "a parameter's help"
+        for choice in parameter.choices:
+            yield choice, "a parameter's choice"
     for topic in QUIZZES:
         for question in questions_of(topic):
             for text in (question.text, *(part for option in question.options for part in (option.text, option.why))):
@@ -157,7 +160,8 @@ def marked(text: str) -> Iterator[str]:
 def tables() -> Iterator[str]:
     """Yield the words of tables that menus and titles show."""
     yield from (*EXPLAIN, *DRAWN, *(one for one in GROUPS if " " in one), "all", "embedded", "published", "simulated")
-    yield from (*CONDITIONS.values(), *ECG_MODELS.values())
+    yield from (*CONDITIONS.values(), *ECG_MODELS.values(), *HEARTS, *network.VIEWS, *network.ORDERS, *KINDS)
+    yield from (network.A_CLASS, network.A_CHANNEL, *(row.title for row in ROWS.values() if WORD.search(row.title)))
     titles = [info.title.split(": ", 1)[1] for info in records().values() if info.origin == "simulated"]
     titles += [title for title, _ in NETWORKS.menu("ecg")]
     pieces = [piece for title in titles for piece in PIECE.findall(title)]

@@ -42,6 +42,7 @@ class Receipt:
     bias, absorbed : what biases keep of the batch's scores, and what epsilon or a stabiliser absorbs (negative: what a
         rule creates), for LRP: explained = conserved + bias + absorbed, summed over the batch
     ends_in : "labels" (sigmoid) or "classes" (softmax) where the network ends in one, whose input is explained
+    caveat : why the method degenerates on this network, or None
     """
 
     relevance: Tensor
@@ -54,6 +55,7 @@ class Receipt:
     bias: float | None = None
     absorbed: float | None = None
     ends_in: str | None = None
+    caveat: str | None = None
 
     @classmethod
     def of(cls, row: Method, relevance: Tensor, told: Mapping) -> "Receipt":
@@ -62,7 +64,7 @@ class Receipt:
         return cls(
             relevance, row.title, completeness(told), cancelling(told), agreement(told),
             joined.get("explained"), joined.get("conserved"), told.get("bias"), told.get("absorbed"),
-            told.get("ends in", [None])[0],
+            told.get("ends in", [None])[0], caveat_of(row, told),
         )  # fmt: skip
 
     @property
@@ -88,6 +90,11 @@ class Receipt:
         if self.agreement is not None:
             what += f"; maps of two halves of the samples correlate {self.agreement:.2f}"
         return f"{self.method}: {what}."
+
+
+def caveat_of(row: Method, told: Mapping) -> str | None:
+    """Return why a method degenerates on the network that told this, or None."""
+    return row.caveat(told) if row.caveat else None
 
 
 def completeness(told: Mapping) -> float | None:
@@ -136,7 +143,7 @@ def largest_sum(told: Mapping) -> float:
 
 def complaints(row: Method, told: Mapping) -> Iterator[str]:
     """Yield what is worth a warning."""
-    reason = row.caveat(told) if row.caveat else None
+    reason = caveat_of(row, told)
     if reason:
         yield f"{row.title}: {reason}."
     if not told["finite"]:

@@ -15,9 +15,7 @@ from typing import Any, Generic, TypeVar
 
 import anywidget
 import ipywidgets as widgets
-from torch import Tensor
 
-from leadwise.attribution import caveat, receipt
 from leadwise.attribution.registry import METHODS, Parameter
 from leadwise.explorers.code_line import CodeLine
 from leadwise.explorers.figure_canvas import FigureCanvas
@@ -26,7 +24,6 @@ from leadwise.explorers.script import complete, written
 from leadwise.explorers.subject import Asked, Subject
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.language import ENGLISH, current, mark, tr
-from leadwise.networks.network import Network
 from leadwise.paths import checkout
 from leadwise.plotting.save import save_figure
 from leadwise.plotting.sheet import CourseFigure
@@ -43,14 +40,13 @@ FAMILIES = {
 }
 PATIENCE = 0.08  # seconds that a control waits for its picture; after that, a bar shows how far the method has come
 REST = 0.2  # seconds after which nobody is moving a control any more
-KEPT = 64  # results that an explorer remembers
 # What controls of parameters are called, where the parameter's name says it badly or is another control's label.
 WORDS = {
     "input_rule": "first layer", "mu": "sign from", "baseline": "reference", "leads": "hide leads",
-    "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to",
+    "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to", "rate": "step size",
 }  # fmt: skip
 RARE = ("seed", "input_rule", "mu", "attention", "reselect_target", "style", "normalise", "clip")  # folded away
-SIDE, STAGE = "1 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
+SIDE, STAGE = "9 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
 
@@ -112,12 +108,19 @@ def worded(words: Iterable[str]) -> list:
     return list(words) if current() == ENGLISH else [(tr(word), word) for word in words]
 
 
-def slide(description: str, high: float, step: float, readout_format: str) -> widgets.FloatSlider:
-    """Return a slider from 0, where it stands, to ``high``."""
+def slide(description: str, high: float, step: float, readout_format: str, low: float = 0.0) -> widgets.FloatSlider:
+    """Return a slider, at 0, from ``low`` to ``high``."""
     return widgets.FloatSlider(
-        description=description, min=0.0, max=high, step=step, value=0.0, readout_format=readout_format,
+        description=description, min=low, max=high, step=step, value=0.0, readout_format=readout_format,
         style=LABEL, layout=FIELD,
     )  # fmt: skip
+
+
+def whole(description: str, value: int, low: int, high: int, step: int = 1) -> widgets.IntSlider:
+    """Return a slider over whole numbers."""
+    return widgets.IntSlider(
+        description=description, value=value, min=low, max=high, step=step, style=LABEL, layout=FIELD
+    )
 
 
 def plain(value: object):
@@ -254,11 +257,14 @@ class Explorer:
     def _save(self) -> None:
         """Save the figure and say where; an error goes to the message line."""
         try:
-            files = self.save()
-            names, folder = escape(tr(" and ").join(file.name for file in files)), escape(str(files[0].parent))
-            self.say(tr("Saved {names} in {folder}.", names=names, folder=folder))
+            self.say_saved(self.save())
         except Exception as error:
             self.complain(error)
+
+    def say_saved(self, files: Sequence[Path]) -> None:
+        """Say which files were saved, and where."""
+        names, folder = escape(tr(" and ").join(file.name for file in files)), escape(str(files[0].parent))
+        self.say(tr("Saved {names} in {folder}.", names=names, folder=folder))
 
     def _attempt(self, show) -> None:
         """Call a function that shows something and returns the line below it; an error takes the line's place."""
@@ -336,10 +342,10 @@ class SlowExplorer(Explorer):
 
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.worker = Worker()
-        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="100px"))
+        self.bar = widgets.FloatProgress(min=0.0, max=1.0, layout=widgets.Layout(width="90px", height="14px"))
         self.halt = widgets.Button(description=tr("cancel"), icon="stop", layout=widgets.Layout(width="90px"))
         self.halt.on_click(lambda button: self.cancel())
-        self.busy = widgets.HBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
+        self.busy = widgets.VBox([self.bar, self.halt], layout=widgets.Layout(visibility="hidden", flex="0 0 auto"))
         super().__init__(controls)
 
     def status(self) -> widgets.Widget:
@@ -364,7 +370,107 @@ class SlowExplorer(Explorer):
 S = TypeVar("S", bound=Subject)
 
 
-class MethodExplorer(SlowExplorer, Generic[S]):
+class SubjectExplorer(SlowExplorer, Generic[S]):
+    """An explorer of maps of a subject: menus that follow it, controls of methods' parameters, answers that are kept.
+
+    A subclass says what is asked (``ask``) and shows it (``begin``).
+
+    Parameters
+    ----------
+    subject : what is explained
+    controls : which methods explain it
+    """
+
+    kept = 64  # answers that are remembered
+
+    def __init__(self, subject: S, controls: dict[str, widgets.Widget]):
+        self.subject, self.display, self.previous = subject, subject.display, subject.previous
+        self.offered: dict = {}  # method, whether values were given -> controls of its parameters
+        self.answers: OrderedDict = OrderedDict()  # Asked -> Receipt, or what a subclass makes of it; the latest last
+        self.main, self.folded = grid([]), fold(tr("more"))
+        super().__init__(subject.controls | controls)
+
+    def parameters_of(self, method: str, given: dict | None = None) -> dict[str, widgets.Widget]:
+        """Return the controls of a method's parameters; the same ones each time.
+
+        Raises
+        ------
+        ValueError : a value is given for a parameter that the method lacks, or it is out of range
+        """
+        key = method, bool(given)
+        if key not in self.offered:
+            self.offered[key] = parameter_controls(method, given or {}, self.subject.images)
+            for control in self.offered[key].values():
+                control.observe(self._changed, "value")
+        return self.offered[key]
+
+    def chosen(self) -> tuple[list[widgets.Widget], dict[str, widgets.Widget]]:
+        """Return the controls that choose a method, and those of the parameters of the chosen one."""
+        raise NotImplementedError
+
+    def lay_out(self) -> None:
+        """Offer the controls that matter now; what is rare, folded."""
+        method, parameters = self.chosen()
+        how = parameters | {name: self.controls[name] for name in self.display}
+        often = [control for name, control in how.items() if name not in RARE]
+        seldom = [control for name, control in how.items() if name in RARE]
+        self.main.children = [*self.subject.needed(), *method, *often]
+        self.folded.children[0].children = [*self.subject.rare(), *seldom]
+
+    def follow(self, control: widgets.Widget) -> bool:
+        """Let menus follow a control that was moved; return whether other controls matter now."""
+        self.subject.turn(control)
+        return True
+
+    def _changed(self, change) -> None:
+        if self.quiet:
+            return
+        try:
+            with self.quietly():
+                others = self.follow(self.subject.follow(change.owner))
+        except Exception as error:
+            self._refuse(change, error)
+            return
+        if others:
+            self.lay_out()
+        super()._changed(change)
+
+    def asked_of(self, case: Any, method: str, parameters: dict[str, widgets.Widget]) -> Asked:
+        """Return what is asked of a method, its parameters as they stand."""
+        return Asked(case, method, tuple((name, plain(control.value)) for name, control in parameters.items()))
+
+    def keep(self, asked: Asked, answer: Any) -> None:
+        """Remember an answer, and forget the oldest of too many."""
+        self.answers[asked] = answer
+        while len(self.answers) > self.kept:
+            self.answers.popitem(last=False)
+
+    def ask(self) -> Any:
+        """Return what the controls ask for.
+
+        Raises
+        ------
+        ValueError : they ask for nothing that could be shown
+        """
+        raise NotImplementedError
+
+    def begin(self, asked: Any) -> None:
+        """Show the answer: at once where it is known or soon computed, else when it is."""
+        raise NotImplementedError
+
+    def refresh(self) -> None:
+        """Show the answer for the present values, or why there is none."""
+        self.worker.cancel()
+        try:
+            with self.quietly():
+                asked = self.ask()
+        except Exception as error:
+            self._fail(error)
+            return
+        self.begin(asked)
+
+
+class MethodExplorer(SubjectExplorer[S]):
     """An explorer of one map: a subject, a method, and controls for its parameters, made from the method's row.
 
     A subclass computes the answer (``answer``) and shows it (``show``). Answers are kept. A slow one is computed in a
@@ -379,86 +485,50 @@ class MethodExplorer(SlowExplorer, Generic[S]):
     """
 
     def __init__(self, subject: S, method: str, given: dict | None = None, families: Sequence[str] = tuple(FAMILIES)):
-        self.subject = subject
         family = METHODS[known_method(method)].family
-        controls = subject.controls | {
+        self.given = given or {}
+        self.asked: Asked | None = None  # what is shown
+        self.at_work: Asked | None = None  # what is being computed, for the bar
+        self.lock = threading.Lock()
+        controls = {
             "family": drop(tr("family"), [(tr(FAMILIES[key]), key) for key in families], family),
             "method": drop(tr("method"), methods_of(family), method),
         }
-        self.asked: Asked | None = None  # what is shown
-        self.parameters: dict[str, widgets.Widget] = {}
-        self.offered: dict = {}  # method -> controls of its parameters, made when they are first needed
-        self.answers: OrderedDict = OrderedDict()  # what was asked -> answer, the latest last
-        self.at_work: Asked | None = None  # what is being computed, for the bar
-        self.lock = threading.Lock()
-        self.main, self.folded = grid([]), fold(tr("more"))
-        self.offer_parameters(method, given or {})
-        super().__init__(controls)
+        super().__init__(subject, controls)
 
     def panel(self) -> widgets.Widget:
         """Return what is explained, by which method with which parameters, how it is drawn; what is rare, folded."""
+        self.parameters = self.parameters_of(self.controls["method"].value, self.given)
         self.lay_out()
         return widgets.VBox([self.main, self.folded])
 
-    def lay_out(self) -> None:
-        """Offer the controls that matter now."""
-        how = self.parameters | {name: self.controls[name] for name in self.display}
-        what = [*self.subject.needed(), *(self.controls[name] for name in ("family", "method"))]
-        main = [*what, *(control for name, control in how.items() if name not in RARE)]
-        rare = [*self.subject.rare(), *(control for name, control in how.items() if name in RARE)]
-        self.main.children, self.folded.children[0].children = main, rare
+    def chosen(self) -> tuple[list[widgets.Widget], dict[str, widgets.Widget]]:
+        """Return family and method, and the controls of its parameters."""
+        return [self.controls["family"], self.controls["method"]], self.parameters
 
-    def offer_parameters(self, method: str, given: dict | None = None) -> None:
-        """Offer the controls of a method's parameters.
-
-        Raises
-        ------
-        ValueError : a value is given for a parameter that the method lacks, or it is out of range
-        """
-        kept = None if given else self.offered.get(method)
-        if kept is None:
-            kept = parameter_controls(method, given or {}, self.subject.images)
-            for control in kept.values():
-                control.observe(self._changed, "value")
-            self.offered[(method, "given") if given else method] = kept
-        else:  # a browser may still send what it has of them: they are kept, and begin anew
-            defaults = METHODS[method].defaults(self.subject.images)
-            with self.quietly():
-                for name, control in kept.items():
-                    control.value = defaults[name]
-        self.parameters = kept
-
-    def _changed(self, change) -> None:
-        if self.quiet:
-            return
-        try:
-            with self.quietly():
-                control = self.subject.follow(change.owner)
-                self.subject.turn(control)
-                if control is self.controls["family"]:
-                    self.controls["method"].options = methods_of(change.new)  # chooses the first
-                    control = self.controls["method"]
-        except Exception as error:
-            self._refuse(change, error)
-            return
-        if control is self.controls["method"]:
-            self.offer_parameters(control.value)
-        if control not in self.parameters.values():
-            self.lay_out()
-        super()._changed(change)
+    def follow(self, control: widgets.Widget) -> bool:
+        """Offer the methods of another family; parameters of another method begin at their defaults."""
+        super().follow(control)
+        family, method = self.controls["family"], self.controls["method"]
+        if control is family:
+            method.options = methods_of(family.value)  # chooses the first
+        if control in (family, method):
+            self.parameters = self.parameters_of(method.value)
+            for name, default in METHODS[method.value].defaults(self.subject.images).items():
+                if name in self.parameters:  # a browser may still send what it has of them: they are kept
+                    self.parameters[name].value = default
+        return control not in self.parameters.values()
 
     def settings(self) -> dict:
         """Return the parameters of the method as they stand."""
-        return {name: plain(control.value) for name, control in self.parameters.items()}
+        return dict(self.asked_of(None, self.controls["method"].value, self.parameters).settings)
 
     def ask(self) -> Asked:
         """Return what the controls ask for."""
-        with self.quietly():
-            case = self.subject.case()
-        return Asked(case, self.controls["method"].value, tuple(self.settings().items()))
+        return self.asked_of(self.subject.case(), self.controls["method"].value, self.parameters)
 
     def answer(self, asked: Asked, progress: Callable[[int, int], None]) -> Any:
-        """Return the relevance; ``progress`` is for ``attribute``, and may end the computation by raising."""
+        """Return the answer; ``progress`` is for ``attribute``, and may end the computation by raising."""
         return self.subject.explain(asked, progress)
 
     def show(self, asked: Asked, answer: Any) -> str:
@@ -475,14 +545,8 @@ class MethodExplorer(SlowExplorer, Generic[S]):
         call = self.subject.call(self.asked, written(changed(self.asked, self.subject.images)))
         return complete(*lines, f"relevance = {call}", self.subject.picture_of(self.asked.case), fill=tuple(fill))
 
-    def refresh(self) -> None:
-        """Show the answer for the present values: at once where it is known or soon computed, else when it is."""
-        self.worker.cancel()
-        try:
-            asked = self.ask()
-        except Exception as error:
-            self._fail(error)
-            return
+    def begin(self, asked: Asked) -> None:
+        """Show the answer: at once where it is known or soon computed, else when it is."""
         if asked in self.answers and not self.worker.busy:
             self._show(asked)
         elif not self._start(lambda check: self._compute(asked, check)):
@@ -504,9 +568,7 @@ class MethodExplorer(SlowExplorer, Generic[S]):
         late, self.at_work = time.monotonic() + PATIENCE, asked
         try:
             if asked not in self.answers:
-                self.answers[asked] = self.answer(asked, progress)
-                while len(self.answers) > KEPT:
-                    self.answers.popitem(last=False)
+                self.keep(asked, self.answer(asked, progress))
             check()
             self._show(asked)
         except Cancelled:
@@ -563,18 +625,6 @@ class _Collector:
 COLLECTOR = _Collector()
 
 
-def explain(
-    model: Network,
-    x: Tensor,
-    method: str,
-    target: int | Tensor | None,
-    progress: Callable[[int, int], None],
-    **settings: Any,
-) -> Tensor:
-    """Return the map of ``attribute`` without its warnings, which an explorer says in words of its own."""
-    return receipt(model, x, method, target=target, progress=progress, **settings).relevance
-
-
 def known_method(method: str) -> str:
     """Return a key of ``METHODS``; any other raises a ValueError."""
     if method not in METHODS:
@@ -582,9 +632,9 @@ def known_method(method: str) -> str:
     return method
 
 
-def minded(method: str, net: Network, x: Tensor) -> list[str]:
+def minded(method: str, caveat: str | None) -> list[str]:
     """Return what a method cannot do on a network, and what is to be known of it, as HTML: a line each."""
-    reasons = (caveat(method, net, x), METHODS[method].note)
+    reasons = (caveat, METHODS[method].note)
     return [f"<b>{tr('Mind:')}</b> {escape(tr(reason).rstrip('.'))}." for reason in reasons if reason]
 
 
@@ -619,6 +669,11 @@ def changed(asked: Asked, images: bool) -> dict:
     return {name: value for name, value in asked.settings if value != defaults[name]}
 
 
+def called(parameter: str) -> str:
+    """Return the name of a method's parameter in words."""
+    return tr(WORDS.get(parameter, parameter.replace("_", " ")))
+
+
 def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | None:
     """Return a control for a method's parameter, made from its row in the registry.
 
@@ -626,8 +681,7 @@ def control_for(parameter: Parameter, images: bool = False) -> widgets.Widget | 
     default is found from the input.
     """
     default = parameter.image_default if images and parameter.image_default is not None else parameter.default
-    words = WORDS.get(parameter.name, parameter.name.replace("_", " "))
-    shared = {"description": tr(words), "style": LABEL, "layout": FIELD}
+    shared = {"description": called(parameter.name), "style": LABEL, "layout": FIELD}
     shared[TOOLTIP] = tr(parameter.help)
     if default is None:
         return None

@@ -154,21 +154,6 @@ class ECGCanvas(LiveView):
     zoom = traitlets.Float(1.0, min=1.0).tag(sync=True)
     left = traitlets.Float(0.0).tag(sync=True)
 
-    def __init__(
-        self,
-        ecg: ECG | Tensor | np.ndarray,
-        relevance: Tensor | np.ndarray | None = None,
-        *,
-        fs: float | None = None,
-        start: float | None = None,
-        stop: float | None = None,
-        title: str = "",
-        label: str | None = None,
-        **display: Any,
-    ):
-        super().__init__(**display)
-        self.show(ecg, relevance, fs=fs, start=start, stop=stop, title=title, label=label)
-
     @classmethod
     def display_traits(cls) -> tuple[str, ...]:
         """Return the names of the traits that change only the view."""

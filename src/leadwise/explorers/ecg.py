@@ -5,16 +5,17 @@ from typing import Any
 
 import ipywidgets as widgets
 import numpy as np
-from torch import Tensor, nn
+from torch import nn
 
 from leadwise.attribution import METHODS
+from leadwise.attribution.receipt import Receipt
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import MethodExplorer, minded
 from leadwise.explorers.canvas import ECGCanvas
-from leadwise.explorers.recording_subject import DISPLAY, RecordingSubject
+from leadwise.explorers.recording_subject import RecordingSubject
 from leadwise.explorers.subject import Asked
-from leadwise.language import mark, tr
+from leadwise.language import tr
 from leadwise.networks.network import Network
 from leadwise.plotting import number, percent
 from leadwise.plotting.style import relevance_rgba
@@ -38,9 +39,6 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
     ValueError : an unknown record, model, method or parameter, or no recording at all
     """
 
-    display = DISPLAY
-    previous = mark("previous recording")
-
     def __init__(
         self,
         record: ECG | str | None = None,
@@ -60,17 +58,17 @@ class ECGExplorer(MethodExplorer[RecordingSubject]):
         """Return the leads' shares, and the method's formula and source."""
         return [self.lead_bars, self.formula]
 
-    def show(self, asked: Asked, answer: Tensor) -> str:
+    def show(self, asked: Asked, answer: Receipt) -> str:
         """Show the map; return the probability, what the relevance adds up to, and what the method cannot do here."""
-        subject, case, row = self.subject, asked.case, METHODS[asked.method]
-        net, whole, stop = subject.net(case), subject.drawn(case, answer), subject.stop(case)
+        subject, case, row, relevance = self.subject, asked.case, METHODS[asked.method], answer.relevance
+        net, whole, stop = subject.net(case), subject.drawn(case, relevance), subject.stop(case)
         title = tr("{method} of {what}", method=tr(row.title), what=subject.title(case)) + f"; {subject.said(case, 0)}"
         self.canvas.show(subject.whole(case), whole, start=case.start, stop=stop, title=title)
-        self.lead_bars.value = _bars(net.by_leads(answer)[0].numpy(), net.leads)
+        self.lead_bars.value = _bars(net.by_leads(relevance)[0].numpy(), net.leads)
         formula = rf"$\displaystyle {row.formula}$<br>" * bool(row.formula)
         self.formula.value = f"<div style='padding: 6px 8px'>{formula}<small>{escape(row.citation)}</small></div>"
-        line = f"{subject.line(case)} · {tr('sum of relevance')} {number(float(answer.sum()))}"
-        return "<br>".join([line, *minded(asked.method, net, subject.seen(case).x)])
+        line = f"{subject.line(case)} · {tr('sum of relevance')} {number(float(relevance.sum()))}"
+        return "<br>".join([line, *minded(asked.method, answer.caveat)])
 
 
 def _bars(relevance: np.ndarray, leads: tuple[str, ...]) -> str:

@@ -1,6 +1,7 @@
 """Maps of one recording side by side: a small ECGCanvas for each."""
 
 from collections.abc import Mapping
+from math import ceil
 
 import ipywidgets as widgets
 import numpy as np
@@ -12,9 +13,11 @@ from leadwise.ecg.record import ECG
 from leadwise.explorers.base import parts
 from leadwise.explorers.canvas import CHOICES, GROUPS, ECGCanvas
 from leadwise.explorers.live import titled
+from leadwise.language import tr
 from leadwise.plotting import percent, plot_grid
 from leadwise.plotting.sheet import CourseFigure
 
+MOST_COLUMNS, LEAST_PX, WIDEST_PX, GAP_PX = 5, 180, (400, 250), 14  # of maps; the widest in one row, in several
 LEADS_SHOWN = ("I", "II", "V1", "V6")
 DISPLAY = ("overlay_index", "threshold", "sign_index", "normalise_index", "group_index")  # traits handed on
 
@@ -34,8 +37,7 @@ class ECGGrid(widgets.GridBox):
     previous = traitlets.Unicode()  # what stands before the title where the controls ask for something else
 
     def __init__(self):
-        shape = {"grid_template_columns": "repeat(auto-fill, minmax(180px, 1fr))", "grid_gap": "8px 14px"}
-        super().__init__(layout=widgets.Layout(**shape))
+        super().__init__(layout=widgets.Layout(grid_gap=f"8px {GAP_PX}px"))
         self.pool: list[ECGCanvas] = []  # canvases, each linked once; some may be out of sight
         self.links: list = []
         self.ecg, self.maps, self.notes, self.title, self.window = None, {}, {}, "", {}
@@ -56,12 +58,13 @@ class ECGGrid(widgets.GridBox):
         while len(self.pool) < len(self.maps):
             self._another()
         for canvas, (name, relevance) in zip(self.pool, self.maps.items(), strict=False):
-            heading = f"{name}: waiting" if relevance is None else self._heading(name)
+            heading = f"{name}: {tr('waiting')}" if relevance is None else self._heading(name)
             values = np.zeros(ecg.signal.shape) if relevance is None else relevance
             canvas.show(ecg, values, title=heading, **self.window)
         children = tuple(self.pool[: len(self.maps)])
         if children != self.children:  # type: ignore[has-type]
             self.children = children
+            self._deal(len(children))
 
     def put(self, name: str, relevance: Tensor | np.ndarray, note: str | None = None) -> None:
         """Show a map of the ECG that is there."""
@@ -96,6 +99,14 @@ class ECGGrid(widgets.GridBox):
             if widget is not self:
                 widget.close()
         super().close()
+
+    def _deal(self, count: int) -> None:
+        """Deal maps into rows of the same length, as few as the page has room for, all of them on one screen."""
+        rows = ceil(count / MOST_COLUMNS)
+        columns, widest = ceil(count / rows), WIDEST_PX[rows > 1]
+        own = f"calc((100% - {GAP_PX * (columns - 1)}px) / {columns})"
+        self.layout.grid_template_columns = f"repeat(auto-fill, minmax(max({LEAST_PX}px, {own}), 1fr))"
+        self.layout.max_width = f"{widest * columns + GAP_PX * (columns - 1)}px"
 
     def _heading(self, name: str) -> str:
         return " · ".join(filter(None, (name, self.notes.get(name))))

@@ -153,6 +153,7 @@ class Recorder(RendererBase):
         if ismath:
             place = Affine2D().scale(size / text_to_path.FONT_SCALE).rotate_deg(angle).translate(x, self.size[1] - y)
             gc.set_linewidth(0)
+            gc.set_snap(False)  # on whole pixels the stem of a small "i" would be as wide as nothing
             self.draw_path(gc, outline(s, **_font(prop)), place, gc.get_rgb())
             return
         width = self.get_text_width_height_descent(s, prop, False)[0]
@@ -233,12 +234,8 @@ class FigureCanvas(LiveView):
     pixels = traitlets.Bytes().tag(sync=True)
     alt = Text().tag(sync=True)
 
-    def __init__(self, figure: CourseFigure | None = None):
-        super().__init__()
-        self._shown: CourseFigure | None = None
-        self._handed_out = False  # whether somebody else may hold it
-        if figure is not None:
-            self.show(figure)
+    _shown: CourseFigure | None = None
+    _handed_out = False  # whether somebody else may hold it
 
     def show(self, figure: CourseFigure) -> None:
         """Show a figure; an error while it is drawn reaches the caller, and the view stays as it was."""

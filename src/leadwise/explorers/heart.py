@@ -1,15 +1,15 @@
 """Move the heart vector and watch the twelve leads."""
 
-import ipywidgets as widgets
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, plain
+from leadwise.explorers.base import FigureExplorer, drop, plain, slide, whole
 from leadwise.explorers.script import complete
+from leadwise.language import mark, tr
 from leadwise.plotting.heart import plot_heartbeat
 from leadwise.simulation.simulate import ELEVATION, heart_beat
 
-TITLE = "One heartbeat, seen from twelve sides"
+TITLE = mark("One heartbeat, seen from twelve sides")
 CONDITIONS = {
     "normal": "NORM",
     "left bundle branch block": "LBBB",
@@ -22,21 +22,14 @@ class HeartVector(FigureExplorer):
     """One beat of an average heart: its axis, PR interval, QRS width and ST level against the twelve leads."""
 
     def __init__(self):
-        def slider(name, value, low, high, step, kind=widgets.IntSlider):
-            return kind(description=name, value=value, min=low, max=high, step=step, style=LABEL, layout=FIELD)
-
         super().__init__(
             {
-                "condition": widgets.Dropdown(
-                    description="heart", options=list(CONDITIONS.items()), value="NORM", style=LABEL, layout=FIELD
-                ),
-                "axis": slider("axis (°)", 45, -90, 180, 5),
-                "pr": slider("PR (ms)", 160, 100, 360, 10),
-                "qrs": slider("QRS (ms)", 92, 70, 120, 2),
-                "st_level": slider("ST (mV)", 0.0, -0.3, 0.3, 0.02, widgets.FloatSlider),
-                "st_leads": widgets.Dropdown(
-                    description="ST seen in", options=tuple(ELEVATION), value="V2-V4", style=LABEL, layout=FIELD
-                ),
+                "condition": drop(tr("heart"), [(tr(name), key) for name, key in CONDITIONS.items()], "NORM"),
+                "axis": whole(tr("axis (°)"), 45, -90, 180, 5),
+                "pr": whole(tr("PR (ms)"), 160, 100, 360, 10),
+                "qrs": whole(tr("QRS (ms)"), 92, 70, 120, 2),
+                "st_level": slide(tr("ST (mV)"), 0.3, 0.02, ".2f", low=-0.3),
+                "st_leads": drop(tr("ST seen in"), tuple(ELEVATION), "V2-V4"),
             }
         )  # fmt: skip
 
@@ -46,14 +39,14 @@ class HeartVector(FigureExplorer):
         qrs_wave = next(wave for wave in beat.waves if wave.kind == "QRS")
         qrs_complex = beat.leads[:, qrs_wave.onset : qrs_wave.offset]
         balance = qrs_complex.sum(1) / np.abs(qrs_complex).sum(1)  # from -1, all below the line, to +1, all above
-        shown = " and ".join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
-        return plot_heartbeat(beat, TITLE), f"QRS on balance: {shown}"
+        shown = tr(" and ").join(f"{lead} {_in_words(balance[LEADS.index(lead)])}" for lead in ("I", "aVF"))
+        return plot_heartbeat(beat, tr(TITLE)), f"{tr('QRS on balance:')} {shown}"
 
     def code(self) -> str:
         """Return the calls that make the beat and its figure."""
         settings = ", ".join(f"{name}={plain(value)!r}" for name, value in self.values().items())
-        return complete(f"beat = heart_beat({settings})", f"plot_heartbeat(beat, {TITLE!r})")
+        return complete(f"beat = heart_beat({settings})", f"plot_heartbeat(beat, {tr(TITLE)!r})")
 
 
 def _in_words(balance: float) -> str:
-    return "as much up as down" if abs(balance) < 0.2 else "upright" if balance > 0 else "inverted"
+    return tr("as much up as down") if abs(balance) < 0.2 else tr("upright") if balance > 0 else tr("inverted")

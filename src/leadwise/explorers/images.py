@@ -3,14 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from leadwise.attribution import METHODS
+from leadwise.attribution.receipt import Receipt
 from leadwise.explorers.base import FAMILIES, MethodExplorer, known_method, minded
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture import Picture
-from leadwise.explorers.picture_subject import BLANK, DISPLAY, TOP, PictureSubject
+from leadwise.explorers.picture_subject import BLANK, TOP, PictureSubject
 from leadwise.explorers.subject import Asked
+from leadwise.language import tr
 from leadwise.networks.network import Network
 from leadwise.plotting import number
 
@@ -33,8 +35,6 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
     ValueError : an unknown method, family, class or parameter
     ImageError : no such photograph, or a file that is no picture
     """
-
-    display = DISPLAY
 
     def __init__(
         self,
@@ -63,19 +63,20 @@ class ImageExplorer(MethodExplorer[PictureSubject]):
         """Return the view of picture and map, blank."""
         return MapCanvas(BLANK, BLANK[..., 0] * 0.0)
 
-    def show(self, asked: Asked, answer: Tensor) -> str:
+    def show(self, asked: Asked, answer: Receipt) -> str:
         """Show the map; return what the method cannot do here."""
         shown, target, net = asked.case.shown, asked.case.target, self.explained.net
         logits, nothing = self.explained.logits(shown)
         row, names, probabilities = METHODS[asked.method], net.classes, net.probability(shown.x[None])[0]
+        words = {"method": tr(row.title), "which": self.explained.which, "name": names[target]}
         self.canvas.show(
-            shown.x, answer, objects=shown.objects, caption=shown.caption,
-            title=f"{row.title} of {self.explained.described}, explained: {names[target]}",
+            shown.x, answer.relevance, objects=shown.objects, caption=shown.caption,
+            title=tr("{method} of the {which} network, explained: {name}", **words),
             classes=[(names[k], float(probabilities[k])) for k in logits.argsort(descending=True)[:TOP].tolist()],
-            explained=names[target], facts=_facts(float(answer.sum()), logits[target], nothing[target]),
+            explained=names[target], facts=_facts(float(answer.relevance.sum()), logits[target], nothing[target]),
             formula=row.formula, citation=row.citation,
         )  # fmt: skip
-        return "<br>".join(minded(asked.method, net, shown.x))
+        return "<br>".join(minded(asked.method, answer.caveat))
 
 
 def _families(families: str | Sequence[str] | None, method: str) -> tuple[str, ...]:
@@ -95,6 +96,6 @@ def _families(families: str | Sequence[str] | None, method: str) -> tuple[str, .
 def _facts(total: float, logit, nothing) -> list[str]:
     """Return the sum of the relevance, and what it can be held against."""
     return [
-        f"sum of the relevance {number(total)}",
-        f"explained logit f(x) = {number(float(logit))},  f(x) − f(0) = {number(float(logit - nothing))}",
+        f"{tr('sum of relevance')} {number(total)}",
+        f"{tr('explained logit')} f(x) = {number(float(logit))},  f(x) − f(0) = {number(float(logit - nothing))}",
     ]

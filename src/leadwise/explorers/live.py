@@ -1,5 +1,6 @@
 """What all live views share: drawn in the browser by anywidget, with a picture for pages without a kernel."""
 
+import inspect
 import re
 from base64 import b64encode
 from collections.abc import Mapping
@@ -52,7 +53,18 @@ class Text(traitlets.Unicode):
         return printable(super().validate(obj, value))
 
 
-class LiveView(anywidget.AnyWidget):
+class Speaking(anywidget.AnyWidget):
+    """A widget whose view says something in the language in use."""
+
+    view = ""  # the name of its module, where that says something
+    phrases = traitlets.Dict().tag(sync=True)
+
+    @traitlets.default("phrases")
+    def _phrases(self) -> dict:
+        return in_use(self.view) if self.view else {}
+
+
+class LiveView(Speaking):
     """A view in the browser whose bundle also holds the PNG of ``plot()``, for print and pages without a kernel.
 
     A front end keeps the choice of a ``Dropdown`` as an index. Each trait in ``choices`` therefore has a twin,
@@ -60,7 +72,7 @@ class LiveView(anywidget.AnyWidget):
 
     Parameters
     ----------
-    display : initial values of traits that only change the view
+    shown, options : as for :meth:`show`, and initial values of traits that only change the view
 
     Raises
     ------
@@ -68,17 +80,13 @@ class LiveView(anywidget.AnyWidget):
     """
 
     _ipython_display_ = None  # of ipywidgets 7; it would show the view without its static twin
-    view = ""  # the name of its module, where that is translated
-    phrases = traitlets.Dict().tag(sync=True)
     previous = Text().tag(sync=True)  # what an outdated picture is called, in grey; "" for the present one
     choices: Mapping[str, tuple] = MappingProxyType({})  # trait -> the words it may hold
     also: tuple[str, ...] = ()  # further options of a subclass, for the message
 
-    @traitlets.default("phrases")
-    def _phrases(self) -> dict:
-        return in_use(self.view) if self.view else {}
-
-    def __init__(self, **display: Any):
+    def __init__(self, *shown: Any, **options: Any):
+        takes = (*inspect.signature(self.show).parameters, *self.also)
+        display = {name: value for name, value in options.items() if name not in takes}
         strangers = sorted(set(display) - set(self.display_traits()))
         if strangers:
             known = ", ".join((*self.display_traits(), *self.also)) or "none"
@@ -89,11 +97,17 @@ class LiveView(anywidget.AnyWidget):
             self.observe(lambda change, i=index, w=words: self.set_trait(i, w.index(change.new)), name)
             self.observe(lambda change, n=name, w=words: self.set_trait(n, w[change.new]), index)
             self.set_trait(index, words.index(getattr(self, name)))
+        if shown or len(options) > len(display):
+            self.show(*shown, **{name: value for name, value in options.items() if name in takes})
 
     @classmethod
     def display_traits(cls) -> tuple[str, ...]:
         """Return the names of the traits that change only the view."""
         return tuple(cls.choices)
+
+    def show(self, *shown, **options) -> None:
+        """Show something else."""
+        raise NotImplementedError
 
     def plot(self):
         """Return what is shown as a figure."""

@@ -13,11 +13,12 @@ from torch import Tensor
 
 from leadwise.explorers.canvas import COLOURS, quantise
 from leadwise.explorers.live import LiveView, Text, module, style, titled
+from leadwise.language import tr
 from leadwise.plotting import plot_image_grid
 from leadwise.plotting.explained import describe as describe_explained
 from leadwise.plotting.explained import mathtext, plot_explained, shares_on
 from leadwise.plotting.images import PALE, STYLES, PixelScale, as_pixels, describe, of_maps, outlines_of, scale_for
-from leadwise.plotting.relevance import DRAWN
+from leadwise.plotting.relevance import DRAWN, LABEL
 from leadwise.plotting.sheet import CourseFigure
 from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, RELEVANCE, TITLE, TRUTH, printable, relevance_rgba
 
@@ -69,7 +70,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
     """
 
     _esm, _css = module("map_canvas"), style("map_canvas")
-    choices, also = CHOICES, ABOUT
+    choices, also, view = CHOICES, ABOUT, "map_canvas"
 
     look = traitlets.Dict(LOOK).tag(sync=True)
     colours = traitlets.Bytes(COLOURS).tag(sync=True)
@@ -92,21 +93,6 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
     sign_index = traitlets.Int().tag(sync=True)
     threshold = traitlets.Float(0.0, min=0.0, max=0.999).tag(sync=True)
 
-    def __init__(
-        self,
-        image: Tensor | np.ndarray,
-        relevance: Maps,
-        *,
-        objects: Mapping[str, np.ndarray] | None = None,
-        notes: Mapping[str, str] | None = None,
-        title: str = "",
-        label: str = "relevance R",
-        **options: Any,
-    ):
-        about = {name: options.pop(name) for name in ABOUT if name in options}
-        super().__init__(**options)
-        self.show(image, relevance, objects=objects, notes=notes, title=title, label=label, **about)
-
     @classmethod
     def display_traits(cls) -> tuple[str, ...]:
         """Return the names of the traits that change only the view."""
@@ -120,7 +106,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         objects: Mapping[str, np.ndarray] | None = None,
         notes: Mapping[str, str] | None = None,
         title: str = "",
-        label: str = "relevance R",
+        label: str | None = None,
         **about: Any,
     ) -> None:
         """Show another picture or other maps; what has not changed is not sent again.
@@ -133,7 +119,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         objects : name -> mask, bool (H, W): at most 8 known objects, to be outlined
         notes : with several maps: title -> text to print under the title
         title : heading
-        label : what the relevance is, for the legend
+        label : what the relevance is, for the legend; None for "relevance R"
         about : with one map: what else :func:`plot_explained` shows: ``classes``, ``explained``, ``facts``,
             ``formula``, ``citation``, ``caption``
 
@@ -141,7 +127,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         ------
         ValueError : as ``plot_explained`` and ``plot_image_grid``; the view stays as it was
         """
-        pixels, objects = as_pixels(image), dict(objects or {})
+        pixels, objects, label = as_pixels(image), dict(objects or {}), label or tr(LABEL)
         several = isinstance(relevance, Mapping)
         maps: dict[str, Any] = dict(relevance) if isinstance(relevance, Mapping) else {"": relevance}
         notes = dict(notes or {})
@@ -215,7 +201,7 @@ class MapCanvas(_Maps, LiveView):  # type: ignore[misc, valid-type]
         image, objects, title, label, about = self._shown.values()
         if self._several:
             maps = [name for name, one in self._maps.items() if one is not None]
-            return describe(title, "Comparison", image, of_maps(label, maps), objects)
+            return describe(title, tr("Comparison"), image, of_maps(label, maps), objects)
         shares = shares_on(self._maps[""], objects)
         return describe_explained(
             title, about.get("explained", ""), about.get("classes", ()), shares, about.get("facts", ())

@@ -1,16 +1,14 @@
 """Any number of methods side by side, on one picture or on one recording."""
 
 import time
-from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Any
 
 import ipywidgets as widgets
 from torch import nn
 
 from leadwise.attribution import METHODS
 from leadwise.ecg.record import ECG
-from leadwise.explorers.base import RARE, SlowExplorer, changed, drop, fold, grid, parameter_controls, plain
+from leadwise.explorers.base import SubjectExplorer, called, changed, drop
 from leadwise.explorers.ecg_grid import LEADS_SHOWN
 from leadwise.explorers.picture import Picture
 from leadwise.explorers.picture_subject import PictureSubject
@@ -18,17 +16,18 @@ from leadwise.explorers.recording_subject import RecordingSubject
 from leadwise.explorers.script import complete, written
 from leadwise.explorers.subject import Asked
 from leadwise.explorers.worker import Cancelled
+from leadwise.language import mark, tr
 from leadwise.networks.network import Network
 from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import number
 from leadwise.recordings.catalogue import records
 
 METHODS_SHOWN = ("gradient", "gradient_x_input", "integrated_gradients", "grad_cam", "lrp_epsilon", "lrp_epsilon_plus")
-KEPT = 256  # maps that the grid remembers
 OFTEN = 0.1  # seconds between two reports of one method
+NONE = mark("no method")
 
 
-class MethodGrid(SlowExplorer):
+class MethodGrid(SubjectExplorer[RecordingSubject | PictureSubject]):
     """Choose methods; see their maps of one picture or one recording beside each other.
 
     Maps come one after the other, in a thread of their own, and are kept. The newest input wins.
@@ -47,6 +46,8 @@ class MethodGrid(SlowExplorer):
     ValueError : an unknown method, model or class, or no method at all
     """
 
+    kept = 256
+
     def __init__(
         self,
         source: ECG | Picture | None = None,
@@ -60,113 +61,66 @@ class MethodGrid(SlowExplorer):
                 f"methods are {tuple(methods)}; expected one or more of {', '.join(METHODS)}."
                 + f" Unknown: {', '.join(unknown)}." * bool(unknown)
             )
-        recording = isinstance(source, ECG) or (isinstance(source, str) and source in records())
-        self.subject: RecordingSubject | PictureSubject
-        if recording or isinstance(source, ECG):
-            self.subject = _recording(source, model, target)
+        subject: RecordingSubject | PictureSubject
+        if isinstance(source, ECG) or (isinstance(source, str) and source in records()):
+            own = (name for name in ECG_MODELS if source in records(name))  # the network of its own pathology
+            subject = RecordingSubject(source, model or next(own, "LBBB"), target, leads=", ".join(LEADS_SHOWN))
         else:
-            self.subject = PictureSubject(source, model, target)
-        self.previous = "previous recording" if recording else "previous picture"
-        self.display = self.subject.display
-        self.maps: OrderedDict = OrderedDict()  # Asked -> relevance, the latest last
-        self.offered: dict = {}  # method -> controls of its parameters
+            subject = PictureSubject(source, model, target)
         self.shown: tuple[Asked, ...] = ()  # what is asked
-        self.main, self.sliders = grid([]), grid([])
-        self.folded = fold("more")
         choice = widgets.SelectMultiple(
-            options=[(row.title, name) for name, row in METHODS.items()],
+            options=[(tr(row.title), name) for name, row in METHODS.items()],
             value=tuple(methods), rows=8, layout=widgets.Layout(width="auto", margin="0"),
         )  # fmt: skip
-        self.of = drop("set for", [("no method", None)], None)
-        self.of.observe(self._chosen, "value")
-        super().__init__({"methods": choice, **self.subject.controls})
+        self.of = drop(tr("set for"), [(tr(NONE), None)], None)
+        self.of.observe(lambda change: None if self.quiet else self.lay_out(), "value")
+        super().__init__(subject, {"methods": choice})
 
     def make_canvas(self):
         """Return the view of all maps, blank."""
         return self.subject.several()
 
     def panel(self) -> widgets.Widget:
-        """Return the choice of methods, their parameters, what is explained, how it is drawn; what is rare, folded."""
-        words = widgets.HTML("<b>methods</b> <small>(Ctrl or ⌘ adds one)</small>")
+        """Return the choice of methods, what is explained, their parameters, how it is drawn; what is rare, folded."""
+        words = widgets.HTML(f"<b>{tr('methods')}</b> <small>({tr('Ctrl or ⌘ adds one')})</small>")
         self.lay_out()
-        return widgets.VBox([words, self.controls["methods"], self.of, self.sliders, self.main, self.folded])
+        return widgets.VBox([words, self.controls["methods"], self.main, self.folded])
 
-    def lay_out(self) -> None:
-        """Offer the controls that matter now."""
-        how = {name: self.controls[name] for name in self.display}
-        main = [control for name, control in how.items() if name not in RARE]
-        rare = [control for name, control in how.items() if name in RARE]
-        self.main.children = [*self.subject.needed(), *main]
-        methods = [name for name in self.controls["methods"].value if self.parameters(name)]
-        options = [(METHODS[name].title, name) for name in methods] or [("no method", None)]
+    def chosen(self) -> tuple[list[widgets.Widget], dict[str, widgets.Widget]]:
+        """Return the choice of the method that the sliders belong to, and these."""
+        methods = [name for name in self.controls["methods"].value if self.parameters_of(name)]
+        options = [(tr(METHODS[name].title), name) for name in methods] or [(tr(NONE), None)]
         if list(self.of.options) != options:
             kept = self.of.value
             with self.quietly():
                 self.of.options = options
                 self.of.index = methods.index(kept) if kept in methods else 0
-        of = self.parameters(self.of.value) if self.of.value else {}
-        self.sliders.children = [control for name, control in of.items() if name not in RARE]
-        seldom = [control for name, control in of.items() if name in RARE]
-        self.folded.children[0].children = [*seldom, *self.subject.rare(), *rare]
+        return [self.of], self.parameters_of(self.of.value) if self.of.value else {}
 
-    def parameters(self, method: str) -> dict[str, widgets.Widget]:
-        """Return the controls of a method's parameters; the same ones each time."""
-        if method not in self.offered:
-            self.offered[method] = parameter_controls(method, {}, self.subject.images)
-            for control in self.offered[method].values():
-                control.observe(self._changed, "value")
-        return self.offered[method]
+    def ask(self) -> tuple[Asked, ...]:
+        """Return what the controls ask of every chosen method."""
+        if not self.controls["methods"].value:
+            raise ValueError(tr("no method is chosen; choose one or more of the list."))
+        case = self.subject.case()
+        return tuple(self.asked_of(case, name, self.parameters_of(name)) for name in self.controls["methods"].value)
 
-    def _chosen(self, change) -> None:
-        if not self.quiet:
-            self.lay_out()
-
-    def _changed(self, change) -> None:
-        if self.quiet:
-            return
-        try:
-            with self.quietly():
-                self.subject.turn(self.subject.follow(change.owner))
-        except Exception as error:
-            self._refuse(change, error)
-            return
-        self.lay_out()
-        super()._changed(change)
-
-    def asked(self, case: Any) -> tuple[Asked, ...]:
-        """Return what is asked of a case: every chosen method with its parameters."""
-        settings = {
-            name: tuple((key, plain(control.value)) for key, control in self.parameters(name).items())
-            for name in self.controls["methods"].value
-        }
-        return tuple(Asked(case, name, values) for name, values in settings.items())
-
-    def refresh(self) -> None:
-        """Show the maps for the present values: those that are known at once, the others as they come."""
-        self.worker.cancel()
-        try:
-            if not self.controls["methods"].value:
-                raise ValueError("no method is chosen; choose one or more of the list.")
-            with self.quietly():
-                asked = self.asked(self.subject.case())
-        except Exception as error:
-            self._fail(error)
-            return
+    def begin(self, asked: tuple[Asked, ...]) -> None:
+        """Show the maps that are known at once, the others as they come."""
         self._start(lambda check: self._attempt(lambda: self._fill(asked, check)))
 
     def cancel(self) -> None:
         """Compute no further maps; those that are there stay."""
         if self.worker.stop():
             for asked in self.shown:
-                if asked not in self.maps:
-                    self.canvas.tell(METHODS[asked.method].title, "cancelled")
+                if asked not in self.answers:
+                    self.canvas.tell(tr(METHODS[asked.method].title), tr("cancelled"))
 
     def code(self) -> str:
         """Return code that makes the maps that are shown, complete."""
         case, images = self.shown[0].case, self.subject.images
         lines, fill = self.subject.script(case)
         calls = [
-            (METHODS[one.method].title, self.subject.call(one, written(changed(one, images)))) for one in self.shown
+            (tr(METHODS[one.method].title), self.subject.call(one, written(changed(one, images)))) for one in self.shown
         ]
         maps = [f"    {title!r}: {call}," for title, call in calls]
         return complete(*lines, "maps = {", *maps, "}", self.subject.pictures_of(case), fill=tuple(fill))
@@ -174,8 +128,8 @@ class MethodGrid(SlowExplorer):
     def _fill(self, asked: tuple[Asked, ...], check) -> str:
         """Show the maps that are known, compute the others; return the line below them. Runs in the worker's thread."""
         case, self.shown = asked[0].case, asked
-        known = {one: self.maps.get(one) for one in asked}
-        titles = {one: METHODS[one.method].title for one in asked}
+        known = {one: self.answers[one].relevance if one in self.answers else None for one in asked}
+        titles = {one: tr(METHODS[one.method].title) for one in asked}
         notes = {titles[one]: self._note(one, r) for one, r in known.items() if r is not None}
         self.subject.show(self.canvas, case, {titles[one]: r for one, r in known.items()}, notes)
         missing, line = [one for one, relevance in known.items() if relevance is None], self.subject.line(case)
@@ -191,38 +145,30 @@ class MethodGrid(SlowExplorer):
     def _note(self, asked: Asked, relevance) -> str:
         """Return what a map adds up to, and which parameters are not at their defaults."""
         moved = changed(asked, self.subject.images).items()
-        said = [f"{key} {number(value) if isinstance(value, float) else value}" for key, value in moved]
+        said = [f"{called(key)} {number(value) if isinstance(value, float) else value}" for key, value in moved]
         return " · ".join([self.subject.note(asked.case, relevance), *said])
 
     def _add(self, asked: Asked, check) -> None:
         """Compute one map and show it; an error stands below its title."""
-        title, told = METHODS[asked.method].title, time.monotonic()
+        title, told = tr(METHODS[asked.method].title), time.monotonic()
 
         def progress(done, total):
             nonlocal told
             check()
             if time.monotonic() - told > OFTEN:
                 told = time.monotonic()
-                self.canvas.tell(title, "computing", done / total)
+                self.canvas.tell(title, tr("computing"), done / total)
 
         check()
-        self.canvas.tell(title, "computing", 0.0)
+        self.canvas.tell(title, tr("computing"), 0.0)
         try:
-            relevance = self.subject.explain(asked, progress)
+            answer = self.subject.explain(asked, progress)
         except Cancelled:
             raise
         except Exception as error:
             self.canvas.tell(title, str(error) or type(error).__name__)
             return
-        self.maps[asked] = relevance
-        while len(self.maps) > KEPT:
-            self.maps.popitem(last=False)
+        self.keep(asked, answer)
         check()
-        self.canvas.put(title, self.subject.drawn(asked.case, relevance), self._note(asked, relevance))
-
-
-def _recording(source, model, target) -> RecordingSubject:
-    """Return a recording as subject; by default explained by the network of its own pathology."""
-    if model is None:
-        model = next((name for name in ECG_MODELS if source in records(name)), "LBBB")
-    return RecordingSubject(source, model, target, leads=", ".join(LEADS_SHOWN))
+        drawn, note = self.subject.drawn(asked.case, answer.relevance), self._note(asked, answer.relevance)
+        self.canvas.put(title, drawn, note)

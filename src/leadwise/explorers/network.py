@@ -1,7 +1,7 @@
 """Look inside a network that sees pictures: filters, feature maps, classes, and pictures that a unit likes."""
 
 import time
-from functools import partial
+from functools import lru_cache, partial
 from math import isqrt
 
 import ipywidgets as widgets
@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from leadwise.attribution.registry import Parameter
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, arrange, control_for, drop, grid, plain, whole, worded
 from leadwise.explorers.picture import Picture, PictureChoice
 from leadwise.explorers.picture_subject import Explained
 from leadwise.explorers.script import complete
 from leadwise.explorers.worker import Cancelled, Worker
 from leadwise.inspection import feature_maps, first_layer_filters, layer_table, maximise_activation, top_k
 from leadwise.inspection.layers import Layer
+from leadwise.language import tr
 from leadwise.networks.network import Network
 from leadwise.plotting import number, plot_tiles
 
@@ -26,6 +27,7 @@ VIEWS = {
     "classes": "classes",
     "activation maximisation": "synthesis",
 }
+A_CLASS, A_CHANNEL = "a class", "a channel"
 UNCHANGED = ("Dropout", "Flatten")  # layers that, at rest, give out what they get
 ORDERS = {
     "largest value": lambda maps: maps.flatten(1).amax(1),
@@ -67,7 +69,9 @@ class NetworkExplorer(FigureExplorer):
     ):
         self.explained = Explained(model)
         self.choice, self.worker = PictureChoice(image), Worker()
-        self.layers = self._layers()
+        self.layers: dict[str, Layer] = {}  # those that change something, by their names
+        self.maps = lru_cache(maxsize=4)(self._maps)  # while the choice of channels moves
+        self.classes = lru_cache(maxsize=16)(self._classes)
         self.settings: dict | None = None  # of the synthesis that is shown
         self.frames: dict[int, torch.Tensor] = {}  # its pictures, by step
         self.activation: torch.Tensor | None = None
@@ -75,8 +79,8 @@ class NetworkExplorer(FigureExplorer):
         self.parameters = {row.name: control_for(row) for row in PARAMETERS}
         for control in self.parameters.values():
             control.observe(self._changed, "value")
-        self.go = widgets.Button(description="synthesise", icon="play", layout=widgets.Layout(width="120px"))
-        self.halt = widgets.Button(description="stop", icon="stop", layout=widgets.Layout(width="90px"))
+        self.go = widgets.Button(description=tr("synthesise"), icon="play", layout=widgets.Layout(width="120px"))
+        self.halt = widgets.Button(description=tr("stop"), icon="stop", layout=widgets.Layout(width="90px"))
         self.bar = widgets.IntProgress(min=0, layout=widgets.Layout(flex="1 1 auto", width="auto"))
         self._show_bar(False)
         self.go.on_click(lambda button: self.synthesise())
@@ -93,48 +97,44 @@ class NetworkExplorer(FigureExplorer):
         """What its outputs are called."""
         return self.explained.net.classes
 
-    def _layers(self) -> dict:
-        """Return the layers that change something, by their names: rows of ``layer_table``."""
-        table = layer_table(self.model, torch.zeros(3, 224, 224))
-        return {row.name: row for row in table if row.kind not in UNCHANGED}
-
     def _turn(self, name: str) -> None:
         """Take another network; the menus follow it, and what was synthesised is another's."""
-        control = self.controls
         with self.quietly():
             self.explained.turn(name)
-            self.layers = self._layers()
-            control["layer"].options = [(title_of_layer(row), name) for name, row in self.layers.items()]
-            control["layer"].value = self._first_layer()
-            control["channel"].max = self.layers[control["layer"].value].shape[0] - 1
-            control["target"].options = [(name, index) for index, name in enumerate(self.class_names)]
+            self._offer(self.controls)
+        for remembered in (self.maps, self.classes):
+            remembered.cache_clear()
         self.settings, self.frames, self.activation, self.failure = None, {}, None, None
 
-    def _first_layer(self) -> str:
-        """Return the layer to begin with, a third of the way through those that keep places."""
+    def _offer(self, controls: dict[str, widgets.Widget]) -> None:
+        """Offer layers and classes of the network; the first layer is a third of the way through those with places."""
+        table = layer_table(self.model, torch.zeros(3, 224, 224))
+        self.layers = {row.name: row for row in table if row.kind not in UNCHANGED}
         maps = [name for name, row in self.layers.items() if len(row.shape) == 3]
-        return maps[len(maps) // 3]
+        controls["layer"].options = [(title_of_layer(row), name) for name, row in self.layers.items()]
+        controls["layer"].value = maps[len(maps) // 3]
+        controls["channel"].max = self.layers[controls["layer"].value].shape[0] - 1
+        controls["target"].options = [(name, index) for index, name in enumerate(self.class_names)]
+        controls["target"].index = 0
 
     def _controls(self, view: str) -> dict[str, widgets.Widget]:
         shared = {"style": LABEL, "layout": FIELD}
-        layers = [(title_of_layer(row), name) for name, row in self.layers.items()]
-        classes = [(name, index) for index, name in enumerate(self.class_names)]
         controls = {
             "view": widgets.ToggleButtons(
-                options=list(VIEWS.items()),
+                options=[(tr(name), view) for name, view in VIEWS.items()],
                 value=view,
-                style={"button_width": "initial"},
+                style={"button_width": "calc(100% - 4px)"},
                 layout=widgets.Layout(margin="2px 2px 10px 2px"),
             ),
             "network": self.explained.network,
-            "layer": drop("layer", layers, self._first_layer()),
-            "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
-            "count": widgets.IntSlider(description="channels", value=7, min=1, max=31, **shared),
-            "what": drop("maximise", ("a class", "a channel"), "a class"),
-            "target": drop("class", classes, 0),
-            "channel": widgets.BoundedIntText(description="channel", value=0, min=0, max=0, **shared),
+            "layer": widgets.Dropdown(description=tr("layer"), **shared),
+            "order": drop(tr("sorted by"), worded(ORDERS), next(iter(ORDERS))),
+            "count": whole(tr("channels"), 7, 1, 31),
+            "what": drop(tr("maximise"), worded((A_CLASS, A_CHANNEL)), A_CLASS),
+            "target": widgets.Dropdown(description=tr("class"), **shared),
+            "channel": widgets.BoundedIntText(description=tr("channel"), value=0, min=0, max=0, **shared),
         }
-        controls["channel"].max = self.layers[controls["layer"].value].shape[0] - 1
+        self._offer(controls)
         return {**controls, **self.choice.controls}
 
     def panel(self) -> widgets.Widget:
@@ -145,7 +145,7 @@ class NetworkExplorer(FigureExplorer):
 
     def _arrange(self) -> None:
         control = self.controls
-        unit = ("target",) if control["what"].value == "a class" else ("layer", "channel")
+        unit = ("target",) if control["what"].value == A_CLASS else ("layer", "channel")
         boxes = {
             "filters": lambda: [],
             "maps": lambda: [grid([*self.choice.needed(), *(control[name] for name in ("layer", "order", "count"))])],
@@ -188,31 +188,41 @@ class NetworkExplorer(FigureExplorer):
         pictures = (255 * filters).round().byte().permute(0, 2, 3, 1)
         figure = plot_tiles(
             {str(index): picture for index, picture in enumerate(pictures.numpy())},
-            columns=8, side=20.0, title="First-layer filters",
+            columns=8, side=20.0, title=tr("First-layer filters"),
         )  # fmt: skip
         count, channels, height, width = filters.shape
-        line = f"{count} filters of {height} × {width} pixels and {channels} colours. Mid-grey is a weight of zero; "
-        return figure, line + "each filter is scaled by its own largest weight."
+        line = tr(
+            "{count} filters of {height} × {width} pixels and {channels} colours. Mid-grey is a weight of zero; "
+            "each filter is scaled by its own largest weight.",
+            count=count, height=height, width=width, channels=channels,
+        )  # fmt: skip
+        return figure, line
 
     def _draw_maps(self, layer, order, count, **_):
-        x, title = self.choice.load()
-        maps = _as_maps(feature_maps(self.model, x[None], layer)[0])
-        best = ORDERS[order](maps).argsort(descending=True, stable=True)[:count].tolist()
+        shown = self.choice.shown()
+        maps = self.maps(shown.x, layer)
+        best = strongest(maps, order, count)
         several = len(maps) > 1
-        tiles = {title: x} | {f"channel {index}" if several else "all units": maps[index] for index in best}
+        tiles = {shown.name: shown.x} | {
+            tr("channel {number}", number=index) if several else tr("all units"): maps[index] for index in best
+        }
         small = len(tiles) > 8
         figure = plot_tiles(
             tiles, columns=6 if small else 4, side=30.0 if small else 44.8, title=_describe(self.layers[layer])
         )
         silent = int((maps.flatten(1).amax(1) <= 0).sum())
-        line = f"{len(maps)} channels, {silent} of them silent everywhere" if several else _strongest(maps[0])
-        return figure, line
+        if not several:
+            return figure, _strongest(maps[0])
+        return figure, tr("{count} channels, {silent} of them silent everywhere", count=len(maps), silent=silent)
 
     def _draw_classes(self, **_):
-        x, title = self.choice.load()
-        figure = plot_tiles({title: x}, bars={title: self._classes(x, 5)}, side=89.6)
-        line = f"{len(self.class_names)} classes share a probability of 1, whatever the picture shows"
-        return figure, line
+        shown = self.choice.shown()
+        figure = plot_tiles({shown.name: shown.x}, bars={shown.name: self.classes(shown.x, 5)}, side=89.6)
+        count = len(self.class_names)
+        return figure, tr("{count} classes share a probability of 1, whatever the picture shows", count=count)
+
+    def _maps(self, x, layer: str) -> torch.Tensor:
+        return _as_maps(feature_maps(self.model, x[None], layer)[0])
 
     def _classes(self, x, count: int) -> list[tuple[str, float]]:
         return top_k(self.model, x[None], min(count, len(self.class_names)), self.class_names)[0]
@@ -222,7 +232,7 @@ class NetworkExplorer(FigureExplorer):
     def chosen(self) -> dict:
         """Return the arguments of ``maximise_activation`` as they stand."""
         control = self.controls
-        one_class = control["what"].value == "a class"
+        one_class = control["what"].value == A_CLASS
         unit = ("target",) if one_class else ("layer", "channel")
         names = [name for name in self.parameters if one_class or name != "contrast"]
         return {name: control[name].value for name in unit} | {
@@ -279,7 +289,7 @@ class NetworkExplorer(FigureExplorer):
             nonlocal drawn
             check()
             self.bar.value = step
-            self.frames = {mark: frame for mark, frame in self.frames.items() if mark in _marks(settings["steps"])}
+            self.frames = {at: frame for at, frame in self.frames.items() if at in _marks(settings["steps"])}
             self.frames[step] = images[0]
             if time.monotonic() - drawn > PAUSE:
                 self.refresh()
@@ -302,30 +312,32 @@ class NetworkExplorer(FigureExplorer):
         settings = self.settings or self.chosen()
         steps, latest = settings["steps"], max(self.frames, default=-1)
         tiles, bars = {}, {}
-        for mark in _marks(steps):
+        for at in _marks(steps):
             # The picture on its way stands where the next of the strip will be.
-            shown = mark if mark <= latest else latest if latest not in _marks(steps) else None
-            if latest < 0 or shown is None or f"step {shown}" in tiles:
-                tiles[f"step {mark}"] = BLANK
+            shown = at if at <= latest else latest if latest not in _marks(steps) else None
+            if latest < 0 or shown is None or tr("step {step}", step=shown) in tiles:
+                tiles[tr("step {step}", step=at)] = BLANK
             else:
-                tiles[f"step {shown}"] = self.frames[shown]
-                bars[f"step {shown}"] = self._classes(self.frames[shown], 3)
-        figure = plot_tiles(tiles, bars=bars, title=f"What raises {self._unit(settings)}")
+                tiles[tr("step {step}", step=shown)] = self.frames[shown]
+                bars[tr("step {step}", step=shown)] = self.classes(self.frames[shown], 3)
+        figure = plot_tiles(tiles, bars=bars, title=tr("What raises {unit}", unit=self._unit(settings)))
         return figure, self._state(latest, steps)
 
     def _unit(self, settings) -> str:
         if "target" in settings:
             return f"“{self.class_names[settings['target']]}”"
-        return f"channel {settings['channel']} of {settings['layer']}"
+        return tr("channel {number} of {layer}", number=settings["channel"], layer=settings["layer"])
 
     def _state(self, latest: int, steps: int) -> str:
         if self.activation is not None:
             first, last = (number(float(self.activation[end])) for end in (0, -1))
-            changed = " · settings have changed since: press <b>synthesise</b>" * (self.settings != self.chosen())
-            return f"what was maximised rose from {first} to {last} in {steps} steps{changed}"
+            rose = tr("what was maximised rose from {a} to {b} in {steps} steps", a=first, b=last, steps=steps)
+            changed = tr("settings have changed since: press <b>synthesise</b>")
+            return rose if self.settings == self.chosen() else f"{rose} · {changed}"
         if latest < 0:
-            return "press <b>synthesise</b>"
-        return f"{'' if self.worker.busy else 'stopped at '}step {latest} of {steps}"
+            return tr("press <b>synthesise</b>")
+        now = tr("step {step} of {steps}", step=latest, steps=steps)
+        return now if self.worker.busy else tr("stopped at {step}", step=now)
 
 
 BLANK = np.full((224, 224, 3), 255, np.uint8)
@@ -336,6 +348,11 @@ def _marks(steps: int) -> tuple[int, ...]:
     return 0, round(steps / 3), round(2 * steps / 3), steps
 
 
+def strongest(maps: torch.Tensor, order: str, count: int) -> list[int]:
+    """Return the numbers of so many maps (K, ...) in one of ``ORDERS``, the first ones."""
+    return ORDERS[order](maps).argsort(descending=True, stable=True)[:count].tolist()
+
+
 def title_of_layer(row: Layer) -> str:
     """Return a layer's name, kind and shape."""
     return f"{row.name} {row.kind}: {' × '.join(map(str, row.shape))}"
@@ -343,7 +360,8 @@ def title_of_layer(row: Layer) -> str:
 
 def _describe(row: Layer) -> str:
     """Return a layer's name, kind, shape and receptive field in words."""
-    return f"{title_of_layer(row)}, sees {f'{row.receptive_field[0]} px' if row.receptive_field else 'an unknown part'}"
+    seen = f"{row.receptive_field[0]} px" if row.receptive_field else tr("an unknown part")
+    return tr("{layer}, sees {part}", layer=title_of_layer(row), part=seen)
 
 
 def _as_maps(out: torch.Tensor) -> torch.Tensor:
@@ -357,4 +375,5 @@ def _as_maps(out: torch.Tensor) -> torch.Tensor:
 def _strongest(units: torch.Tensor) -> str:
     values = units.flatten()
     best = values.argsort(descending=True)[:5].tolist()
-    return "units row by row; strongest: " + ", ".join(f"{index} ({number(float(values[index]))})" for index in best)
+    named = ", ".join(f"{index} ({number(float(values[index]))})" for index in best)
+    return tr("units row by row; strongest: {units}", units=named)

@@ -2,14 +2,14 @@
 
 from functools import lru_cache
 
-import ipywidgets as widgets
 from torch import Tensor, nn
 
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, drop
-from leadwise.explorers.network import ORDERS, title_of_layer
+from leadwise.explorers.base import FigureExplorer, drop, whole, worded
+from leadwise.explorers.network import ORDERS, strongest, title_of_layer
 from leadwise.explorers.recording_subject import Menu, titles
 from leadwise.explorers.script import complete
 from leadwise.inspection import feature_maps, layer_table
+from leadwise.language import pieces, tr
 from leadwise.networks.network import Network
 from leadwise.plotting.channels import plot_channels
 from leadwise.recordings.catalogue import load_record, records
@@ -34,13 +34,12 @@ class ECGNetworkExplorer(FigureExplorer):
             raise ValueError(f"record is {record!r}; expected one of {', '.join(available)}.")
         self.menu = Menu(model)
         self.maps = lru_cache(maxsize=4)(self._maps)  # while the choice of channels moves
-        count = widgets.IntSlider(description="channels", value=6, min=1, max=16, style=LABEL, layout=FIELD)
         controls = {
-            "record": drop("recording", titles(available), record),
-            "model": drop("network", self.menu.options, self.menu.first),
-            "layer": drop("layer", *self._layers(record, self.menu.first)),
-            "order": drop("sorted by", list(ORDERS), next(iter(ORDERS))),
-            "count": count,
+            "record": drop(tr("record"), titles(available), record),
+            "model": drop(tr("network"), self.menu.options, self.menu.first),
+            "layer": drop(tr("layer"), *self._layers(record, self.menu.first)),
+            "order": drop(tr("sorted by"), worded(ORDERS), next(iter(ORDERS))),
+            "count": whole(tr("channels"), 6, 1, 16),
         }
         super().__init__(controls)
 
@@ -50,7 +49,7 @@ class ECGNetworkExplorer(FigureExplorer):
         table = layer_table(net, net.input(load_record(record)))
         rows = [row for row in table if len(row.shape) == 2 and (row.kind in OVER_TIME or row.receptive_field)]
         if not rows:
-            raise ValueError(f"{net.title} has no layer that gives channels over time.")
+            raise ValueError(tr("{network} has no layer that gives channels over time.", network=net.title))
         return [(title_of_layer(row), row.name) for row in rows], rows[len(rows) // 3].name
 
     def _maps(self, record: str, model: str, layer: str) -> tuple[Tensor, Tensor]:
@@ -75,13 +74,21 @@ class ECGNetworkExplorer(FigureExplorer):
         record, model, layer, order, count = self.values().values()
         net = self.menu[model]
         x, maps = self.maps(record, model, layer)
-        best = ORDERS[order](maps).argsort(descending=True, stable=True)[:count].tolist()
+        best = strongest(maps, order, count)
         signal = net.by_leads(x)[0, 0].cpu().numpy()
         rows = {net.leads[0]: signal}
-        rows |= {f"channel {index}": maps[index].detach().cpu().numpy() for index in best}
+        rows |= {tr("channel {number}", number=index): maps[index].detach().cpu().numpy() for index in best}
         silent = int((maps.amax(1) <= 0).sum())
-        figure = plot_channels(rows, len(signal) / net.fs, title=f"{net.title}, layer {layer}: {record}")
-        return figure, f"{len(maps)} channels of {maps.shape[1]} places, {silent} of them silent everywhere"
+        figure = plot_channels(
+            rows,
+            len(signal) / net.fs,
+            title=tr("{network}, layer {layer}: {record}", network=pieces(net.title), layer=layer, record=record),
+        )
+        line = tr(
+            "{count} channels of {places} places, {silent} of them silent everywhere",
+            count=len(maps), places=maps.shape[1], silent=silent,
+        )  # fmt: skip
+        return figure, line
 
     def code(self) -> str:
         """Return the code that makes the maps that are shown."""

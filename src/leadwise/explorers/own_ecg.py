@@ -13,23 +13,24 @@ from torch import nn
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
 from leadwise.explorers.base import FIELD, LABEL, MethodExplorer, changed, drop, slide
-from leadwise.explorers.script import complete, network_line, written
+from leadwise.explorers.recording_subject import LATEST, MOST_PROBABLE, slide_along
+from leadwise.explorers.script import complete, network_line, recording_code, written
 from leadwise.explorers.subject import Asked, Subject
-from leadwise.explorers.upload import uploaded_files
+from leadwise.explorers.upload import recording_upload, uploaded_files
+from leadwise.language import mark, tr
 from leadwise.networks.ecg_net import as_published
 from leadwise.networks.network import Network
 from leadwise.networks.registry import NETWORKS
 from leadwise.networks.weights import ECG_MODELS
-from leadwise.plotting.style import printable
 from leadwise.recordings.catalogue import load_record, records
 from leadwise.recordings.quality import Report, check_ecg
-from leadwise.recordings.reading import FORMATS, read_ecg
+from leadwise.recordings.reading import read_ecg
 from leadwise.report import NOT_FOR_DIAGNOSIS, Explanation, explain_ecg, plot_explanation, save_page
 
 Recording = ECG | str | Path | Mapping[str, bytes]
 Models = Mapping[str, nn.Module | Network] | Sequence[str]
 
-UNITS = [("as the file says", None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
+UNITS = [(mark("as the file says"), None), ("mV", "mV"), ("µV", "uV"), ("V", "V"), ("nV", "nV")]
 SAID = ("fs", "unit", "leads")
 
 
@@ -65,21 +66,22 @@ class OwnSubject(Subject):
     def __init__(self, recording: Recording | None = None, weights: str = "auto", models: Models | None = None):
         self.models = models
         self.networks = _networks(models, weights)
-        is_path = isinstance(recording, str | Path)
+        path = str(recording) if isinstance(recording, str | Path) else ""
         self.source = str(recording) if isinstance(recording, Path) else recording
         self.read: tuple = (None, None)  # what was read, and the Reading
         text = {"style": LABEL, "layout": FIELD, "continuous_update": False}
-        accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
         self.controls = {
-            "upload": widgets.FileUpload(description="upload", accept=accepted, multiple=True, layout=FIELD),
-            "path": widgets.Text(
-                description="or path", value=self.source if is_path else "", placeholder="folder/file.csv", **text
+            "upload": recording_upload(tr("upload")),
+            "path": widgets.Text(description=tr("or path"), value=path, placeholder=tr("folder/file.csv"), **text),
+            "fs": widgets.Text(description=tr("rate (Hz)"), placeholder=tr("as the file says"), **text),
+            "unit": drop(tr("unit"), [(tr(name), unit) for name, unit in UNITS], None),
+            "leads": widgets.Text(
+                description=tr("leads"), placeholder=tr("as the file says; or I,II,III,aVR, ..."), **text
             ),
-            "fs": widgets.Text(description="rate (Hz)", placeholder="as the file says", **text),
-            "unit": drop("unit", UNITS, None),
-            "leads": widgets.Text(description="leads", placeholder="as the file says; or I,II,III,aVR, ...", **text),
-            "model": drop("explained", [("the most probable", None), *((name, name) for name in self.networks)], None),
-            "start": slide("start (s)", 6.0, 0.1, ".1f"),
+            "model": drop(
+                tr("explained"), [(tr(MOST_PROBABLE), None), *((name, name) for name in self.networks)], None
+            ),
+            "start": slide(tr("start (s)"), LATEST, 0.1, ".1f"),
         }
 
     def needed(self) -> list[widgets.Widget]:
@@ -110,24 +112,21 @@ class OwnSubject(Subject):
             first = next(iter(records()))
             raw = load_record(first) if source is None else source
             ecg = cut_calibration(raw if isinstance(raw, ECG) else read_ecg(raw, **said))
-            code, fill = _code(source, written(said), first)
-            self.read = key, Reading(ecg, check_ecg(ecg), code, fill)
+            self.read = key, Reading(ecg, check_ecg(ecg), *recording_code(source or first, written(said)))
         return self.read[1]
 
     def case(self) -> OwnCase:
         """Return recording, network and window."""
         reading = self.reading()
-        last = max(reading.ecg.duration - max(net.duration or 0.0 for net in self.networks.values()), 0.0)
-        start = self.controls["start"]
-        start.disabled, start.max = last <= 0, last or 6.0
-        return OwnCase(reading, self.controls["model"].value, min(start.value, last))
+        start = slide_along(self.controls["start"], reading.ecg, *self.networks.values())
+        return OwnCase(reading, self.controls["model"].value, start)
 
     def script(self, case: OwnCase) -> tuple[list[str], list[str]]:
         """Return what makes the recording and the networks."""
         own = isinstance(self.models, Mapping) or any(NETWORKS.rows[name].own for name in self.networks)
         ecg = f"ecg = cut_calibration({case.reading.code})"
         if own:
-            fill = "my_networks: the networks that the explorer asks, name -> network; theirs can't be known here"
+            fill = tr("my_networks: the networks that the explorer asks, name -> network; theirs can't be known here")
             return [ecg, "networks = my_networks"], [case.reading.fill, fill]
         loads = [network_line(name, net, own=False)[0].removeprefix("net = ") for name, net in self.networks.items()]
         rows = [f"    {name!r}: {load}," for name, load in zip(self.networks, loads, strict=True)]
@@ -149,8 +148,6 @@ class OwnECG(MethodExplorer[OwnSubject]):
     parameters : of the method
     """
 
-    previous = "previous recording"
-
     def __init__(
         self,
         recording: Recording | None = None,
@@ -163,7 +160,7 @@ class OwnECG(MethodExplorer[OwnSubject]):
         self.folder = folder
         self.explanation: Explanation | None = None
         self.report_button = widgets.Button(
-            description="save report", icon="file-text-o", layout=widgets.Layout(width="130px", flex="0 0 auto")
+            description=tr("save report"), icon="file-text-o", layout=widgets.Layout(width="130px", flex="0 0 auto")
         )
         self.report_button.on_click(lambda button: self.save_report())
         super().__init__(OwnSubject(recording, weights, models), method, parameters)
@@ -199,16 +196,16 @@ class OwnECG(MethodExplorer[OwnSubject]):
         findings = "".join(f"<br>{escape(str(finding))}" for finding in e.quality.findings)
         return (
             f"<b>{escape(e.name)}</b>: {escape(e.quality.verdict)}{findings}<br>{said}<br>{escape(e.answer)}"
-            f"<br>{escape(e.sentence)}<br>{measured}<br>{escape(e.real)}<br><i>{escape(NOT_FOR_DIAGNOSIS)}</i>"
+            f"<br>{escape(e.sentence)}<br>{measured}<br>{escape(e.real)}<br><i>{escape(tr(NOT_FOR_DIAGNOSIS))}</i>"
         )
 
     def save_report(self) -> None:
         """Save the one-page report about what is shown, and say where; an error goes to the message line."""
         try:
             if self.error or self.explanation is None:
-                raise ValueError(f"nothing to report: {self.error}")
+                raise ValueError(tr("nothing to report: {error}", error=self.error))
             page = save_page(self.explanation, self.folder)
-            self.say(f"Saved {escape(page.pdf.name)} and {escape(page.html.name)} in {escape(str(page.pdf.parent))}.")
+            self.say_saved([page.pdf, page.html])
         except Exception as error:
             self.complain(error)
 
@@ -221,21 +218,8 @@ def _networks(models: Models | None, weights: str) -> dict[str, Network]:
     return {name: NETWORKS.load(name, weights) for name in models or [*ECG_MODELS, *own]}
 
 
-def _code(source, said: str, first: str) -> tuple[str, str]:
-    """Return the expression that makes a raw recording, and what has to be filled in."""
-    if source is None:
-        return f"load_record({first!r})", ""
-    if isinstance(source, ECG):
-        return "my_recording", "my_recording: the ECG that the explorer was given; its name can't be known here"
-    if isinstance(source, str):
-        return f"read_ecg({source!r}{said})", ""
-    name, *rest = map(printable, source)
-    beside = f", with {', '.join(map(repr, rest))} beside it" * bool(rest)
-    return f"read_ecg(my_file{said})", f"my_file: the path of the upload {name!r}{beside}"
-
-
 def _number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"the rate is {text!r}; expected a number of Hz, such as 500.") from None
+        raise ValueError(tr("the rate is {text!r}; expected a number of Hz, such as 500.", text=text)) from None

@@ -13,11 +13,13 @@ from leadwise.explorers.base import FIELD, LABEL, drop
 from leadwise.explorers.upload import uploaded_files
 from leadwise.images.io import load_image, load_photograph, photographs
 from leadwise.images.scenes import Scene, make_scene
+from leadwise.language import current, tr
 from leadwise.networks.alexnet import preprocess, to_image
 from leadwise.plotting.style import printable
 
 Picture = int | str | Path | Scene | Tensor | np.ndarray  # number of a scene, name or path, the picture itself
 
+GIVEN = "the given picture"
 # Which further controls a source needs.
 NEEDS = {"given": (), "scene": ("seed", "objects", "mark"), "file": ("path",), "upload": ("upload",)}
 BRINGS = {"path": "file", "upload": "upload"}  # which source a control fills
@@ -61,19 +63,21 @@ class PictureChoice:
 
     def __init__(self, image: Picture | None = None, objects: int = 1):
         self.given, first = _begin(image, objects)
-        given = [("the given picture", "given")] * (self.given is not None)
-        shown = [(f"photograph: {name.replace('_', ' ')}", f"photograph {name}") for name in photographs()]
-        options = [*given, ("scene with known objects", "scene"), *shown, ("file on this computer", "file")]
-        options += [("upload", "upload")]
+        given = [(tr(GIVEN), "given")] * (self.given is not None)
+        shown = [(f"{tr('photograph')}: {name.replace('_', ' ')}", f"photograph {name}") for name in photographs()]
+        options = [*given, (tr("scene with known objects"), "scene"), *shown, (tr("file on this computer"), "file")]
+        options += [(tr("upload"), "upload")]
         shared = {"style": LABEL, "layout": FIELD}
-        path = {"value": first["path"], "placeholder": "PNG, JPEG or WebP", "continuous_update": False}
+        path = {"value": first["path"], "placeholder": tr("PNG, JPEG or WebP"), "continuous_update": False}
         self.controls = {
-            "source": drop("picture", options, first["source"]),
-            "seed": widgets.BoundedIntText(description="scene", value=first["seed"], min=0, max=999_999, **shared),
-            "objects": drop("objects", (1, 2), first["objects"]),
-            "mark": widgets.Checkbox(description="mark in the corner", value=first["mark"], indent=True, **shared),
-            "path": widgets.Text(description="path", **path, **shared),
-            "upload": widgets.FileUpload(description="choose a file", accept="image/*", multiple=False, layout=FIELD),
+            "source": drop(tr("picture"), options, first["source"]),
+            "seed": widgets.BoundedIntText(description=tr("scene"), value=first["seed"], min=0, max=999_999, **shared),
+            "objects": drop(tr("objects"), (1, 2), first["objects"]),
+            "mark": widgets.Checkbox(description=tr("mark in the corner"), value=first["mark"], indent=True, **shared),
+            "path": widgets.Text(description=tr("path"), **path, **shared),
+            "upload": widgets.FileUpload(
+                description=tr("choose a file"), accept="image/*", multiple=False, layout=FIELD
+            ),
         }
 
     def needed(self) -> list[widgets.Widget]:
@@ -100,28 +104,18 @@ class PictureChoice:
         if source == "given":
             return self.given
         if source == "scene":
-            return _scene(*(self.controls[name].value for name in NEEDS["scene"]))
+            return _scene(*(self.controls[name].value for name in NEEDS["scene"]), current())
         if source == "file":
             if not path:
-                raise ValueError("no file chosen yet; write its path, then press Enter.")
+                raise ValueError(tr("no file chosen yet; write its path, then press Enter."))
             changed = Path(path).stat().st_mtime_ns if Path(path).exists() else 0
             return _file(path, changed)
         if source == "upload":
             files = uploaded_files(self.controls["upload"])
             if not files:
-                raise ValueError("nothing uploaded yet; choose a PNG, JPEG or WebP picture with the button.")
+                raise ValueError(tr("nothing uploaded yet; choose a PNG, JPEG or WebP picture with the button."))
             return _upload(*list(files.items())[-1])
         return _photograph(source.removeprefix("photograph "))
-
-    def load(self) -> tuple[Tensor, str]:
-        """Return the chosen picture as a network sees it, float (3, 224, 224), and what to call it.
-
-        Raises
-        ------
-        ValueError : as :meth:`shown`
-        """
-        shown = self.shown()
-        return shown.x, shown.name
 
 
 def _begin(image, objects: int) -> tuple[Shown | None, dict]:
@@ -133,7 +127,7 @@ def _begin(image, objects: int) -> tuple[Shown | None, dict]:
         return None, first | {"seed": int(image)}
     if isinstance(image, Scene):
         same = {"seed": image.seed, "objects": len(image.objects), "mark": bool(image.mark.any())}
-        again = _scene(*same.values()) if same["objects"] in (1, 2) else None
+        again = _scene(*same.values(), current()) if same["objects"] in (1, 2) else None
         if again is not None and np.array_equal(to_image(again.x), image.image):
             return None, first | same
         return _given_scene(image), first | {"source": "given"}  # one with chosen classes
@@ -144,18 +138,19 @@ def _begin(image, objects: int) -> tuple[Shown | None, dict]:
     ready = torch.is_tensor(image) and image.is_floating_point()
     x = image.reshape(image.shape[-3:]) if ready else preprocess(image)
     code, shape = (
-        ("my_image", "(3, 224, 224), as preprocess returns it")
+        ("my_image", tr("(3, 224, 224), as preprocess returns it"))
         if ready
         else ("preprocess(my_image)", "uint8 (H, W, 3)")
     )
     if ready and image.ndim > 3:
         code = "my_image.reshape(my_image.shape[-3:])"
-    fill = f"my_image: the picture that the explorer was given, {shape}; its name can't be known here"
-    return Shown(x, "the given picture", code, caption="the given picture", fill=fill), first | {"source": "given"}
+    fill = tr("my_image: the picture that the explorer was given, {shape}; its name can't be known here", shape=shape)
+    return Shown(x, tr(GIVEN), code, caption=tr(GIVEN), fill=fill), first | {"source": "given"}
 
 
 @lru_cache(maxsize=16)
-def _scene(seed: int, objects: int, mark: bool) -> Shown:
+def _scene(seed: int, objects: int, mark: bool, language: str) -> Shown:
+    """Return a scene, named in this language, the one in use."""
     extra = f", objects={objects}" * (objects > 1) + ", mark=True" * mark
     return _from_scene(make_scene(seed, objects=objects, mark=mark), f"preprocess(make_scene({seed}{extra}).image)")
 
@@ -165,15 +160,15 @@ def _given_scene(scene: Scene) -> Shown:
     marked = ", mark=True" * bool(scene.mark.any())
     if np.array_equal(make_scene(scene.seed, scene.labels, mark=bool(marked)).image, scene.image):
         return _from_scene(scene, f"preprocess(make_scene({scene.seed}, {scene.labels!r}{marked}).image)")
-    fill = "my_scene: the scene that the explorer was given; its name can't be known here"
+    fill = tr("my_scene: the scene that the explorer was given; its name can't be known here")
     return replace(_from_scene(scene, "preprocess(my_scene.image)"), fill=fill)
 
 
 def _from_scene(scene: Scene, code: str) -> Shown:
     objects = {thing.label: thing.mask for thing in scene.objects}
     if scene.mark.any():
-        objects["mark"] = scene.mark
-    name = f"scene {scene.seed}: {' and '.join(scene.labels)}"
+        objects[tr("mark")] = scene.mark
+    name = f"{tr('scene')} {scene.seed}: {tr(' and ').join(scene.labels)}"
     return Shown(preprocess(scene.image), name, code, objects, name)
 
 
@@ -192,5 +187,5 @@ def _file(path: str, changed: int) -> Shown:
 
 @lru_cache(maxsize=4)
 def _upload(name: str, content: bytes) -> Shown:
-    fill = f"my_file: the path of the upload {printable(name)!r}"
+    fill = tr("my_file: the path of the upload {name}", name=repr(printable(name)))
     return Shown(preprocess(load_image(content)), name, "preprocess(load_image(my_file))", caption=name, fill=fill)

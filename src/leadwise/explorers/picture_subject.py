@@ -12,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leadwise.explorers.base import drop, explain, slide
+from leadwise.attribution import receipt
+from leadwise.attribution.receipt import Receipt
+from leadwise.explorers.base import drop, slide, worded
 from leadwise.explorers.map_canvas import MapCanvas
 from leadwise.explorers.picture import Picture, PictureChoice, Shown
 from leadwise.explorers.script import network_line
 from leadwise.explorers.subject import Asked, Subject
+from leadwise.language import mark, pieces, tr
 from leadwise.networks.network import Network, network_of
 from leadwise.networks.registry import NETWORKS
 from leadwise.plotting import number, percent
@@ -26,6 +29,8 @@ from leadwise.plotting.relevance import DRAWN
 DISPLAY = MappingProxyType(
     {"threshold": "threshold", "sign": "sign_index", "style": "style_index", "clip": "clip_index"}
 )
+MOST_PROBABLE = mark("the most probable")
+ON = {"overlay": mark("on the picture in grey"), "alone": mark("colours alone")}  # styles of a map
 TOP = 5  # classes listed
 BLANK = np.full((224, 224, 3), 255, np.uint8)
 
@@ -47,7 +52,7 @@ class PictureSubject(Subject):
     image, model, target : as for :class:`leadwise.explorers.ImageExplorer`
     """
 
-    display, images = DISPLAY, True
+    display, images, previous = DISPLAY, True, mark("previous picture")
 
     def __init__(
         self,
@@ -81,10 +86,10 @@ class PictureSubject(Subject):
         self.explained.look(shown)
         return PictureCase(shown, self.explained.index(), self.explained.name)
 
-    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Tensor:
-        """Return the relevance, float (3, 224, 224)."""
-        case, settings = asked.case, dict(asked.settings)
-        return explain(self.explained.net, case.shown.x, asked.method, case.target, progress, **settings)
+    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Receipt:
+        """Return the relevance, float (3, 224, 224), with its receipt."""
+        case, net = asked.case, self.explained.net
+        return receipt(net, case.shown.x, asked.method, case.target, progress=progress, **dict(asked.settings))
 
     def several(self) -> MapCanvas:
         """Return a view of many maps, blank."""
@@ -92,23 +97,25 @@ class PictureSubject(Subject):
 
     def show(self, canvas: MapCanvas, case: PictureCase, maps: dict, notes: dict) -> None:
         """Show maps of the picture, with its known objects outlined."""
-        shown, title = case.shown, f"{case.shown.name}, explained: {self.explained.net.classes[case.target]}"
+        shown, title = case.shown, f"{case.shown.name}, {tr('explained')}: {self.explained.net.classes[case.target]}"
         canvas.show(shown.x, maps, objects=shown.objects, notes=notes, title=title)
 
     def note(self, case: PictureCase, relevance: Tensor) -> str:
         """Return the sum of a map and how much of its positive part lies on the object of the explained class."""
         name = self.explained.net.classes[case.target]
         mask = case.shown.objects.get(name)
-        share = "" if mask is None else f" · {percent(positive_share(relevance, mask))} on the {name}"
-        return f"sum {number(float(relevance.sum()))}{share}"
+        lies = "" if mask is None else percent(positive_share(relevance, mask))
+        return f"{tr('sum')} {number(float(relevance.sum()))}" + (
+            f" · {tr('{share} on the {name}', share=lies, name=name)}" if lies else ""
+        )
 
     def line(self, case: PictureCase) -> str:
         """Return probability and logit of the explained class, and what they are for a black picture."""
         net, name = self.explained.net, escape(self.explained.net.classes[case.target])
         logit, nothing = (float(row[case.target]) for row in self.explained.logits(case.shown))
         p = float(net.probability(case.shown.x[None])[0, case.target])
-        line = f"{escape(self.explained.described.removeprefix('the '))}: p({name}) = {p:.3f} · "
-        return f"{line}explained logit f(x) = {number(logit)}, f(x) − f(0) = {number(logit - nothing)}"
+        which, said = tr("{which} network", which=escape(self.explained.which)), tr("explained logit")
+        return f"{which}: p({name}) = {p:.3f} · {said} f(x) = {number(logit)}, f(x) − f(0) = {number(logit - nothing)}"
 
     def script(self, case: PictureCase) -> tuple[list[str], list[str]]:
         """Return what makes network and picture."""
@@ -145,21 +152,21 @@ class Explained:
         first = model if isinstance(model, str) and model in names else "AlexNet"
         options = NETWORKS.menu("image")
         if self.given is not None:
-            first = f"{self.given.title}, given"
+            first = tr("{network}, given", network=self.given.title)
             options.append((first, first))
         self.name = first
         self.shown: Shown | None = None
         self.net: Network = self._load(first)
-        self.network = drop("network", options, first)
+        self.network = drop(tr("network"), [(pieces(title), name) for title, name in options], first)
         self.logits = lru_cache(maxsize=16)(self._logits)
 
     @cached_property
     def control(self) -> widgets.Dropdown:
         """The choice of the explained class."""
-        return drop("explained", [("the most probable class", None)], None)
+        return drop(tr("explained"), [(tr(MOST_PROBABLE), None)], None)
 
     def _load(self, name: str) -> Network:
-        if self.given is not None and name == f"{self.given.title}, given":
+        if self.given is not None and name not in NETWORKS.names("image"):
             return self.given
         return NETWORKS.load(name, self.weights if name == "AlexNet" else "auto")
 
@@ -169,10 +176,10 @@ class Explained:
         return network_line(self.name, self.net, own=own)
 
     @property
-    def described(self) -> str:
-        """What the network is, for a title: "the embedded network" of AlexNet, the others by their names."""
-        named = "" if self.net.title == "AlexNet" else f" {self.net.title}"
-        return f"the {self.net.source or 'given'}{named} network"
+    def which(self) -> str:
+        """Which network it is, in a title: "embedded" for AlexNet with these weights, the others with their names."""
+        source = tr(self.net.source or "given")
+        return source if self.net.title == "AlexNet" else f"{source} {self.net.title}"
 
     def turn(self, name: str) -> None:
         """Take another network; one that can't be had leaves everything as it was, the menu too.
@@ -204,8 +211,9 @@ class Explained:
             return
         best, names = self.logits(shown)[0].argsort(descending=True).tolist(), self.net.classes
         listed = best[:TOP] + [k for k in best[TOP:] if names[k] in shown.objects]
-        options = [(names[k] + ", in the picture" * (names[k] in shown.objects), k) for k in listed]
-        self.shown, self.control.options = shown, [("the most probable class", None), *options]
+        seen = tr("{name}, in the picture")
+        options = [(seen.format(name=names[k]) if names[k] in shown.objects else names[k], k) for k in listed]
+        self.shown, self.control.options = shown, [(tr(MOST_PROBABLE), None), *options]
         self.control.index = 0
 
     def choose(self, target: int | str) -> None:
@@ -247,8 +255,8 @@ def named_network(model: nn.Module | Network) -> Network:
 def display_controls() -> dict[str, widgets.Widget]:
     """Return the controls that change only how maps on a picture are drawn, by their names in ``DISPLAY``."""
     return {
-        "threshold": slide("threshold", 0.95, 0.05, ".0%"),
-        "sign": drop("sign", DRAWN, "signed"),
-        "style": drop("style", [("on the picture in grey", "overlay"), ("colours alone", "alone")], "overlay"),
-        "clip": drop("full colour", [("at the maximum", 100.0), ("at percentile 99", 99.0)], 100.0),
+        "threshold": slide(tr("threshold"), 0.95, 0.05, ".0%"),
+        "sign": drop(tr("sign"), worded(DRAWN), "signed"),
+        "style": drop(tr("style"), [(tr(words), style) for style, words in ON.items()], "overlay"),
+        "clip": drop(tr("full colour"), [(tr("at the maximum"), 100.0), (tr("at percentile 99"), 99.0)], 100.0),
     }

@@ -13,15 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from leadwise.attribution import receipt
 from leadwise.attribution.question import EXPLAIN
+from leadwise.attribution.receipt import Receipt
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.record import ECG
-from leadwise.explorers.base import FIELD, drop, explain, slide, worded
+from leadwise.explorers.base import drop, slide, worded
 from leadwise.explorers.canvas import CHOICES
 from leadwise.explorers.ecg_grid import ECGGrid
-from leadwise.explorers.script import network_line
+from leadwise.explorers.script import network_line, recording_code
 from leadwise.explorers.subject import Asked, Subject
-from leadwise.explorers.upload import uploaded_files
+from leadwise.explorers.upload import recording_upload, uploaded_files
 from leadwise.language import mark, pieces, tr
 from leadwise.networks.network import Network, network_of
 from leadwise.networks.registry import NETWORKS
@@ -29,7 +31,7 @@ from leadwise.networks.weights import ECG_MODELS
 from leadwise.plotting import number
 from leadwise.plotting.style import printable
 from leadwise.recordings.catalogue import CONDITIONS, load_record, records
-from leadwise.recordings.reading import FORMATS, read_ecg
+from leadwise.recordings.reading import read_ecg
 
 GIVEN = mark("the given recording")
 MOST_PROBABLE = mark("the most probable")
@@ -114,19 +116,18 @@ class RecordingSubject(Subject):
         self.score = lru_cache(maxsize=32)(self._score)
         self.uploads: dict[str, tuple[dict[str, bytes], ECG]] = {}  # the learner's own, by their names in the menu
         options = [(tr(GIVEN), GIVEN)] * (self.given is not None) + titles(available)
-        net, accepted = self.networks[self.networks.first], ",".join(one for each in FORMATS.values() for one in each)
         self.controls = {
             "record": drop(tr("record"), options, record),
-            "upload": widgets.FileUpload(description=tr("your own"), accept=accepted, multiple=True, layout=FIELD),
+            "upload": recording_upload(tr("your own")),
             "model": drop(tr("network"), self.networks.options, self.networks.first),
-            "target": classes_control(net),
+            "target": drop(tr("explained"), [(tr(MOST_PROBABLE), None)], None),
             "start": slide(tr("start (s)"), LATEST, 0.1, ".1f"),
             "score": drop(tr("of it, the"), worded(EXPLAIN), "log-odds"),
             **display_controls([(tr(leads), "all"), *((tr(group), group) for group in CHOICES["group"][1:])]),
         }
+        offer_classes(self.controls["target"], self.networks[self.networks.first])
         if target is not None:
-            self.controls["target"].value = net.index(target)
-        self._offer_window()
+            self.controls["target"].value = self.networks[self.networks.first].index(target)
 
     # Controls --------------------------------------------------------------------------------------------------------
 
@@ -153,16 +154,9 @@ class RecordingSubject(Subject):
         return menu
 
     def turn(self, control: widgets.Widget) -> None:
-        """Offer the classes of another network, and the windows of another recording."""
-        if control is self.controls["record"] or control is self.controls["model"]:
+        """Offer the classes of another network."""
+        if control is self.controls["model"]:
             offer_classes(self.controls["target"], self.networks[self.controls["model"].value])
-            self._offer_window()
-
-    def _offer_window(self) -> None:
-        record, model = self.controls["record"].value, self.controls["model"].value
-        recording, net, start = self.recording(record, model), self.networks[model], self.controls["start"]
-        last = recording.duration - (net.duration or recording.duration)
-        start.disabled, start.max = last <= 0, last if last > 0 else LATEST
 
     def _name_for(self, files: dict[str, bytes]) -> str:
         """Return the name of an upload in the menu: another content under a name that is taken gets a number."""
@@ -174,12 +168,9 @@ class RecordingSubject(Subject):
 
     def case(self) -> RecordingCase:
         """Return recording, network, class, what of it, and where the window starts."""
-        record, model, target, score, start = (
-            self.controls[name].value for name in ("record", "model", "target", "score", "start")
-        )
-        recording, net = self.recording(record, model), self.networks[model]
-        last = max(recording.duration - (net.duration or 0.0), 0.0)
-        return RecordingCase(record, model, target, score, min(start, last) if net.duration else 0.0)
+        record, model, target, score = (self.controls[name].value for name in ("record", "model", "target", "score"))
+        start = slide_along(self.controls["start"], self.recording(record, model), self.networks[model])
+        return RecordingCase(record, model, target, score, start)
 
     def net(self, case: RecordingCase) -> Network:
         """Return the network of a case."""
@@ -220,9 +211,9 @@ class RecordingSubject(Subject):
         return self.networks[model].recording(cut_calibration(self._raw(record)))
 
     def _raw(self, record: str) -> ECG:
-        if record == GIVEN:
-            return self.given
-        return self.uploads[record][1] if record in self.uploads else load_record(record)
+        if record in self.uploads:
+            return self.uploads[record][1]
+        return self.given if record == GIVEN else load_record(record)
 
     def _window(self, record: str, model: str, start: float) -> Window:
         net = self.networks[model]
@@ -237,12 +228,12 @@ class RecordingSubject(Subject):
 
     # Maps ------------------------------------------------------------------------------------------------------------
 
-    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Tensor:
-        """Return the relevance (1, ...), shaped like the network's input."""
+    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Receipt:
+        """Return the relevance (1, ...), shaped like the network's input, with its receipt."""
         case, x = asked.case, self.seen(asked.case).x
         with one_thread():
-            settings = {"explain": case.score, **dict(asked.settings)}
-            return explain(self.net(case), x, asked.method, self.target(case), progress, **settings)
+            settings = {"explain": case.score, "progress": progress, **dict(asked.settings)}
+            return receipt(self.net(case), x, asked.method, self.target(case), **settings)
 
     def drawn(self, case: RecordingCase, relevance: Tensor) -> np.ndarray:
         """Return a map on the whole recording, (12, T)."""
@@ -266,7 +257,7 @@ class RecordingSubject(Subject):
 
     def note(self, case: RecordingCase, relevance: Tensor) -> str:
         """Return the sum of a map."""
-        return f"sum {number(float(relevance.sum()))}"
+        return f"{tr('sum')} {number(float(relevance.sum()))}"
 
     def line(self, case: RecordingCase) -> str:
         """Return what the network is, its probabilities, and the value that is explained."""
@@ -279,19 +270,10 @@ class RecordingSubject(Subject):
     def script(self, case: RecordingCase) -> tuple[list[str], list[str]]:
         """Return what makes network, recording, and the input of the network."""
         line, fill = self.networks.script(case.model)
-        ecg, also = self._code_of(case.record)
+        files = self.uploads[case.record][0] if case.record in self.uploads else None
+        ecg, also = recording_code(files or (self.given if case.record == GIVEN else case.record))
         window = [f"recording = net.recording(cut_calibration({ecg}))", f"x = net.input_of(recording, {case.start!r})"]
         return [line, *window], [fill, also]
-
-    def _code_of(self, record: str) -> tuple[str, str]:
-        """Return the expression that makes a raw recording, and what has to be filled in."""
-        if record == GIVEN:
-            return "my_recording", "my_recording: the ECG that the explorer was given; its name can't be known here"
-        if record in self.uploads:
-            first, *rest = map(printable, self.uploads[record][0])
-            beside = f", with {', '.join(map(repr, rest))} beside it" * bool(rest)
-            return "read_ecg(my_file)", f"my_file: the path of the upload {first!r}{beside}"
-        return f"load_record({record!r})", ""
 
     def call(self, asked: Asked, settings: str) -> str:
         """Return the call of ``attribute``."""
@@ -332,7 +314,7 @@ class Menu:
             )
         if self.given is None and model not in names:
             raise ValueError(f"model is {model!r}; expected one of {', '.join(names)}, or a network.")
-        self.first = model if isinstance(model, str) else f"{self.given.title}, given"
+        self.first = model if isinstance(model, str) else tr("{network}, given", network=self.given.title)
         self.options = [(pieces(title), name) for title, name in NETWORKS.menu("ecg")]
         self.options += [] if self.given is None else [(self.first, self.first)]
         self.load = lru_cache(lambda name: NETWORKS.load(name, weights))
@@ -347,16 +329,17 @@ class Menu:
         return self.given if self.given is not None and name == self.first else self.load(name)
 
 
+def slide_along(start: widgets.FloatSlider, recording: ECG, *nets: Network) -> float:
+    """Let a slider end where the last window of a recording begins; return where the window begins, seconds."""
+    last = max(recording.duration - max(net.duration or recording.duration for net in nets), 0.0)
+    start.disabled, start.max = last == 0, last or LATEST
+    return min(start.value, last)
+
+
 def described(net: Network) -> str:
     """Return what a network is, for the line above a picture: "Ischaemia, embedded network"."""
     what = pieces(ECG_MODELS.get(net.title, net.title))
     return tr("{what}, {source} network", what=f"{what[:1].upper()}{what[1:]}", source=tr(net.source or "your own"))
-
-
-def classes_control(net: Network) -> widgets.Dropdown:
-    """Return a choice of the explained class."""
-    options = _classes(net)
-    return drop(tr("explained"), options, options[0][1])
 
 
 def offer_classes(control: widgets.Dropdown, net: Network) -> None:

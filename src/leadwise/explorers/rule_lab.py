@@ -12,8 +12,9 @@ from torch import Tensor
 from leadwise.attribution.layerwise import Shares, share_out
 from leadwise.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
 from leadwise.attribution.rules import RULES, STABILISER
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, control_for, drop, grid
+from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, called, control_for, drop, grid, whole, worded
 from leadwise.explorers.script import complete
+from leadwise.language import tr
 from leadwise.plotting.rule import plot_rule, short
 from leadwise.plotting.style import number as figures
 
@@ -49,7 +50,7 @@ ROWS = {
     ),
     "gamma": Row(
         "γ", ("gamma", "stabiliser"), "(z<sub>jk</sub> + γ z<sub>jk</sub><sup>+</sup>) / Σ(...) · R<sub>k</sub>, "
-        "where z<sub>k</sub> &gt; 0; with z<sub>jk</sub><sup>−</sup> where z<sub>k</sub> &lt; 0",
+        "z<sub>k</sub> &gt; 0; z<sub>jk</sub><sup>−</sup>: z<sub>k</sub> &lt; 0",
     ),
     "alpha_beta": Row(
         "αβ, whole bias in both parts", ("alpha",), "(α z<sub>jk</sub><sup>+</sup> / (Σz<sup>+</sup> + b<sub>k</sub>) "
@@ -137,18 +138,16 @@ class RuleLab(FigureExplorer):
         super().__init__(controls)
 
     def _controls(self, rule, kind, seed, parameters) -> dict[str, widgets.Widget]:
-        menu = [(row.title, name) for name, row in ROWS.items()]
-        plain = {"style": LABEL, "layout": FIELD}
+        menu = [(tr(row.title), name) for name, row in ROWS.items()]
         rows = {
             name: replace(row, default=row.check(parameters.get(name, row.default))) for name, row in PARAMETERS.items()
         }
-        controls = {"rule": drop("rule", menu, rule)}
+        controls = {"rule": drop(tr("rule"), menu, rule)}
         controls |= {name: control_for(row) for name, row in rows.items()}
-        controls["bias"] = widgets.Checkbox(description="bias", value=True, indent=True, **plain)
+        controls["bias"] = widgets.Checkbox(description=tr("bias"), value=True, indent=True, style=LABEL, layout=FIELD)
         if self.given is None:
-            last = max(20, seed)
-            controls["kind"] = drop("inputs", list(KINDS), kind)
-            controls["seed"] = widgets.IntSlider(description="layer", value=seed, min=0, max=last, **plain)
+            controls["kind"] = drop(tr("inputs"), worded(KINDS), kind)
+            controls["seed"] = whole(tr("layer"), seed, 0, max(20, seed))
         return controls
 
     def panel(self) -> widgets.Widget:
@@ -189,16 +188,17 @@ class RuleLab(FigureExplorer):
         """Return the rule's formula, and where the relevance went, as HTML."""
         rule, relevance, shares = self.controls["rule"].value, self.layer()[3], self.shares()
         handed, kept, rest = (short(float(part.sum())) for part in shares)
-        return (
-            f"R<sub>j←k</sub> = {ROWS[rule].formula}<br>relevance in {short(float(relevance.sum()))} = "
-            f"handed on {handed} + kept by the bias {kept} + absorbed {rest}"
-        )
+        where = tr(
+            "relevance in {all} = handed on {handed} + kept by the bias {kept} + absorbed {rest}",
+            all=short(float(relevance.sum())), handed=handed, kept=kept, rest=rest,
+        )  # fmt: skip
+        return f"R<sub>j←k</sub> = {ROWS[rule].formula}<br>{where}"
 
     def code(self) -> str:
         """Return the call of ``share_out`` that makes what is shown, with the layer."""
         values, names = self.values(), "inputs, weights, bias, relevance"
         layer = f"{names} = my_layer" if self.given else f"{names} = draw_layer({values['seed']}, {values['kind']!r})"
-        fill = (
+        fill = tr(
             "my_layer: the layer that the explorer was given, as tensors of float64: inputs, weights, bias, relevance"
         )
         lines = [layer] + ["bias = 0 * bias"] * (not values["bias"])
@@ -210,8 +210,10 @@ class RuleLab(FigureExplorer):
         """Return the figure and the line below it."""
         rule = self.controls["rule"].value
         *layer, relevance = self.layer()
-        settings = ", ".join(f"{name} = {figures(value)}" for name, value in self.parameters().items() if name != "mu")
-        title = f"Rule {ROWS[rule].title}" + f": {settings}" * bool(settings)
+        settings = ", ".join(
+            f"{called(name)} = {figures(value)}" for name, value in self.parameters().items() if name != "mu"
+        )
+        title = tr("Rule {rule}", rule=tr(ROWS[rule].title)) + f": {settings}" * bool(settings)
         figure = plot_rule(*layer, relevance, *self.shares(), title=title)
         return figure, self.line()
 

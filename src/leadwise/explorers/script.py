@@ -1,7 +1,13 @@
 """Code that makes what an explorer shows, complete: pasted into an empty notebook, it gives the same."""
 
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+from leadwise.ecg.record import ECG
+from leadwise.language import mark, tr
+from leadwise.plotting.style import printable
+from leadwise.recordings.catalogue import records
 
 if TYPE_CHECKING:
     from leadwise.networks.network import Network
@@ -23,7 +29,7 @@ MODULES = {
     "leadwise.report": ("explain_ecg", "plot_explanation"),
     "leadwise.simulation.simulate": ("heart_beat",),
 }
-OWN_NETWORK = "my_network: the network of your own that the explorer was given; its name can't be known here"
+OWN_NETWORK = mark("my_network: the network of your own that the explorer was given; its name can't be known here")
 WEIGHTS = ("embedded", "published", "imagenet", "clever hans")  # what a source is called, and what ``load`` takes
 
 
@@ -45,7 +51,8 @@ def complete(*lines: str, fill: tuple[str, ...] = ()) -> str:
     names = set(re.findall(r"\w+", "\n".join(lines)))
     needed = {module: sorted(names.intersection(known)) for module, known in MODULES.items()}
     imports = [f"from {module} import {', '.join(found)}" for module, found in needed.items() if found]
-    return "\n".join([*imports, "", *(f"# Fill in {one}." for one in dict.fromkeys(fill) if one), *lines])
+    asked = [f"# {tr('Fill in {one}.', one=one)}" for one in dict.fromkeys(fill) if one]
+    return "\n".join([*imports, "", *asked, *lines])
 
 
 def network_line(name: str, net: "Network", *, own: bool, like: str = "") -> tuple[str, str]:
@@ -59,9 +66,27 @@ def network_line(name: str, net: "Network", *, own: bool, like: str = "") -> tup
     like : of a learner's network: the call that makes a Network of it, such as "network_of"
     """
     if own:
-        return f"net = {like}(my_network)" if like else "net = my_network", OWN_NETWORK
+        return f"net = {like}(my_network)" if like else "net = my_network", tr(OWN_NETWORK)
     weights = f', "{net.source}"' if net.source in WEIGHTS else ""
     return f'net = NETWORKS.load("{name}"{weights})', ""
+
+
+def recording_code(source: ECG | Mapping[str, bytes] | str, said: str = "") -> tuple[str, str]:
+    """Return the expression that makes a raw recording, and what has to be filled in: "" where nothing has.
+
+    Parameters
+    ----------
+    source : an ECG that was given, the files of an upload, the name of a record, or a path
+    said : further arguments of ``read_ecg``, as :func:`written` writes them
+    """
+    if isinstance(source, ECG):
+        return "my_recording", tr("my_recording: the ECG that the explorer was given; its name can't be known here")
+    if isinstance(source, Mapping):
+        first, *rest = map(printable, source)
+        fill = tr("my_file: the path of the upload {name}", name=repr(first))
+        beside = tr(", with {names} beside it", names=", ".join(map(repr, rest))) if rest else ""
+        return f"read_ecg(my_file{said})", fill + beside
+    return (f"load_record({source!r})" if source in records() else f"read_ecg({source!r}{said})"), ""
 
 
 def written(settings: dict) -> str:

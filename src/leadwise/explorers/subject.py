@@ -7,6 +7,9 @@ from typing import Any
 import ipywidgets as widgets
 from torch import Tensor
 
+from leadwise.attribution.receipt import Receipt
+from leadwise.language import mark
+
 
 @dataclass(frozen=True)
 class Asked:
@@ -32,11 +35,13 @@ class Subject:
     controls : name -> control, of what is explained and of how it is drawn
     display : control -> trait of the canvas that it moves in the browser, without the kernel
     images : whether pictures are explained: methods have defaults of their own for them
+    previous : what a picture is called once the controls ask for one that can't be shown
     """
 
     controls: dict[str, widgets.Widget]
     display: Mapping[str, str]
     images = False
+    previous = mark("previous recording")
 
     def needed(self) -> list[widgets.Widget]:
         """Return the controls of what is explained that matter now."""
@@ -57,8 +62,8 @@ class Subject:
         """Return what the controls stand at, as a frozen and hashable value."""
         raise NotImplementedError
 
-    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Tensor:
-        """Return the map of a case, (3, H, W) or shaped like one sample of the network's input."""
+    def explain(self, asked: Asked, progress: Callable[[int, int], None]) -> Receipt:
+        """Return the map of a case, (3, H, W) or shaped like one sample of the network's input, with its receipt."""
         raise NotImplementedError
 
     def several(self) -> widgets.Widget:

@@ -2,13 +2,20 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from ipywidgets import FileUpload
+from ipywidgets import FileUpload
+
+from leadwise.explorers.base import FIELD
+from leadwise.recordings.reading import FORMATS
 
 
-def uploaded_files(widget: "FileUpload") -> dict[str, bytes]:
+def recording_upload(description: str) -> FileUpload:
+    """Return a control that uploads a recording: one file, or several that belong together."""
+    accepted = ",".join(extension for extensions in FORMATS.values() for extension in extensions)
+    return FileUpload(description=description, accept=accepted, multiple=True, layout=FIELD)
+
+
+def uploaded_files(widget: FileUpload) -> dict[str, bytes]:
     """Return the files of a ``FileUpload``: name -> content; empty where nothing has been uploaded.
 
     ipywidgets 7 keeps a dictionary name -> {"metadata": ..., "content": bytes}, ipywidgets 8 a tuple of

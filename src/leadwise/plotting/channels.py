@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from leadwise.language import tr
 from leadwise.maps import finite
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold
 from leadwise.plotting.style import GREY, INK, LABEL, SMALL, TITLE, number
@@ -40,10 +41,14 @@ def plot_channels(
         y = base + (ROW - 2) * (row - low) / ((high - low) or 1)
         sheet.lines([np.column_stack([x, y])], 0.3, INK if place < inputs else "#0072b2", 3)
         sheet.text(NAMES - 2, base + 6, name, LABEL, weight="bold", ha="right", va="center")
-        sheet.text(NAMES - 2, base + 2, f"{number(low)} to {number(high)}", SMALL, color=GREY, ha="right", va="center")
+        sheet.text(
+            NAMES - 2, base + 2, f"{number(low)}{tr(' to ')}{number(high)}", SMALL, color=GREY, ha="right", va="center"
+        )
     step = next(step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 60, 600) if seconds / step <= 11 or step == 600)
     for mark in np.arange(0, seconds + 1e-9, step):
         sheet.text(NAMES + WIDTH * mark / seconds, 2, f"{mark:g} s", SMALL, color=GREY, ha="center", va="center")
     figure = sheet.figure
-    figure.alt = f"{title or 'Channels of a layer'}: {', '.join(values)}, over {seconds:g} s"
+    figure.alt = (
+        f"{title or tr('Channels of a layer')}: {', '.join(values)}, {tr('over {seconds} s', seconds=f'{seconds:g}')}"
+    )
     return figure

@@ -9,6 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.textpath import text_to_path
 from torch import Tensor
 
+from leadwise.language import tr
 from leadwise.maps import as_mask, as_pixel_map, one_of, part_of
 from leadwise.plotting.images import (
     STYLES,
@@ -19,7 +20,7 @@ from leadwise.plotting.images import (
     outlines_of,
     scale_for,
 )
-from leadwise.plotting.relevance import draw_legend, legend_height
+from leadwise.plotting.relevance import LABEL, draw_legend, legend_height
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold
 from leadwise.plotting.style import FONT, GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, percent, relevance_rgba
 
@@ -65,7 +66,7 @@ def plot_explained(
     threshold: float = 0.0,
     sign: str = "signed",
     title: str | None = None,
-    label: str = "relevance R",
+    label: str | None = None,
 ) -> CourseFigure:
     """Draw a picture, its relevance map, and beside them what a reader needs to judge the map.
 
@@ -93,7 +94,7 @@ def plot_explained(
     shares = shares_on(relevance, objects)
     width = 2 * SIDE + 2 * GAP + PANEL
     heading = fold(title, width, TITLE, "bold") if title else []
-    legend, source = fold(scale.describe(label), SIDE), fold(citation, PANEL, SMALL)
+    legend, source = fold(scale.describe(label or tr(LABEL)), SIDE), fold(citation, PANEL, SMALL)
     words = fold(caption, SIDE, SMALL)
     foot = max(3 + legend_height(legend), 14 + LINE * len(source), 3 + LINE * len(words))
     sheet = Sheet(width, SIDE, 2 + 4.6 * len(heading), foot, zoom=1)
@@ -114,22 +115,22 @@ def plot_explained(
 def _panel(sheet: Sheet, left, classes, explained, shares, facts) -> None:
     """Write the panel: classes with their probabilities, objects with their shares, facts."""
     top = SIDE
-    sheet.text(left, top, "What the network sees", weight="bold", va="top")
+    sheet.text(left, top, tr("What the network sees"), weight="bold", va="top")
     for name, probability in classes:
         top -= ROW
         colour = relevance_rgba(0.8, over="white") if name == explained else PAPER_PALE["coarse"]
         _bar(sheet, left, top, name, probability, colour, percent(probability), bold=name == explained)
     top -= ROW + 5
-    sheet.text(left, top, "Where the positive relevance lies", weight="bold", va="top")
+    sheet.text(left, top, tr("Where the positive relevance lies"), weight="bold", va="top")
     for name, (share, area) in shares.items():
         top -= ROW
-        note = f"{percent(share)} (area {percent(area)})"
+        note = tr("{share} (area {area})", share=percent(share), area=percent(area))
         _bar(sheet, left, top, name, share, TRUTH, note, bold=name == explained, free=area)
         mark = left + NAMES + BAR * area
         sheet.lines([[(mark, top - 3.6), (mark, top - 0.2)]], 0.35, INK, 5, gid="area")
     if not shares:
         top -= ROW
-        sheet.text(left, top, "no object of this picture is known to the pixel", color=GREY, va="top")
+        sheet.text(left, top, tr("no object of this picture is known to the pixel"), color=GREY, va="top")
     sheet.text(left, top - ROW - 5, "\n".join(facts), va="top", linespacing=1.4)
 
 
@@ -168,8 +169,12 @@ def describe(
     facts: Sequence[str],
 ) -> str:
     """Return the alternative text; the arguments as in :func:`plot_explained` and from :func:`shares_on`."""
-    parts = [title or "An explained picture", f"explained class: {explained}" if explained else ""]
-    parts += [f"probabilities: {', '.join(f'{name} {percent(p)}' for name, p in classes)}" if classes else ""]
-    lies = (f"{percent(share)} on the {name}, which covers {percent(area)}" for name, (share, area) in shares.items())
-    parts += [f"positive relevance: {'; '.join(lies)}" if shares else "", *facts]
+    parts = [title or tr("An explained picture"), f"{tr('explained class')}: {explained}" if explained else ""]
+    best = ", ".join(f"{name} {percent(p)}" for name, p in classes)
+    parts += [f"{tr('probabilities')}: {best}" if classes else ""]
+    lies = (
+        tr("{share} on the {name}, which covers {area}", share=percent(share), name=name, area=percent(area))
+        for name, (share, area) in shares.items()
+    )
+    parts += [f"{tr('positive relevance')}: {'; '.join(lies)}" if shares else "", *facts]
     return ". ".join(filter(None, parts)) + "."

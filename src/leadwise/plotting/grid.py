@@ -8,6 +8,7 @@ from torch import Tensor
 
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
+from leadwise.language import tr
 from leadwise.maps import as_map, one_of
 from leadwise.plotting.page import as_ecg, finite, lead_indices, time_window
 from leadwise.plotting.relevance import STYLES, Scale, draw_legend, legend_height
@@ -34,7 +35,7 @@ def plot_grid(
     stop: float | None = None,
     notes: Mapping[str, str] | None = None,
     title: str | None = None,
-    label: str = "relevance R",
+    label: str | None = None,
 ) -> CourseFigure:
     """Compare relevance maps: a row for each method, a column for each lead.
 
@@ -49,7 +50,7 @@ def plot_grid(
     style, threshold, sign, start, stop : as in :func:`plot_ecg`
     notes : mapping title -> text to print under the title, such as "sum 3.2"; titles without a note are fine
     title : heading
-    label : what the relevance is, for the legend
+    label : what the relevance is, for the legend; None for "relevance R"
 
     Returns
     -------
@@ -74,8 +75,8 @@ def plot_grid(
     cells = _place_cells(ecg, indices, window, [len(c) for c in captions.values()], width, k)
 
     heading = fold(title, width / k, TITLE, "bold") if title else []
-    each = "map" if normalise == "record" else "lead of each map"
-    sentence = f"{label}, each {each} normalised by its own max |R|"
+    whole, lead = tr("each map normalised by its own {full}"), tr("each lead of each map normalised by its own {full}")
+    sentence = f"{label or tr('relevance R')}, " + (whole if normalise == "record" else lead).format(full="max |R|")
     lines = fold("; ".join(filter(None, (sentence, next(iter(scales.values())).cut()))), width / k - 60)
     head, foot = (6 + 4.6 * len(heading) + bool(heading)) * k, (3 + legend_height(lines)) * k
     sheet = Sheet(width, cells.height, head, foot)
@@ -87,12 +88,12 @@ def plot_grid(
         _draw_row(sheet, cells, ecg, indices, window, scales[name], STYLES[style], base, bottom, top)
     record = [ecg.record_id] if ecg.record_id else []
     time = f"{window[0] / ecg.fs:g}–{window[1] / ecg.fs:g} s"
-    facts = "\n".join(["grid 0.2 s × 0.5 mV", "  ·  ".join([*record, time])])
+    facts = "\n".join([tr("grid 0.2 s × 0.5 mV"), "  ·  ".join([*record, time])])
     sheet.text(0, -2.5 * k, facts, TEXT, va="top", color=GREY)
     draw_legend(sheet, next(iter(scales.values())), lines, width, -2.5 * k, 70 * k, end="max")
     names = ", ".join(LEADS[i] for i in indices)
-    sheet.figure.alt = (
-        f"{title or 'Comparison'}: relevance of {len(maps)} methods ({', '.join(maps)}) in leads {names}."
+    sheet.figure.alt = f"{title or tr('Comparison')}: " + tr(
+        "relevance of {n} methods ({methods}) in leads {names}.", n=len(maps), methods=", ".join(maps), names=names
     )
     return sheet.figure
 

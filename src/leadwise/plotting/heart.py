@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.patches import Circle, FancyArrowPatch, Rectangle
 
 from leadwise.ecg.leads import LEADS
+from leadwise.language import tr
 from leadwise.plotting.paper import draw_paper
 from leadwise.plotting.sheet import CourseFigure, Sheet, text_width
 from leadwise.plotting.style import GREY, INK, LABEL, PAPER_PALE, PAPER_PLAIN, SMALL, TEXT, TITLE
@@ -38,8 +39,8 @@ def plot_heartbeat(beat: "Heartbeat", title: str | None = None) -> CourseFigure:
     draw_paper(sheet, PAPER_PLAIN)
     sheet.axes.add_patch(Rectangle((-1, -1), PAPER + 0.9, HEIGHT + 2, facecolor="white", zorder=1.5))
     x, y, z = beat.vector
-    _loop(sheet, 0.75 * HEIGHT, beat, x, -y, "from\nthe front", ("head", "feet (aVF)"))
-    _loop(sheet, 0.25 * HEIGHT, beat, x, z, "from\nabove", ("back", "chest (V2)"))
+    _loop(sheet, 0.75 * HEIGHT, beat, x, -y, tr("from\nthe front"), (tr("head"), tr("feet (aVF)")))
+    _loop(sheet, 0.25 * HEIGHT, beat, x, z, tr("from\nabove"), (tr("back"), tr("chest (V2)")))
     shown = (beat.time >= -BEFORE) & (beat.time <= AFTER)
     for index, lead in enumerate(LEADS):
         left, base = PAPER + 1 + index // 3 * COLUMN, BASES[index % 3]
@@ -47,7 +48,8 @@ def plot_heartbeat(beat: "Heartbeat", title: str | None = None) -> CourseFigure:
         _waves(sheet, beat, across, np.where(shown, base + beat.leads[index] * GAIN, np.nan))
         sheet.text(left + 1, base + 5, lead, LABEL, weight="bold")
     _foot(sheet)
-    sheet.figure.alt = "One heartbeat: loops of the heart vector in two planes, and the twelve leads. " + (title or "")
+    words = tr("One heartbeat: loops of the heart vector in two planes, and the twelve leads.")
+    sheet.figure.alt = f"{words} {title or ''}"
     return sheet.figure
 
 
@@ -80,8 +82,8 @@ def _loop(sheet, middle, beat, across, up, name, ends) -> None:
     words = {"size": TEXT, "ha": "center", "va": "center", "color": GREY}
     sheet.text(centre, middle + REACH + 1.8, ends[0], **words)
     sheet.text(centre, middle - REACH - 1.8, ends[1], **words)
-    sheet.text(centre - REACH - 1.8, middle, "right", rotation=90, **words)
-    sheet.text(centre + REACH + 1.8, middle, "left (I, V6)", rotation=270, **words)
+    sheet.text(centre - REACH - 1.8, middle, tr("right side"), rotation=90, **words)
+    sheet.text(centre + REACH + 1.8, middle, tr("left (I, V6)"), rotation=270, **words)
 
 
 def _arrow(sheet, beat, across, up) -> None:

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from leadwise.language import tr
 from leadwise.maps import as_mask, as_pixel_map, finite, one_of, to_numpy
 from leadwise.networks.alexnet import to_image
-from leadwise.plotting.relevance import Scale, draw_legend, legend_height
+from leadwise.plotting.relevance import LABEL, Scale, draw_legend, legend_height
 from leadwise.plotting.sheet import GRID, CourseFigure, Sheet, fold, zoom_for
 from leadwise.plotting.style import GREY, INK, PAPER_PALE, SMALL, TEXT, TITLE, TRUTH, number, relevance_rgba
 
@@ -36,7 +37,7 @@ def plot_image(
     clip: float = 100.0,
     mask: Masks | None = None,
     title: str | None = None,
-    label: str = "relevance R",
+    label: str | None = None,
 ) -> CourseFigure:
     """Draw a picture, or relevance in colour on the picture in grey.
 
@@ -53,7 +54,7 @@ def plot_image(
         a few high peaks (Smilkov et al. 2017, arXiv:1706.03825, section 3.2)
     mask : bool (H, W), or several of them in a list: known objects to outline in green
     title : heading
-    label : what the relevance is, for the legend
+    label : what the relevance is, for the legend; None for "relevance R"
 
     Returns
     -------
@@ -69,14 +70,16 @@ def plot_image(
     width, height = fitted(pixels, SIDE)
     paper = max(width, SIDE)
     heading = fold(title, paper, TITLE, "bold") if title else []
-    lines = fold(scale.describe(label), paper) if scale else []
+    lines = fold(scale.describe(label or tr(LABEL)), paper) if scale else []
     foot = 3 + legend_height(lines) if scale else 2
     sheet = Sheet(paper, height, 2 + 4.6 * len(heading), foot)
     sheet.text(0, height + 1.5 + 4.6 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
     draw_picture(sheet, pixels, scale, outlines, ((paper - width) / 2, 0, width, height))
     if scale:
         draw_legend(sheet, scale, lines, 0, -2, paper, side="left", end=number(scale.maximum), signed=scale.signed)
-    sheet.figure.alt = describe(title, "Picture", pixels, scale.describe(label) if scale else "", outlines)
+    sheet.figure.alt = describe(
+        title, tr("Picture"), pixels, scale.describe(label or tr(LABEL)) if scale else "", outlines
+    )
     return sheet.figure
 
 
@@ -93,7 +96,7 @@ def plot_image_grid(
     mask: Masks | None = None,
     notes: Mapping[str, str] | None = None,
     title: str | None = None,
-    label: str = "relevance R",
+    label: str | None = None,
 ) -> CourseFigure:
     """Compare relevance maps of one picture: the picture itself, then a tile for each map.
 
@@ -106,7 +109,7 @@ def plot_image_grid(
     style : "overlay" draws the colours on the picture in grey, "alone" on white
     notes : mapping title -> text to print under the title, such as "46 % on the cat"; titles without one are fine
     title : heading
-    label : what the relevance is, for the legend
+    label : what the relevance is, for the legend; None for "relevance R"
 
     Returns
     -------
@@ -130,14 +133,18 @@ def plot_image_grid(
     columns = max(min(columns, len(maps) + 1), 2)
     width = columns * TILE + (columns - 1) * GAP
     k = zoom_for(width)
-    captions = [[("picture", TEXT, "bold", INK)], *(_caption(n, s, notes.get(n), TILE / k) for n, s in scales.items())]
+    captions = [
+        [(tr("picture"), TEXT, "bold", INK)],
+        *(_caption(n, s, notes.get(n), TILE / k) for n, s in scales.items()),
+    ]
     rows = [captions[i : i + columns] for i in range(0, len(captions), columns)]
     tile = fitted(pixels, TILE)
     heights = [ceil(tile[1] + (1.5 + LINE * max(map(len, row)) + 2) * k) for row in rows]
 
     first = next(iter(scales.values()))
     heading = fold(title, width / k, TITLE, "bold") if title else []
-    sentence = f"{label}, {'summed over colours, ' * first.colours}each map normalised by its own {first.full()}"
+    label, own = label or tr(LABEL), tr("each map normalised by its own {full}", full=first.full())
+    sentence = ", ".join([label, *[tr("summed over colours")] * first.colours, own])
     lines = fold("; ".join(filter(None, (sentence, first.cut()))), width / k)
     sheet = Sheet(width, sum(heights), (2 + 4.6 * len(heading)) * k, (1 + legend_height(lines)) * k)
     sheet.text(0, sheet.height + (1.5 + 4.6 * len(heading)) * k, "\n".join(heading), TITLE, weight="bold", va="top")
@@ -149,8 +156,8 @@ def plot_image_grid(
         if scale and style == "alone":
             draw_frame(sheet, box)
         write_caption(sheet, caption, left, bottom - 1.5 * k)
-    draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max" if clip == 100 else "full")
-    sheet.figure.alt = describe(title, "Comparison", pixels, of_maps(label, maps), outlines)
+    draw_legend(sheet, first, lines, width, 0, min(70 * k, width), end="max" if clip == 100 else tr("full"))
+    sheet.figure.alt = describe(title, tr("Comparison"), pixels, of_maps(label, maps), outlines)
     sheet.figure.full_colour = GRID
     return sheet.figure
 
@@ -216,11 +223,13 @@ class PixelScale(Scale):
 
     def full(self) -> str:
         """Return what has the full colour."""
-        return "max |R|" if self.clip == 100 else f"percentile {self.clip:g} of |R|"
+        return "max |R|" if self.clip == 100 else tr("percentile {clip} of |R|", clip=f"{self.clip:g}")
 
     def _unit(self):
-        how = "summed over colours, " * self.colours + "normalised per picture: "
-        return how + (f"{self.full()} = {number(self.maximum)}" if self.maximum else "all values are zero")
+        how = [*[tr("summed over colours")] * self.colours, tr("normalised per picture")]
+        return f"{', '.join(how)}: " + (
+            f"{self.full()} = {number(self.maximum)}" if self.maximum else tr("all values are zero")
+        )
 
     def over(self, pixels: np.ndarray) -> np.ndarray:
         """Return the colours on the picture in pale grey, floats (H, W, 3) in 0..1."""
@@ -323,12 +332,19 @@ def write_caption(sheet: Sheet, caption: Sequence[tuple], left: float, top: floa
 
 def of_maps(label: str, maps: Collection[str]) -> str:
     """Return what a grid of maps shows, in words."""
-    return f"{label} of {len(maps)} map{'s' * (len(maps) != 1)} ({', '.join(maps)})"
+    names = {"label": label, "names": ", ".join(maps)}
+    return (
+        tr("{label} of one map ({names})", **names)
+        if len(maps) == 1
+        else tr("{label} of {count} maps ({names})", count=len(maps), **names)
+    )
 
 
 def describe(title: str | None, kind: str, pixels: np.ndarray, relevance: str, outlines: Sequence) -> str:
     """Return the alternative text of a picture; ``outlines``: one for each known object."""
-    facts = [f"{title or kind}: a picture of {pixels.shape[1]} x {pixels.shape[0]} pixels"]
-    facts += [f"on it in colour {relevance}"] * bool(relevance)
-    facts += [f"{len(outlines)} known object{'s' * (len(outlines) > 1)} outlined"] * bool(outlines)
+    size = {"width": pixels.shape[1], "height": pixels.shape[0]}
+    facts = [f"{title or kind}: {tr('a picture of {width} x {height} pixels', **size)}"]
+    facts += [tr("on it in colour {relevance}", relevance=relevance)] * bool(relevance)
+    known = tr("1 known object outlined") if len(outlines) == 1 else tr("{n} known objects outlined", n=len(outlines))
+    facts += [known] * bool(outlines)
     return "; ".join(facts) + "."

@@ -8,6 +8,7 @@ from matplotlib.patches import Circle, Rectangle
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from leadwise.language import tr
 from leadwise.maps import to_numpy
 from leadwise.plotting.sheet import CourseFigure, Sheet, fold
 from leadwise.plotting.style import GREY, INK, LABEL, PAPER_PALE, SMALL, TEXT, TITLE, number, relevance_rgba
@@ -59,31 +60,36 @@ def plot_rule(
     sheet = Sheet(width, ROW * count + above + below, 1 + 5 * len(heading), 1)
     sheet.text(0, sheet.height + 0.5 + 5 * len(heading), "\n".join(heading), TITLE, weight="bold", va="top")
     top = sheet.height - above
-    names = [f"output {k + 1}" for k in range(outputs)]
+    names = [f"{tr('output')} {k + 1}" for k in range(outputs)]
     _cells(sheet, parts, SIDE, top)
     _cells(sheet, messages, middle, top)
     for j in range(count):
         y = top - (j + 0.5) * ROW
-        sheet.text(SIDE - 2, y, f"input {j + 1}:  {number(inputs[j])}", weight="bold", ha="right", va="center")
-        sheet.text(middle - 2, y, f"input {j + 1}", weight="bold", ha="right", va="center")
+        sheet.text(SIDE - 2, y, f"{tr('input')} {j + 1}:  {number(inputs[j])}", weight="bold", ha="right", va="center")
+        sheet.text(middle - 2, y, f"{tr('input')} {j + 1}", weight="bold", ha="right", va="center")
     _heads(sheet, names, SIDE, top + 1.5)
     _heads(sheet, names, middle, top + 1.5)
-    sheet.text(SIDE, top + 9, "Forward: contributions  $z_{jk} = a_j w_{jk}$", LABEL, va="bottom", parse_math=True)
-    sheet.text(SIDE - 2, top + 2.9, "input $a_j$", ha="right", va="center", color=GREY, parse_math=True)
+    sheet.text(
+        SIDE, top + 9, tr("Forward: contributions") + "  $z_{jk} = a_j w_{jk}$", LABEL, va="bottom", parse_math=True
+    )
+    sheet.text(SIDE - 2, top + 2.9, tr("input") + " $a_j$", ha="right", va="center", color=GREY, parse_math=True)
     low = top - count * ROW - 1
-    _ledger(sheet, {"bias": bias, "sum $z_k$": parts.sum(0) + bias}, SIDE, low)
-    rows = {"handed on": messages.sum(0), "kept by the bias": kept, "absorbed": rest, "sum $R_k$": relevance}
+    _ledger(sheet, {tr("bias"): bias, tr("sum") + " $z_k$": parts.sum(0) + bias}, SIDE, low)
+    rows = {tr("handed on"): messages.sum(0), tr("kept by the bias"): kept, tr("absorbed"): rest}
+    rows[tr("sum") + " $R_k$"] = relevance
     _ledger(sheet, rows, middle, low)
-    sheet.text(middle, sheet.height - 1, "Backward: relevance  $R_{j←k}$", LABEL, va="top", parse_math=True)
+    sheet.text(middle, sheet.height - 1, tr("Backward: relevance") + "  $R_{j←k}$", LABEL, va="top", parse_math=True)
     _upright(sheet, relevance, middle, top + 6)
-    sheet.text(middle - 2, top + 6, "$R_k$, to share out", ha="right", va="bottom", color=GREY, parse_math=True)
+    sheet.text(
+        middle - 2, top + 6, "$R_k$, " + tr("to share out"), ha="right", va="bottom", color=GREY, parse_math=True
+    )
     _level(sheet, messages.sum(1), middle + CELL * outputs + 8, top)
     sums = [float(part.sum()) for part in (relevance, messages, kept, rest)]
-    sheet.figure.alt = (
-        f"{title or 'One layer'}: {count} inputs, {outputs} outputs. Relevance of the outputs {number(sums[0])}, "
-        f"of which {number(sums[1])} reach the inputs, {number(sums[2])} stay in the bias, {number(sums[3])} are "
-        "absorbed."
-    )
+    words = {"inputs": count, "outputs": outputs, "all": number(sums[0]), "handed": number(sums[1])}
+    sheet.figure.alt = f"{title or tr('One layer')}: " + tr(
+        "{inputs} inputs, {outputs} outputs. Relevance of the outputs {all}, of which {handed} reach the inputs, "
+        "{kept} stay in the bias, {rest} are absorbed.", kept=number(sums[2]), rest=number(sums[3]), **words,
+    )  # fmt: skip
     return sheet.figure
 
 
@@ -170,7 +176,7 @@ def _level(sheet, values, left, top) -> None:
         _bar(sheet, min(zero, zero + value * mm), y - 2, abs(value) * mm, 4, value)
         end, side = zero + value * mm, 1 if value >= 0 else -1
         sheet.text(end + side, y, short(value), va="center", ha="left" if side > 0 else "right", gid="R_j")
-    total = f"$R_j$, in all {short(values.sum())}"
+    total = "$R_j$, " + tr("in all {sum}", sum=short(values.sum()))
     sheet.text(left, top + 2.9, total, va="center", color=GREY, parse_math=True)
 
 

@@ -8,6 +8,7 @@ from matplotlib.patches import Rectangle
 from PIL import Image
 from torch import Tensor
 
+from leadwise.language import tr
 from leadwise.maps import as_mask, as_pixel_map, to_numpy
 from leadwise.plotting.images import GAP, LINE, TILE, PixelScale, as_pixels, fitted, outline, write_caption
 from leadwise.plotting.relevance import draw_legend, legend_height
@@ -29,7 +30,7 @@ def plot_tiles(
     masks: Mapping[str, Tensor | np.ndarray] | None = None,
     shared: bool = False,
     title: str | None = None,
-    label: str = "activation",
+    label: str | None = None,
 ) -> CourseFigure:
     """Draw pictures and maps side by side, each with a caption.
 
@@ -44,7 +45,7 @@ def plot_tiles(
     masks : mapping caption -> bool (H, W), an area of a picture or map to outline in green
     shared : whether one maximum sets the colours of all maps; else each map has its own
     title : heading
-    label : what the maps show, for the legend
+    label : what the maps show, for the legend; None for "activation"
 
     Returns
     -------
@@ -114,8 +115,9 @@ def _caption(name, values, note, width, shared) -> list[tuple]:
     ]
 
 
-def _legend(label: str, highest: float | None) -> str:
-    return f"{label}, each map divided by its own maximum" if highest is None else f"{label}, one scale for all maps"
+def _legend(label: str | None, highest: float | None) -> str:
+    own, one = tr("each map divided by its own maximum"), tr("one scale for all maps")
+    return f"{label or tr('activation')}, {own if highest is None else one}"
 
 
 def _draw(sheet: Sheet, values, highest, edges, box) -> None:
@@ -166,4 +168,4 @@ def _describe(title, captions, bars) -> str:
         facts = [text for text, _, weight, _ in lines if weight == "normal"]
         facts += [f"{one} {percent(share)}" for one, share in bars.get(name, ())[:2]]
         what.append(f"{name} ({', '.join(facts)})" if facts else name)
-    return f"{title or 'Tiles'}: {'; '.join(what[:12])}{' ...' if len(what) > 12 else ''}."
+    return f"{title or tr('Tiles')}: {'; '.join(what[:12])}{' ...' if len(what) > 12 else ''}."

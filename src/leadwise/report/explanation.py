@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from leadwise.attribution import METHODS, caveat, receipt
+from leadwise.attribution import METHODS, receipt
 from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS
@@ -166,9 +166,9 @@ def explain_ecg(
     net, target, x = entry
     probabilities = {key: probability_of(one, seen[0], index) for key, (one, index, seen) in entries.items()}
     found = delineate(raw := ecg.resample())
-    relevance = net.by_leads(
-        receipt(net, x, method, target=target, explain=score, progress=progress, **parameters).relevance
-    )[0].numpy()  # not attribute: its caveat stands on the page
+    # Not attribute: its caveat stands on the page.
+    found_map = receipt(net, x, method, target=target, explain=score, progress=progress, **parameters)
+    relevance = net.by_leads(found_map.relevance)[0].numpy()
     matrix = lead_wave_matrix(relevance, waves_of(raw, start, found, fs=net.fs), net.leads)
     criteria = {key: _criterion(key, one, index) for key, (one, index, _) in entries.items()}
     return Explanation(
@@ -185,7 +185,7 @@ def explain_ecg(
         matrix,
         describe(matrix, pathology=criteria[model], probability=probabilities[model]),
         {key: _measured(row, raw, found) for key, row in criteria.items() if isinstance(row, str)},
-        caveat(method, net, x),
+        found_map.caveat,
         {package: version(package) for package in PACKAGES} | {"torch": torch.__version__},  # with its build
         f"{date.today():%Y-%m-%d}",
         net.leads,

@@ -16,9 +16,11 @@ function tellSlider(handle) {
 function tidy(explorer) {
   for (const handle of explorer.querySelectorAll(".noUi-handle")) tellSlider(handle);
   for (const one of explorer.querySelectorAll('[title="null"]')) one.removeAttribute("title");
-  for (const select of explorer.querySelectorAll("select:not([aria-label])")) {
-    const name = select.parentElement.querySelector(".widget-label")?.textContent || say("methods");
-    select.setAttribute("aria-label", name);
+  for (const select of explorer.querySelectorAll("select")) {
+    const chosen = select.multiple ? "" : select.selectedOptions[0]?.text ?? ""; // a narrow menu cuts it
+    if (chosen && select.title !== chosen) select.title = chosen;
+    if (select.hasAttribute("aria-label")) continue;
+    select.setAttribute("aria-label", select.parentElement.querySelector(".widget-label")?.textContent || say("methods"));
   }
 }
 
@@ -31,6 +33,7 @@ function keepTidy(el) {
     if (!explorer) return;
     clearInterval(begin);
     tidy(explorer);
+    explorer.addEventListener("change", () => tidy(explorer));
     watch.observe(explorer, { subtree: true, childList: true, attributes: true, attributeFilter: ["title", "aria-valuetext"] });
   }, 100);
   return () => { clearInterval(begin); watch.disconnect(); };

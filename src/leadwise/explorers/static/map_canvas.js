@@ -90,15 +90,16 @@ function inView(map, show) {
 
 /** The sentence of the legend, as leadwise.plotting.images writes it for one map, and for several. */
 export function describe(maps, show, label, single) {
-  const known = maps.find((map) => map.full), summed = known?.summed ? "summed over colours, " : "";
-  const full = show.clip === 100 ? "max |R|" : `percentile ${show.clip} of |R|`;
+  const known = maps.find((map) => map.full), summed = known?.summed ? `${say("summed over colours")}, ` : "";
+  const full = show.clip === 100 ? "max |R|" : say("percentile {clip} of |R|", { clip: show.clip });
   const cut = [
-    show.threshold > 0 ? `threshold ${number(100 * show.threshold)} % of max` : "", show.sign === "signed" ? "" : `${show.sign} R only`,
+    show.threshold > 0 ? say("threshold {cut} % of max", { cut: number(100 * show.threshold) }) : "",
+    { signed: "", positive: say("positive R only"), negative: say("negative R only") }[show.sign],
   ].filter(Boolean).join(", ");
-  if (!single) return [`${label}, ${summed}each map normalised by its own ${full}`, cut].filter(Boolean).join("; ");
+  if (!single) return [`${label}, ${summed}${say("each map normalised by its own {full}", { full })}`, cut].filter(Boolean).join("; ");
   const end = known.full[show.clip_index], seen = inView(known, show);
-  const how = `${label}, ${summed}normalised per picture: ${end > 0 ? `${full} = ${number(end)}` : "all values are zero"}`;
-  return [how, cut, end > 0 && seen < 0.995 ? `${percent(seen)} of Σ|R| in view` : ""].filter(Boolean).join("; ");
+  const how = `${label}, ${summed}${say("normalised per picture")}: ${end > 0 ? `${full} = ${number(end)}` : say("all values are zero")}`;
+  return [how, cut, end > 0 && seen < 0.995 ? say("{share} of Σ|R| in view", { share: percent(seen) }) : ""].filter(Boolean).join("; ");
 }
 
 /** How many tiles stand in a row: as few, and so as large, as their rows are no higher than `roomPx`. */
@@ -165,7 +166,6 @@ class Tile {
 }
 
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
-const HELP = "Arrow keys move a pointer over the pixels, Shift moves it ten times as far, Escape takes it away.";
 
 /** One view of the model: the page around the canvases, and what mouse and keys do to it. */
 class MapView extends View {
@@ -182,7 +182,7 @@ class MapView extends View {
   build(host) {
     this.title = element("div", "leadwise-title");
     // Lumino's attribute: JupyterLab leaves keys alone here, instead of moving to the next cell.
-    const keys = { tabindex: 0, role: "application", "aria-roledescription": "picture", "data-lm-suppress-shortcuts": "true" };
+    const keys = { tabindex: 0, role: "application", "aria-roledescription": say("picture"), "data-lm-suppress-shortcuts": "true" };
     this.stage = element("div", "leadwise-tiles", keys);
     this.panel = element("div", "leadwise-panel");
     this.readout = element("div", "leadwise-readout", { role: "status" });
@@ -216,7 +216,8 @@ class MapView extends View {
     this.writeLegend();
     this.title.textContent = this.title.title = this.model.get("title");
     this.title.hidden = !this.model.get("title");
-    this.stage.setAttribute("aria-label", [this.model.get("previous"), this.model.get("words"), HELP].filter(Boolean).join(" "));
+    const help = say("Arrow keys move a pointer over the pixels, Shift moves it ten times as far, Escape takes it away.");
+    this.stage.setAttribute("aria-label", [this.model.get("previous"), this.model.get("words"), help].filter(Boolean).join(" "));
     this.point(this.at);
   }
 
@@ -252,7 +253,7 @@ class MapView extends View {
     const { picture, show, look, table } = this, ratio = window.devicePixelRatio || 1;
     const [first, ...rest] = this.tiles, caption = this.model.get("panel")?.caption;
     first.draw(plain(picture, false), picture);
-    first.say(this.single ? "" : "picture", caption ?? "", null);
+    first.say(this.single ? "" : say("picture"), caption ?? "", null);
     for (const [i, tile] of rest.entries()) {
       const map = this.maps[i];
       tile.draw(map.quantised ? paint(picture, map, show, look, table) : plain(picture, true), picture);
@@ -265,7 +266,7 @@ class MapView extends View {
   /** The small print below a map among several: its value under the pointer, else its note and maximum. */
   printBelow(map) {
     if (this.single) return "";
-    if (!map.quantised || map.told) return map.told || "waiting";
+    if (!map.quantised || map.told) return map.told || say("waiting");
     if (this.at) return this.value(map);
     return [map.note, `max |R| ${number(map.full[0])}`].filter(Boolean).join("\n");
   }
@@ -273,7 +274,7 @@ class MapView extends View {
   /** The relevance of a map under the pointer. */
   value(map) {
     const q = map.quantised[this.at.y * this.picture.width + this.at.x] / LARGEST;
-    return `R = ${number(q * map.full[0])}${map.full[0] > 0 ? ` (${percent(Math.abs(q))} of max)` : ""}`;
+    return `R = ${number(q * map.full[0])}${map.full[0] > 0 ? ` (${say("{share} of max", { share: percent(Math.abs(q)) })})` : ""}`;
   }
 
   writeLegend() {
@@ -281,7 +282,7 @@ class MapView extends View {
     this.legend.root.hidden = !known;
     if (!single && this.legend.root.parentElement !== this.root) this.root.append(this.legend.root);
     if (!known) return;
-    const most = known.full[show.clip_index], end = single ? number(most) : show.clip === 100 ? "max" : "full";
+    const most = known.full[show.clip_index], end = single ? number(most) : show.clip === 100 ? "max" : say("full");
     const words = describe(this.maps, show, this.model.get("label"), single);
     const colour = (value) => {
       const [r, g, b, alpha] = table.subarray(place(value, look.steps));
@@ -298,12 +299,12 @@ class MapView extends View {
     const line = (text, kind = "") => element("div", kind, {}, [text]);
     const classes = words.classes.map(([name, p]) => row(name, name === words.explained, "explained", p, percent(p)));
     const shares = words.shares.map(([name, share, area]) => {
-      return row(name, name === words.explained, "truth", share, `${percent(share)} (area ${percent(area)})`, area);
+      return row(name, name === words.explained, "truth", share, say("{share} (area {area})", { share: percent(share), area: percent(area) }), area);
     });
-    const none = line("no object of this picture is known to the pixel", "leadwise-small");
+    const none = line(say("no object of this picture is known to the pixel"), "leadwise-small");
     const columns = [
-      [heading("What the network sees"), ...classes],
-      [heading("Where the positive relevance lies"), ...(shares.length ? shares : [none])],
+      [heading(say("What the network sees")), ...classes],
+      [heading(say("Where the positive relevance lies")), ...(shares.length ? shares : [none])],
       [...words.facts.map((fact) => line(fact))],
       [...(words.formula ? [drawing(words.formula)] : []), line(words.citation, "leadwise-small")],
     ];
@@ -329,7 +330,7 @@ class MapView extends View {
     this.at = at && at.tile < this.tiles.length && at.x < picture.width && at.y < picture.height ? at : null;
     for (const tile of this.tiles) tile.point(this.at, picture);
     if (!this.single) for (const [i, map] of this.maps.entries()) this.tiles[i + 1].note.textContent = this.printBelow(map);
-    this.readout.textContent = this.at ? this.inWords() : "Point at a picture: pixel, colour, relevance, object";
+    this.readout.textContent = this.at ? this.inWords() : say("Point at a picture: pixel, colour, relevance, object");
   }
 
   /** What is known of the pixel under the pointer. */
@@ -337,8 +338,9 @@ class MapView extends View {
     const { picture, at } = this, i = at.y * picture.width + at.x, colour = picture.rgb.subarray(3 * i, 3 * i + 3);
     const map = this.maps[this.single ? 0 : at.tile - 1], on = picture.objects.filter((_, k) => picture.bits[i] & (1 << k));
     const value = map?.quantised ? [`${this.single ? "" : `${map.title}: `}${this.value(map)}`] : [];
-    const parts = [`row ${at.y}, column ${at.x}`, `red ${colour[0]}, green ${colour[1]}, blue ${colour[2]}`, ...value];
-    if (picture.objects.length) parts.push(on.length ? `on: ${on.join(", ")}` : "on no object");
+    const [red, green, blue] = colour, where = say("row {row}, column {column}", { row: at.y, column: at.x });
+    const parts = [where, say("red {red}, green {green}, blue {blue}", { red, green, blue }), ...value];
+    if (picture.objects.length) parts.push(on.length ? say("on: {names}", { names: on.join(", ") }) : say("on no object"));
     return parts.join("  ·  ");
   }
 
@@ -383,5 +385,5 @@ function drawing({ path, box, latex }) {
 
 export default shows(MapView);
 
-import { clamp, element, LARGEST, Legend, number, percent, place, roomFor, shows, SIGNS, sized, unpack, View } from "./shared.js";
+import { clamp, element, LARGEST, Legend, number, percent, place, roomFor, say, shows, SIGNS, sized, unpack, View } from "./shared.js";
 

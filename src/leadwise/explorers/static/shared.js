@@ -128,6 +128,7 @@ export class View {
     this.chip.hidden = !previous;
     this.root.classList.toggle("leadwise-previous", Boolean(previous));
     if (this.chip.parentElement !== this.root) this.root.append(this.chip);
+    if (previous) this.root.style.setProperty("--chip", `${this.chip.offsetWidth + 8}px`); // room for it before a title
   }
 
   /** When one of these traits changes, call `first`, then draw. */
