@@ -10,7 +10,7 @@ import pytest
 
 import notebook_frame
 import notebook_source
-from slides import days, planned
+from slides import days, planned, printed
 
 ROOT = Path(__file__).resolve().parents[1]
 TEXT = (ROOT / "TEACHING.md").read_text("utf-8")
@@ -92,6 +92,12 @@ def test_there_is_time_for_what_is_planned(day):
         else:
             wanted = EXERCISE * len(asked)
         assert after - time >= wanted, f"{what}: {wanted:.0f} minutes"
+
+
+def test_the_paragraph_with_three_points_has_the_numbers_of_notebook_10():
+    assert "puts 82 % of the positive relevance on QRS" in TEXT
+    rows = dict(re.findall(r"(?m)^(\S.*?) {2,}[\d ]+%[\d ]+% +(\d+) %", printed("10-control")))
+    assert (rows["the map"], rows["a random map"], rows["share of the time"]) == ("82", "16", "16")
 
 
 def test_what_the_page_says_of_exercises_is_there():

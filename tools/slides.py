@@ -201,7 +201,7 @@ def opening(stem: str) -> str:
     return f"{head}\n\nNote: {note}"
 
 
-def exercises(stem: str, asked: set[int] = frozenset(), note: str = GOING_ROUND) -> str:
+def exercises(stem: str, asked: set[int] = frozenset()) -> str:
     """Return a slide with the exercises of a notebook, or with those that are asked for; "" where it has none."""
     kinds = dict(re.findall(r"^\*\*(\d+) ([A-Z][^*.]+)\.\*\*", prose(stem[:2]), re.MULTILINE))
     said = json.dumps([cell.get("outputs") for cell in notebook(stem[:2])["cells"]], ensure_ascii=False)
@@ -211,7 +211,7 @@ def exercises(stem: str, asked: set[int] = frozenset(), note: str = GOING_ROUND)
     listed = "\n".join(
         f"- **{one}** {title}." + f" *{kind}.*" * (kind.lower() not in title.lower()) for one, title, kind in named
     )
-    return f"## Exercise{'s' * (len(chosen) > 1)}\n\n{listed}\n\nNote: {note}" if chosen else ""
+    return f"## Exercise{'s' * (len(chosen) > 1)}\n\n{listed}\n\nNote: {GOING_ROUND}" if chosen else ""
 
 
 def closing(stem: str) -> str:
@@ -263,7 +263,8 @@ def day(number: int) -> list[str]:
         others = [[other and other[0] for other in part] for part in (plans[:place], plans[place + 1 :])]
         head, tail = (plan[0] not in part for part in others)
         if plan[1] == "exercise":
-            found = [exercises(deck.stem, plan[2], f"Until {clock(end)}. {GOING_ROUND}")]
+            until = f"\n\n*Until {clock(end)}.*\n\nNote: "
+            found = [exercises(deck.stem, plan[2]).replace("\n\nNote: ", until, 1)]
         else:
             found = [slide for slide, section in by_section(deck) if section in plan[2]]
         opened = re.sub(r"\*About .+\*", f"*{clock(start)} to {clock(end)}.*", opening(deck.stem))
