@@ -337,6 +337,11 @@ def test_an_error_is_shown_and_the_last_good_picture_stays(explorer, monkeypatch
     explorer.controls["start"].value = 0.5
     assert shown(explorer) == before
     assert "division by zero" in explorer.message.value
+    assert all("leadwise-previous" in one._dom_classes for one in (explorer.lead_bars, explorer.formula))
+    monkeypatch.undo()
+    explorer.refresh()
+    explorer.wait()
+    assert not any("leadwise-previous" in one._dom_classes for one in (explorer.lead_bars, explorer.formula))
 
 
 def test_the_figure_is_saved(explorer, tmp_path, monkeypatch):

@@ -46,7 +46,8 @@ WORDS = {
     "reselect_target": "class anew", "total_variation": "levelling", "background": "compared to", "rate": "step size",
 }  # fmt: skip
 RARE = ("seed", "input_rule", "mu", "attention", "reselect_target", "style", "normalise", "clip")  # folded away
-SIDE, STAGE = "9 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on
+SIDE, STAGE = "9 1 236px", "100 1 540px"  # shares of controls and picture: beside each other from 800 px on,
+WIDE = "100 1 700px"  # or from 960 px on: fewer controls stand above a picture that would be small to read
 TOOLTIP = "tooltip" if hasattr(widgets.FloatSlider, "tooltip") else "description_tooltip"  # ipywidgets 8, 7
 
 
@@ -144,6 +145,7 @@ class Explorer:
 
     display: Mapping[str, str] = MappingProxyType({})  # control -> trait of the canvas that it moves in the browser
     previous = mark("previous picture")  # what the picture is called once the controls ask for one that can't be shown
+    stage = STAGE  # the picture's share of the room
     quiet = False  # whether controls are being set by the explorer itself
 
     def __init__(self, controls: dict[str, widgets.Widget]):
@@ -156,8 +158,9 @@ class Explorer:
             if name not in self.display:
                 control.observe(self._changed, "value")
         side = widgets.VBox([self.panel()], layout=widgets.Layout(flex=SIDE, min_width="0"))
-        stage = [self.canvas, self.status(), *self.below(), self.foot()]
-        stage = widgets.VBox(stage, layout=widgets.Layout(flex=STAGE, min_width="0"))
+        self.beneath = self.below()
+        stage = [self.canvas, self.status(), *self.beneath, self.foot()]
+        stage = widgets.VBox(stage, layout=widgets.Layout(flex=self.stage, min_width="0"))
         shape = {"display": "flex", "flex_flow": "row wrap", "align_items": "flex-start", "grid_gap": "0 12px"}
         self.view = widgets.Box([side, stage], layout=widgets.Layout(**shape))
         self.view.add_class("leadwise-explorer")
@@ -279,21 +282,29 @@ class Explorer:
 
     def _shown(self, line: str) -> None:
         """Say what is shown now: no longer what was there before an error."""
-        self.error, self.canvas.previous = None, ""
+        self.error = None
+        self._date("")
         self.say(line)
         self.code_line.code = self.code()
 
     def _fail(self, error: Exception) -> None:
         """Keep an error and show it; the picture stays, as the previous one."""
-        self.error, self.canvas.previous = error, tr(self.previous)
+        self.error = error
+        self._date(tr(self.previous))
         self.complain(error)
+
+    def _date(self, previous: str) -> None:
+        """Call the picture an outdated one, it and what stands below it grey; or with "" the present one."""
+        self.canvas.previous = previous
+        for widget in self.beneath:
+            (widget.add_class if previous else widget.remove_class)("leadwise-previous")
 
     def _refuse(self, change, error: Exception) -> None:
         """Show why a control can't be followed; where it went back to what is shown, that is no previous picture."""
         before = self.canvas.previous
         self._fail(error)
         if change.owner.value != change.new:
-            self.canvas.previous = before
+            self._date(before)
 
     def _changed(self, change) -> None:
         if not self.quiet:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from leadwise.ecg.leads import LEADS
-from leadwise.explorers.base import FigureExplorer, drop, plain, slide, whole
+from leadwise.explorers.base import WIDE, FigureExplorer, drop, plain, slide, whole
 from leadwise.explorers.script import complete
 from leadwise.language import mark, tr
 from leadwise.plotting.heart import plot_heartbeat
@@ -20,6 +20,8 @@ CONDITIONS = {
 
 class HeartVector(FigureExplorer):
     """One beat of an average heart: its axis, PR interval, QRS width and ST level against the twelve leads."""
+
+    stage = WIDE
 
     def __init__(self):
         super().__init__(

@@ -105,7 +105,7 @@ class LiveView(Speaking):
         """Return the names of the traits that change only the view."""
         return tuple(cls.choices)
 
-    def show(self, *shown, **options) -> None:
+    def show(self, *shown: Any, **options: Any) -> None:
         """Show something else."""
         raise NotImplementedError
 

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
-from leadwise.explorers.base import FigureExplorer, drop, whole, worded
+from leadwise.explorers.base import WIDE, FigureExplorer, drop, whole, worded
 from leadwise.explorers.network import ORDERS, strongest, title_of_layer
 from leadwise.explorers.recording_subject import Menu, titles
 from leadwise.explorers.script import complete
@@ -27,6 +27,8 @@ class ECGNetworkExplorer(FigureExplorer):
     record : name of a recording, see ``leadwise.records``
     model : a name of ``NETWORKS``, or a network of your own, which says what it takes
     """
+
+    stage = WIDE
 
     def __init__(self, record: str = "sim-lbbb-1", model: nn.Module | Network | str = "LBBB"):
         available = records()

@@ -12,7 +12,7 @@ from torch import Tensor
 from leadwise.attribution.layerwise import Shares, share_out
 from leadwise.attribution.registry import ALPHA, EPSILON, FACTOR, GAMMA, number
 from leadwise.attribution.rules import RULES, STABILISER
-from leadwise.explorers.base import FIELD, LABEL, FigureExplorer, called, control_for, drop, grid, whole, worded
+from leadwise.explorers.base import FIELD, LABEL, WIDE, FigureExplorer, called, control_for, drop, grid, whole, worded
 from leadwise.explorers.script import complete
 from leadwise.language import tr
 from leadwise.plotting.rule import plot_rule, short
@@ -113,6 +113,8 @@ class RuleLab(FigureExplorer):
     ValueError : an unknown rule or parameter, a value out of range, or a layer whose parts do not fit together
     """
 
+    stage = WIDE
+
     def __init__(
         self,
         inputs: ArrayLike | None = None,
@@ -134,6 +136,7 @@ class RuleLab(FigureExplorer):
         self.given = None if inputs is None else _layer(inputs, weights, bias, relevance)
         controls = self._controls(rule, kind, seed, parameters)
         self.box = grid([])
+        self.box.layout.align_content, self.box.layout.min_height = "flex-start", "104px"  # three rows, so that a rule with more sliders moves nothing
         self._offer(controls, rule)
         super().__init__(controls)
 
