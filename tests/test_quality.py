@@ -221,7 +221,7 @@ def test_exchanged_cables(reversal, words, least, patients):
 
 
 def test_a_heart_on_the_right_side_is_not_taken_for_exchanged_arms():
-    """It turns I and aVR over as well, but its R shrinks towards V6, where S prevails; there the arms leave R upright."""
+    """It turns I and aVR over as well, but R shrinks towards V6 and S prevails; exchanged arms leave V6 upright."""
     exchanged = leadwise.simulate_ecg("NORM", seed=3, patient={"axis": 40}, noise=Noise(reversal="LA-RA"))
     (finding,) = (found for found in check_ecg(exchanged).findings if found.check == "cables")
     assert "right arm" in finding.measured
