@@ -91,7 +91,7 @@ def test_waves_of_a_window():
     )
     says(check.waves_of_window(waves_of(ecg), **where), "not yet", "start of the recording")
     says(check.waves_of_window([wave.shift(650) for wave in waves_of(ecg)], **where), "not yet", "wrong direction")
-    says(check.waves_of_window(waves_of(ecg, 0.2), **where), "not yet", "START")
+    says(check.waves_of_window(waves_of(ecg, 0.2), **where), "not yet", "`START` seconds")
     says(check.waves_of_window([], **where), "not yet", "hold waves")
 
 

@@ -48,6 +48,11 @@ def test_one_grey():
     assert check.one_grey(pixels).state == "right"
     assert state(check.one_grey(lambda x, level: x >= grey(level)), "mask") == "not yet"
     assert state(check.one_grey(lambda x, level: torch.sign(x - grey(level))), "torch.sign") == "not yet"
+    strictly = check.one_grey(lambda x, level: torch.where(x > grey(level), 1.0, -1.0))
+    assert state(strictly, "exactly at the grey") == "not yet"
+    # A grey of 0.44 is darker than 0.45, and of the colours' means it exceeds that of blue alone, 0.406.
+    found = check.one_grey(lambda x, level: signs(x, grey(level)), scenes=grey(0.44).expand(2, 3, 4, 4))
+    assert "On the scenes 33 % of the values have another sign than with μ = 0." in found.text
     assert state(check.one_grey(lambda x, level: -signs(x, grey(level))), "turned around") == "not yet"
     assert state(check.one_grey(signs), "normalised") == "not yet"
     one = check.one_grey(lambda x, level: signs(x, (level - np.mean(MEAN)) / np.mean(STD)))

@@ -104,7 +104,8 @@ def test_grad_cam_by_layer(context):
     said(check.grad_cam_by_layer({"features.1": 3}, **given), "lacks features.4")
     said(check.grad_cam_by_layer({k: v / 24 for k, v in correct.items()}, **given), "count")
     said(check.grad_cam_by_layer(dict.fromkeys(correct, correct["features.11"]), **given), "layer=name")
-    said(check.grad_cam_by_layer(correct | {"features.7": correct["features.7"] + 3}, **given), "features.7")
+    for off in (3, 1):
+        said(check.grad_cam_by_layer(correct | {"features.7": correct["features.7"] + off}, **given), "features.7")
     for rubbish in RUBBISH:
         assert check.grad_cam_by_layer(rubbish, **given).state == "not yet"
 
@@ -117,11 +118,19 @@ def test_forgetful_network(context):
     network, x = context["network"], context["x"]
     forgetful = deepcopy(network)
     nn.init.normal_(forgetful.classifier[6].weight, std=0.1, generator=torch.Generator().manual_seed(0))
-    maps = [leadwise.attribute(one, x, "guided_backprop", target=3) for one in (network, forgetful)]
-    correlations = {"guided_backprop": correlation(*maps), "grad_cam": 0.4, "gradient": -0.1}
+    correlations = {
+        name: correlation(*(leadwise.attribute(one, x, name, target=3) for one in (network, forgetful)))
+        for name in ("guided_backprop", "grad_cam", "gradient")
+    }
     assert check.forgetful_network(forgetful, correlations, "B", **context).state == "right"
     as_tensors = {name: torch.tensor(value) for name, value in correlations.items()}
     assert check.forgetful_network(forgetful, as_tensors, "b", **context).state == "right"
+    steps = [leadwise.attribute(one, x, "integrated_gradients", target=3, steps=16) for one in (network, forgetful)]
+    some = correlations | {"integrated_gradients": correlation(*steps), "rise": 0.3}  # few steps; random masks
+    assert check.forgetful_network(forgetful, some, "B", **context).state == "right"
+    classes = [leadwise.attribute(network, x, "gradient", target=target) for target in (3, 2)]  # another question
+    of_classes = correlations | {"gradient": correlation(*classes)}
+    said(check.forgetful_network(forgetful, of_classes, "B", **context), "gradient: correlate")
 
     assert check.forgetful_network(..., ..., ..., **context).state == "not done yet"
     said(check.forgetful_network(network, correlations, "B", **context), "deepcopy")

@@ -57,6 +57,28 @@ def test_without_a_prediction_the_exercise_is_not_done(check):
     assert check("V6", "rubbish").state == "not yet"
 
 
+def test_a_prediction_without_some_of_its_keys_is_a_slip_that_can_be_mended(registry):
+    """What is kept can never be changed: so a dict that was not finished is not kept, and what it lacks is named."""
+
+    @exercise("99", 1, "V1 or V6", predicts=("V1", "V6"))
+    def leads(share):
+        return "The map says V6."
+
+    for slip in ({"V1": 0.3}, {}, {"v1": 0.3, "V6": 1}):
+        verdict = leads(slip, 0.4)
+        assert (verdict.state, verdict.said) == ("not done yet", "")
+        assert "`predicted` should be a dict with the keys V1, V6; missing: V" in verdict.text
+    assert leads({"V1": "no idea", "V6": 0.3}, 0.4).said == "V1: “no idea”, V6: 0.3"
+    assert leads({"V6": 1}, 0.4).said == "V1: “no idea”, V6: 0.3"  # the first is kept
+    assert leads({"V6": 1}, 0.4).state == "right"
+
+
+@pytest.mark.parametrize("words", ["no idea", 7, ["V1", "V6"]])
+def test_words_instead_of_a_dict_are_a_prediction(registry, words):
+    exercise("99", 1, "V1 or V6", predicts=("V1", "V6"))(lambda share: "The map says V6.")
+    assert core.CHECKS["99"][1](words, 0.4).state == "right"
+
+
 def test_a_field_keeps_the_first_answer(registry):
     _, progress, think_first = parts_of("99")
     field, other = think_first("the lead"), think_first("the wave")

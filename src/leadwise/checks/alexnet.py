@@ -56,7 +56,7 @@ def vertical_edges(edge: np.ndarray) -> np.ndarray:
 AFTER = {8: "moved, by one place of features.4, with the same values", 4: "changed, for there is no half a place"}
 
 
-@exercise("alexnet", 2, "A shift by the stride", expects="a dict, such as {8: 0.1, 4: 0.1}", predicts=True)
+@exercise("alexnet", 2, "A shift by the stride", expects="a dict, such as {8: 0.1, 4: 0.1}", predicts=AFTER)
 def shifted_maps(difference, picture, net):
     """``difference``: what was measured for a shift by 8 pixels, the stride, and by 4."""
     before = feature_maps(net, picture, "features.4")[:, 5:22, 5:22]

@@ -127,7 +127,7 @@ def line(content: str, state: str) -> str:
     return f"<div style='border-left: 4px solid {COLOURS[state]}; padding: 2px 8px; margin: 2px 0'>{content}</div>"
 
 
-def exercise(topic: str, number: int, title: str, expects: str = "", predicts: bool = False) -> Callable:
+def exercise(topic: str, number: int, title: str, expects: str = "", predicts: bool | Iterable = False) -> Callable:
     """Make a function the check of an exercise.
 
     The function takes the learner's answers by position, and by keyword whatever else it needs. It returns a sentence
@@ -143,6 +143,8 @@ def exercise(topic: str, number: int, title: str, expects: str = "", predicts: b
     expects : what the answer should be, such as "a tensor (3, 224, 224)"; said when it could not be checked
     predicts : the first answer of a call is what the learner predicted. The first of them is kept, whatever comes
         later, and shown beside the result; the function gets the other answers alone, so that no prediction is wrong.
+        Keys instead of True: a prediction that is a dict has all of them. One that lacks some is a slip of the pen, is
+        not kept, and may be written again; words instead of a dict are kept as they are.
 
     Raises
     ------
@@ -153,16 +155,16 @@ def exercise(topic: str, number: int, title: str, expects: str = "", predicts: b
         return tr("Exercise {number} ({title})", number=number, title=tr(title))
 
     def decorate(function):
-        parameters = ["predicted"] * predicts + list(signature(function).parameters)
+        parameters = ["predicted"] * bool(predicts) + list(signature(function).parameters)
 
         @wraps(function)
         def check(*answers, **context) -> Verdict:
-            said = predicted_first(topic, number, answers) if predicts else ""
+            said, slip = predicted_first(topic, number, answers, predicts) if predicts else ("", "")
             missing = [word for word, answer in zip(parameters, answers, strict=False) if undone(answer)]
-            state, text = NOT_DONE, ""
-            if not missing:
-                state, text = judge(function, answers[predicts:], context, expects)
-            elif len(missing) < len(answers):
+            state, text = NOT_DONE, slip
+            if not missing and not slip:
+                state, text = judge(function, answers[bool(predicts) :], context, expects)
+            elif not slip and len(missing) < len(answers):
                 text = tr("Still to do: {names}.", names=", ".join(missing))
             VERDICTS[topic, number] = Verdict(name(), state, text, said)
             return VERDICTS[topic, number]
@@ -177,11 +179,21 @@ def exercise(topic: str, number: int, title: str, expects: str = "", predicts: b
     return decorate
 
 
-def predicted_first(topic: str, number: int, answers: tuple) -> str:
-    """Keep what was predicted in an exercise, unless something was before; return what is kept, in words."""
-    if answers and not undone(answers[0]):
-        PREDICTED.setdefault((topic, number), in_words(answers[0]))
-    return PREDICTED.get((topic, number), "")
+def predicted_first(topic: str, number: int, answers: tuple, keys: bool | Iterable) -> tuple[str, str]:
+    """Keep what was predicted in an exercise, unless something was before.
+
+    Returns
+    -------
+    what is kept, in words; and what has to be mended before anything is, where it is a dict that lacks some of ``keys``
+    """
+    if answers and not undone(answers[0]) and (topic, number) not in PREDICTED:
+        try:
+            if isinstance(answers[0], dict) and keys is not True:
+                as_dict(answers[0], keys, "`predicted`")
+        except Hint as slip:
+            return "", str(slip)
+        PREDICTED[topic, number] = in_words(answers[0])
+    return PREDICTED.get((topic, number), ""), ""
 
 
 def in_words(answer) -> str:

@@ -34,7 +34,7 @@ SETTING = {"smoothgrad": "noise=0", "vargrad": "noise=0", "integrated_gradients"
     1,
     "Nothing to average",
     expects="a dict with smoothgrad, vargrad and integrated_gradients",
-    predicts=True,
+    predicts=("smoothgrad", "vargrad", "integrated_gradients"),
 )
 def still(maps_of, network, x, target):
     """``maps_of[method]``: the map (3, 224, 224) without noise, or without a way."""

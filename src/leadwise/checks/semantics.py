@@ -70,7 +70,7 @@ def the_group(function):
     return "Lift, positive relevance, three groups of leads. Where a network looks is not where a heart is ill."
 
 
-@exercise("semantics", 2, "Out of step", expects="the matrix of the shifted map", predicts=True)
+@exercise("semantics", 2, "Out of step", expects="the matrix of the shifted map", predicts=("leads", "waves", "sum"))
 def out_of_step(shifted, *, relevance, waves):
     """``shifted``: the lead x wave matrix of the map, shifted by half a beat."""
     if not isinstance(shifted, RelevanceTable):
@@ -121,7 +121,7 @@ def waves_of_window(repaired, *, ecg, start):
         raise Hint("These still count from the start of the recording; the map counts from the start of the window.")
     if agree(first) > 0.95:
         raise Hint("The right distance in the wrong direction: what begins at the window's start should become 0.")
-    raise Hint("The window starts `START` samples into the recording; `waves_of` takes that as its second argument.")
+    raise Hint("The window starts `START` seconds into the recording; `waves_of` takes that as its second argument.")
 
 
 CONCLUSIONS = {
@@ -173,7 +173,10 @@ def a_wider_criterion(wider, lifts, *, maps, patients):
         # the quotient of the means, or the mean of the quotients
         if not np.isclose(value, [shares.mean() / areas.mean(), (shares / areas).mean()], rtol=0.02).any():
             raise Hint(f"lifts[{key!r}]: mean share of the positive relevance in `.cells`, over the mean area of them.")
-    return "With more cells the share can only grow; whether agreement became better is for the lift to say."
+    return (
+        "With more cells the share can only grow; whether agreement became better is for the lift to say. A network "
+        "that reads T alone agrees with the wider definition, not with the strict one: choose before you see the maps."
+    )
 
 
 def shares_and_areas(matrices: list) -> tuple[list, list]:

@@ -17,14 +17,15 @@ from leadwise.checks.core import (
 )
 from leadwise.checks.parts import parts_of
 from leadwise.networks.alexnet import MEAN, STD
+from leadwise.plotting import percent
 
 SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
 
 
 @exercise("sign", 1, "one grey as the threshold", expects="a function sign_at(x, level) that returns a tensor like x")
-def one_grey(sign_at):
+def one_grey(sign_at, *, scenes=None):
     """Compare with pixels that were brighter or darker than a grey before they were normalised."""
-    sign_at = as_function(sign_at, "sign_at")
+    sign_at, at_grey = as_function(sign_at, "sign_at"), []
     pixels = torch.rand(2, 3, 16, 15, generator=torch.Generator().manual_seed(4))
     for level in (0.2, 0.45, 0.8):
         mid = pixels.clone()
@@ -36,7 +37,14 @@ def one_grey(sign_at):
         wanted = np.where(mid >= level, 1, -1)
         if not (found == wanted)[clear].all():
             raise Hint(_why_other_signs(found, wanted, clear, x, level))
-    return "The threshold is the same grey for the eye, and three different numbers for the network."
+        at_grey.append(found[:, :, 0, 0])
+    if np.max(at_grey) < 0:  # where a formula rounds, only some of them are
+        raise Hint("A pixel exactly at the grey gets -1. It is at least as bright, so it counts as bright: +1.")
+    text = "The threshold is the same grey for the eye, and three different numbers for the network."
+    if scenes is None:
+        return text
+    moved = (as_array(sign_at(scenes, 0.45), "sign_at(x, 0.45)") > 0) != (scenes >= 0).numpy()
+    return f"{text} On the scenes {percent(moved.mean())} of the values have another sign than with μ = 0."
 
 
 def _signs_or_hint(found: np.ndarray) -> None:
@@ -121,7 +129,7 @@ SHARE_READINGS = {
     "a": "Use is a matter of what changes when the part goes. Did anything go here?",
     "b": "",
     "c": "That would need the sign of R. A share of |R| counts evidence for and against alike.",
-    "d": "Then the map would sum to the logit. Section 5 printed the sums of SIGN maps.",
+    "d": "Then the map would have to sum to the logit, whatever μ is. Does it? Section 5 says what a SIGN map sums to.",
 }
 
 
@@ -144,7 +152,11 @@ def parts_taken_away(change, *, network, signal, part):
         flat = {name: network(signal * torch.tensor(part != name)).flatten() - whole for name in names}
     wanted = {name: float(logits[1] - logits[0]) for name, logits in straight.items()}
     if _close(found, wanted):
-        return "An intervention answers what a map can't: what the network does when the part is gone."
+        return (
+            "An intervention answers what a map can't: what the network does when the part is gone. What stands there "
+            "instead belongs to the question: a straight line leaves the line from P to QRS as long as it was, and the "
+            "block with it. Notebook 10 puts a healthy twin's there."
+        )
     if _close(found, {name: -value for name, value in wanted.items()}):
         raise Hint("The numbers are right and their signs turned around: without the part minus with it.")
     level = float(whole[1] - whole[0])
