@@ -113,7 +113,7 @@ def test_bad_files_leave_the_last_good_picture(explorer, tmp_path):
         assert drawn(explorer) == good
     explorer.controls["fs"].value = "fast"
     assert "expected a number of Hz" in explorer.message.value
-    explorer.save_report()
+    explorer.report_button.click()
     assert "nothing to report" in explorer.message.value
 
 

@@ -161,7 +161,12 @@ def tables() -> Iterator[str]:
     """Yield the words of tables that menus and titles show."""
     yield from (*EXPLAIN, *DRAWN, *(one for one in GROUPS if " " in one), "all", "embedded", "published", "simulated")
     yield from (*CONDITIONS.values(), *ECG_MODELS.values(), *HEARTS, *network.VIEWS, *network.ORDERS, *KINDS)
-    yield from (network.A_CLASS, network.A_CHANNEL, *(row.title for row in ROWS.values() if WORD.search(row.title)))
+    yield from (
+        network.A_CLASS,
+        network.A_CHANNEL,
+        ROWS["gamma"].formula,
+        *(row.title for row in ROWS.values() if WORD.search(row.title)),
+    )
     titles = [info.title.split(": ", 1)[1] for info in records().values() if info.origin == "simulated"]
     titles += [title for title, _ in NETWORKS.menu("ecg")]
     pieces = [piece for title in titles for piece in PIECE.findall(title)]

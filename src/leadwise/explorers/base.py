@@ -151,7 +151,7 @@ class Explorer:
     def __init__(self, controls: dict[str, widgets.Widget]):
         self.controls = controls
         self.canvas = self.make_canvas()
-        self.code_line, self.save_button = CodeLine(), self.saver()
+        self.code_line, self.save_button = CodeLine(), self.saver(tr("save figure"), "save", self.save)
         self.message = widgets.HTML(layout=widgets.Layout(flex="1 1 auto", min_height="52px"))
         self.links = [widgets.jsdlink(self._source(name), (self.canvas, t)) for name, t in self.display.items()]
         for name, control in controls.items():
@@ -250,24 +250,21 @@ class Explorer:
         name = type(self).__name__
         return save_figure(self.plot(), path or (checkout() or Path.cwd()) / "plots" / "explorers" / name)
 
-    def saver(self) -> widgets.Button:
-        """Return a button that saves the figure."""
+    def saver(self, description: str, icon: str, make: Callable[[], list[Path]]) -> widgets.Button:
+        """Return a button that saves files and says where; an error goes to the message line."""
+
+        def save(button):
+            try:
+                files = make()
+                names, folder = tr(" and ").join(file.name for file in files), str(files[0].parent)
+                self.say(tr("Saved {names} in {folder}.", names=escape(names), folder=escape(folder)))
+            except Exception as error:
+                self.complain(error)
+
         shape = widgets.Layout(width="130px", flex="0 0 auto")
-        button = widgets.Button(description=tr("save figure"), icon="save", layout=shape)
-        button.on_click(lambda button: self._save())
+        button = widgets.Button(description=description, icon=icon, layout=shape)
+        button.on_click(save)
         return button
-
-    def _save(self) -> None:
-        """Save the figure and say where; an error goes to the message line."""
-        try:
-            self.say_saved(self.save())
-        except Exception as error:
-            self.complain(error)
-
-    def say_saved(self, files: Sequence[Path]) -> None:
-        """Say which files were saved, and where."""
-        names, folder = escape(tr(" and ").join(file.name for file in files)), escape(str(files[0].parent))
-        self.say(tr("Saved {names} in {folder}.", names=names, folder=folder))
 
     def _attempt(self, show) -> None:
         """Call a function that shows something and returns the line below it; an error takes the line's place."""

@@ -159,10 +159,7 @@ class OwnECG(MethodExplorer[OwnSubject]):
     ):
         self.folder = folder
         self.explanation: Explanation | None = None
-        self.report_button = widgets.Button(
-            description=tr("save report"), icon="file-text-o", layout=widgets.Layout(width="130px", flex="0 0 auto")
-        )
-        self.report_button.on_click(lambda button: self.save_report())
+        self.report_button = self.saver(tr("save report"), "file-text-o", self.save_report)
         super().__init__(OwnSubject(recording, weights, models), method, parameters)
 
     def foot(self) -> widgets.Widget:
@@ -199,15 +196,12 @@ class OwnECG(MethodExplorer[OwnSubject]):
             f"<br>{escape(e.sentence)}<br>{measured}<br>{escape(e.real)}<br><i>{escape(tr(NOT_FOR_DIAGNOSIS))}</i>"
         )
 
-    def save_report(self) -> None:
-        """Save the one-page report about what is shown, and say where; an error goes to the message line."""
-        try:
-            if self.error or self.explanation is None:
-                raise ValueError(tr("nothing to report: {error}", error=self.error))
-            page = save_page(self.explanation, self.folder)
-            self.say_saved([page.pdf, page.html])
-        except Exception as error:
-            self.complain(error)
+    def save_report(self) -> list[Path]:
+        """Save the one-page report about what is shown; return its files."""
+        if self.error or self.explanation is None:
+            raise ValueError(tr("nothing to report: {error}", error=self.error))
+        page = save_page(self.explanation, self.folder)
+        return [page.pdf, page.html]
 
 
 def _networks(models: Models | None, weights: str) -> dict[str, Network]:

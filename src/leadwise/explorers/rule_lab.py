@@ -50,7 +50,7 @@ ROWS = {
     ),
     "gamma": Row(
         "γ", ("gamma", "stabiliser"), "(z<sub>jk</sub> + γ z<sub>jk</sub><sup>+</sup>) / Σ(...) · R<sub>k</sub>, "
-        "z<sub>k</sub> &gt; 0; z<sub>jk</sub><sup>−</sup>: z<sub>k</sub> &lt; 0",
+        "where z<sub>k</sub> &gt; 0; with z<sub>jk</sub><sup>−</sup> where z<sub>k</sub> &lt; 0",
     ),
     "alpha_beta": Row(
         "αβ, whole bias in both parts", ("alpha",), "(α z<sub>jk</sub><sup>+</sup> / (Σz<sup>+</sup> + b<sub>k</sub>) "
@@ -136,7 +136,8 @@ class RuleLab(FigureExplorer):
         self.given = None if inputs is None else _layer(inputs, weights, bias, relevance)
         controls = self._controls(rule, kind, seed, parameters)
         self.box = grid([])
-        self.box.layout.align_content, self.box.layout.min_height = "flex-start", "104px"  # three rows, so that a rule with more sliders moves nothing
+        shape = self.box.layout  # of three rows, so that a rule with more sliders moves nothing
+        shape.align_content, shape.min_height = "flex-start", "104px"
         self._offer(controls, rule)
         super().__init__(controls)
 
@@ -195,7 +196,7 @@ class RuleLab(FigureExplorer):
             "relevance in {all} = handed on {handed} + kept by the bias {kept} + absorbed {rest}",
             all=short(float(relevance.sum())), handed=handed, kept=kept, rest=rest,
         )  # fmt: skip
-        return f"R<sub>j←k</sub> = {ROWS[rule].formula}<br>{where}"
+        return f"R<sub>j←k</sub> = {tr(ROWS[rule].formula)}<br>{where}"
 
     def code(self) -> str:
         """Return the call of ``share_out`` that makes what is shown, with the layer."""

@@ -334,7 +334,7 @@ def of_maps(label: str, maps: Collection[str]) -> str:
     """Return what a grid of maps shows, in words."""
     names = {"label": label, "names": ", ".join(maps)}
     return (
-        tr("{label} of one map ({names})", **names)
+        tr("{label} of 1 map ({names})", **names)
         if len(maps) == 1
         else tr("{label} of {count} maps ({names})", count=len(maps), **names)
     )

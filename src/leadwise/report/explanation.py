@@ -14,6 +14,7 @@ from leadwise.ecg.calibration import cut_calibration
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
+from leadwise.language import mark
 from leadwise.networks.ecg_net import as_published
 from leadwise.networks.network import Network, network_of
 from leadwise.networks.weights import ECG_MODELS, load_ecg_model
@@ -31,7 +32,7 @@ from leadwise.semantics import (
 )
 from leadwise.semantics.criteria import criterion_of
 
-NOT_FOR_DIAGNOSIS = (
+NOT_FOR_DIAGNOSIS = mark(
     "For teaching, not for diagnosis. The numbers say what artificial networks answer and where they look; they say "
     "nothing certain about a patient and must not be used to decide about one."
 )
