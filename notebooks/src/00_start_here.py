@@ -173,7 +173,8 @@ check.progress()
 # Pictures come first, since what a map does is seen at a glance there; hearts come second. Whoever reads ECGs daily may take
 # the **clinician's path** instead: 07, 08, then of the pictures what hearts need (parts of 01, 02, 03 and 04), then 09, 10 and 11.
 # The head of each notebook on it says what to read and do, how long that takes, and what comes next. Run the whole notebook first
-# (*Run*, *Run All Cells*), for later cells use what earlier ones made. Quizzes also ask about what you left out: skip such questions.
+# (*Run*, *Run All Cells*), for later cells use what earlier ones made. Of the code in 01 to 04 read
+# only what the exercise needs. Quizzes also ask about what you left out: skip such questions.
 # The [glossary](../GLOSSARY.md) explains words of both worlds.
 
 # %% [markdown]

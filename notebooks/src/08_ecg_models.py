@@ -193,9 +193,9 @@ print(f"largest difference: {np.abs(torch_way.numpy().T - keras_way).max():.1e}"
 # %% [markdown]
 # ## 4 Training one
 #
-# A simulated patient comes with a label that is right by construction. Here a small study: patients with ischaemia (ST
-# depression and T inversion, from barely visible to marked) and healthy ones, one network, a few [epochs](../GLOSSARY.md#epoch). The recordings are
-# filtered exactly as real ones are. ST depression tells *that* there is ischaemia, not where; ST *elevation*, the more urgent
+# A simulated patient comes with a label that is right by construction. A small study: patients with ischaemia (ST
+# depression and T inversion, from barely visible to marked) and healthy ones, one network, a few [epochs](../GLOSSARY.md#epoch), its error the
+# [cross-entropy](../GLOSSARY.md#cross-entropy). Recordings are filtered as real ones are. ST depression tells *that* there is ischaemia, not where; ST *elevation*, the more urgent
 # criterion, is not simulated, and none of these networks looks for it.
 
 
