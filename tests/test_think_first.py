@@ -79,6 +79,14 @@ def test_words_instead_of_a_dict_are_a_prediction(registry, words):
     assert core.CHECKS["99"][1](words, 0.4).state == "right"
 
 
+def test_a_label_begins_with_a_capital_and_a_symbol_does_not():
+    assert [ThinkFirst("99", label).title for label in ("the lead", "μ for a black object", "ärger?")] == [
+        "The lead.",
+        "μ for a black object.",
+        "Ärger?",
+    ]
+
+
 def test_a_field_keeps_the_first_answer(registry):
     _, progress, think_first = parts_of("99")
     field, other = think_first("the lead"), think_first("the wave")
@@ -146,7 +154,7 @@ def test_each_prompt_has_a_field_below_it_and_an_answer_in_the_solutions(source)
     ]
     assert len(answers) == 1
     found = re.findall(r"^- \*\*(.+?[:?])\*\* \S", answers[0], re.MULTILINE)
-    assert [text.rstrip(":") for text in found] == [label[0].upper() + label[1:] for label in labels]
+    assert [text.rstrip(":") for text in found] == [ThinkFirst("99", label).title.rstrip(".") for label in labels]
     assert not any("first: answers" in cell.source for cell in made[f"{source.stem}.ipynb"].cells)
 
 

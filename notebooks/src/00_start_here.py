@@ -114,7 +114,7 @@ ECGExplorer(model="RBBB", method="integrated_gradients")
 #
 # Each notebook ends with exercises. A task names a variable or a function, the cell below it has room for it, and the next
 # cell checks it: ✓ right, ✗ not yet, with a hint, ○ not done yet. Checks accept any right answer, never show the solution, and
-# stay on your computer. Solutions are in the folder `notebooks/solutions`. Here is a small one to warm up.
+# stay on your computer. Solutions, and answers to the prompts, are in the folder `notebooks/solutions`. Here is a small one to warm up.
 #
 # **1 Write code.** A network looks at 4 s of a recording, 500 samples a second. How many are that in each lead? Put the number
 # into `samples`, run the cell, then the check.

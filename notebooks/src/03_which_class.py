@@ -50,7 +50,7 @@ warnings.simplefilter("ignore", MethodWarning)
 # |---|---|---|
 # | gradient | what would a small change do? | gradient, SmoothGrad, VarGrad |
 # | path | how did the logit come about, from a baseline to here? | integrated and expected gradients, DeepLIFT, DeepSHAP |
-# | changed backward pass | the gradient, with some of it thrown away | guided backpropagation, deconvnet |
+# | changed backward pass | the gradient, with another rule at each ReLU | guided backpropagation, deconvnet |
 # | class activation | which places of the last feature maps count? | Grad-CAM and its variants |
 # | perturbation | what happens when a part is gone? | occlusion, KernelSHAP, LIME, RISE |
 #
@@ -99,8 +99,12 @@ plot_image_grid(x, drawn, columns=5, clip=99, threshold=0.1, mask=masks["cat"], 
 
 # %% [markdown]
 # Under each title stands how much of the positive relevance lies on the cat. Four textures repeat. Gradients are fine and signed.
-# Guided backpropagation and deconvnet draw outlines. Class activation maps are blobs as coarse as the last feature maps, 13 × 13.
-# Perturbation gives tiles as large as the window. **A map's texture is the method's, not the network's.**
+# Guided backpropagation and deconvnet are known for outlines, drawn by large networks on photographs [1, 2]; this small one leaves
+# dots, with deconvnet far from both objects, too. Class activation maps are blobs as coarse as the last feature maps, 13 × 13.
+# Occlusion gives tiles as large as its window, RISE soft hills. **A map's texture is the method's, not the network's.**
+#
+# The figures add up three colours. Class activation and perturbation give all three the same value: the largest $|R|$ below such
+# a map is three times that of the map itself.
 #
 # Now a photograph. The ImageNet weights are used where they have been downloaded. The small network has no class for such a
 # picture, and must still name one; a map then explains that answer, right or wrong.
@@ -173,7 +177,8 @@ for name in CHEAP:
 # ## 3 Finding the object is another test
 #
 # Twelve scenes are few. The course's benchmark did the same with more scenes and all methods, LRP of notebook 04 included; its
-# table lies in `benchmarks/` of the checkout. It measures two things: on scenes with one object, how much of the positive relevance
+# table lies in `benchmarks/` of the checkout. Some of its rows are *controls* that ask no network: a random map, the picture's values
+# ($|x|$, $x^2$, $x$ less a reference) and its steps from pixel to pixel ($|dx/dt|$). It measures two things: on scenes with one object, how much of the positive relevance
 # lies on it; on scenes with two, how often the right one of them gets more.
 
 # %% benchmark
@@ -224,7 +229,7 @@ print(f"at least four times chance on a single object: {'; '.join(map(title, fou
 # $$\text{gradient: } \mathbf 1[a > 0]\, R \qquad \text{deconvnet: } \mathbf 1[R > 0]\, R \qquad
 # \text{guided: } \mathbf 1[a > 0]\, \mathbf 1[R > 0]\, R$$
 #
-# The maps are sharp. Are they about the class? Ask for the cat, then for the car.
+# However sharp such maps are: are they about the class? Ask for the cat, then for the car.
 
 # %% two classes
 by_class, notes = {}, {}
@@ -289,8 +294,8 @@ print("mine - captum:                        ", difference(mine, theirs))
 print("mine, scaled to 1 and enlarged - ours:", difference(large, ours))
 
 # %% [markdown]
-# The course scales the map to a maximum of 1, which the formula above does not: its sum means nothing then, and a weak answer looks
-# as strong as a firm one. And Grad-CAM keeps only a weight for each feature map: *where* in the map the gradient was positive is
+# The course scales the map to a maximum of 1, which the formula above does not: the sum of a scaled map means nothing, and a weak
+# answer looks as strong as a firm one. And Grad-CAM keeps only a weight for each feature map: *where* in the map the gradient was positive is
 # averaged away. HiResCAM multiplies before it averages [6].
 
 # %% [markdown]
@@ -374,7 +379,8 @@ for method, settings in sizes.items():
     print(f"{title(method):22s}" + "".join(f"{float(value):7.2f}" for value in sums[:3]))
 
 # %% [markdown]
-# KernelSHAP gives each half its share. On the scene, they are asked for the cat and for the car:
+# KernelSHAP gives each half its share. LIME gives less: it weighs those copies most in which nearly everything is kept [7], and there
+# one half more changes little. On the scene, they are asked for the cat and for the car:
 
 # %% many parts
 hidden, notes = {}, {}
@@ -401,7 +407,7 @@ explorer
 # %% [markdown]
 # ## Exercises
 #
-# Each cell holds the names that its check asks for. Solutions are in `solutions/03_which_class.ipynb`.
+# Each cell holds the names that its check asks for. Solutions, and answers to the prompts, are in `solutions/03_which_class.ipynb`.
 #
 # **1 Predict, then look.** There is no dog in the scene. Asked for the dog, which maps stay nearly as they were for the cat? Write
 # `predicted`, a dict with the keys `"guided_backprop"`, `"integrated_gradients"` and `"grad_cam"` and the values `"stays"` or
@@ -526,7 +532,7 @@ check.progress()
 #
 # - A map's texture is the method's. Sharp isn't right.
 # - Finding the object and answering for the class are two tests. Use scenes with two objects for the second, and a random map for chance.
-# - Guided backpropagation and deconvnet draw outlines. Measure whether they change with the class before you read one.
+# - Guided backpropagation and deconvnet are known for sharp outlines. Measure whether they change with the class before you read one.
 # - Grad-CAM is coarse, here scaled to 1, and keeps one weight for each feature map.
 # - Occlusion asks what one window takes away. Evidence that is there twice it misses; methods that hide many parts at once find it.
 #

@@ -370,8 +370,8 @@ title = f"LRP as it is, and below with SIGN; logit {number(float(network(x)[c].d
 side_by_side(scene.image, maps, title, mask, notes=notes)
 
 # %% [markdown]
-# The sums show a first price. A map by the z-rule sums to the logit, but for what biases and ε keep. A map of LRP-SIGN
-# has the unit *logit per unit of input*, and nothing that it should add up to.
+# The sums hide a first price. A map by the z-rule sums to the logit, but for what biases and ε keep. A map of LRP-SIGN
+# has the unit *logit per unit of input*, and nothing to add up to: another μ, another sum.
 
 # %% [markdown]
 # ## 6 A first ECG
@@ -421,7 +421,7 @@ check.think_first("the order of four methods")
 # %% maps of the ecg
 maps = {title_of(method): leadwise.attribute(model, voltage, method, target=1) for method in METHODS}
 early = torch.tensor((part == "P") | (part == "P to QRS"))
-notes = {title: f"{percent(share(R, early))} P to QRS" for title, R in maps.items()}
+notes = {title: f"{percent(share(R, early))} in P, P to QRS" for title, R in maps.items()}
 plot_grid(ecg, maps, leads=("II", "V1", "V5"), stop=2, notes=notes, title=f"AVB network, {info.title}")
 
 # %% relevance by part
@@ -488,8 +488,7 @@ for method in ("gradient", *METHODS):
 # %% [markdown]
 # ## 8 A name is no specification
 #
-# `signxai2` brings the software of SIGN's authors to PyTorch. Do its names give our maps? A correlation compares the
-# patterns.
+# `signxai2` brings the software of SIGN's authors to PyTorch. Do its names give our maps?
 
 # %% signxai
 from signxai.torch_signxai import calculate_relevancemap
@@ -531,7 +530,7 @@ ecg_explorer
 # %% [markdown]
 # ## Exercises
 #
-# Each cell holds the names that its check asks for. Solutions are in `solutions/05_sign.ipynb`.
+# Each cell holds the names that its check asks for. Solutions, and answers to the prompts: `solutions/05_sign.ipynb`.
 #
 # **1 Write code.** One μ means a different grey in each colour (section 1). Write `sign_at(x, level)`, whose threshold
 # is the same grey, from 0 to 1, in all three. For which share of the scenes' values does `sign_at(pictures, 0.45)`
@@ -549,7 +548,7 @@ differ = sign_at(pictures, 0.45) != torch.where(pictures >= 0, 1.0, -1.0)
 print(percent(float(differ.float().mean())))
 
 # %% check 1
-check.one_grey(sign_at)
+check.one_grey(sign_at, scenes=pictures)
 
 # %% [markdown]
 # **2 Predict, then look.** A recording has slipped: its baseline lies 0.2 mV too high, in all leads. Predict the mean
@@ -686,7 +685,7 @@ check.rebuilt_map(rebuilt, theirs=theirs, ours=plain)
 #
 # - **The share on the rooster:** Nearly 0 % where zero is black, for the product of a black pixel is 0 whatever the network
 #   does; close to 100 % where zero is white, as then the background is 0. The table has both, for one and the same logit.
-# - **Μ for a black object:** Any μ between the object and its background gives all of the object one sign; outside of that
+# - **μ for a black object:** Any μ between the object and its background gives all of the object one sign; outside of that
 #   range the object has the sign of the background. None is wrong: μ says what counts as absent, and has to be stated.
 # - **The order of four methods:** *Times input* gives little to a nearly flat stretch, so one expects the two SIGN methods
 #   first. The notes beside the maps say whether it is so for this network. A share is no proof that the network uses the

@@ -46,8 +46,9 @@ class ThinkFirst(Live):
 
     @property
     def title(self) -> str:
-        """The label as a sentence."""
-        return self.label[:1].upper() + self.label[1:] + "." * (not self.label.endswith("?"))
+        """The label as a sentence; a symbol at its start stays as it is, for a capital μ reads as M."""
+        first = self.label[:1]
+        return (first if "α" <= first <= "ω" else first.upper()) + self.label[1:] + "." * (not self.label.endswith("?"))
 
     @property
     def kept(self) -> str | None:
