@@ -139,7 +139,8 @@ def as_dict(answer: object, keys: Iterable[Key], what: str) -> dict[Key, object]
     given = {key: held[name] for key in keys for name in (str(key), key) if name in held}
     missing = ", ".join(str(key) for key in keys if key not in given)
     if missing:
-        raise Hint(f"{what} should be a dict with the keys {', '.join(map(str, keys))}; missing: {missing}.")
+        came = "" if isinstance(answer, dict) else f"; this is {kind(answer)}"
+        raise Hint(f"{what} should be a dict with the keys {', '.join(map(str, keys))}; missing: {missing}{came}.")
     return given
 
 
