@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from course import NUMBERED, ROOT, TOPICS
-from leadwise.checks import core, quiz
+from leadwise.checks import answers, core, quiz
 from leadwise.checks.core import Hint, exercise
 from leadwise.checks.quiz import Option, Question
 
@@ -109,72 +109,87 @@ def test_progress_counts_what_was_checked_last(check):
     "value", [2.5, np.float32(2.5), np.array(2.5), np.array([2.5]), torch.tensor(2.5, requires_grad=True)]
 )
 def test_numbers_come_in_many_forms(value):
-    assert core.expect_number(value, 2.4, 0.2, "x") == 2.5
-    with pytest.raises(Hint, match=r"x is too large: 2\.5"):
-        core.expect_number(value, 2, 0.2, "x")
-    with pytest.raises(Hint, match="x is too small"):
-        core.expect_number(value, 3, 0.2, "x")
+    assert answers.as_number(value, "x") == 2.5
+    assert answers.as_numbers({"a": value, "b": 1}, ["a"], "`x`") == {"a": 2.5}
 
 
 @pytest.mark.parametrize("value", ["2.5", True, [1, 2], torch.zeros(2), np.zeros((2, 2)), print, float("nan")])
 def test_what_is_not_a_number(value):
     with pytest.raises(Hint):
-        core.as_number(value, "x")
+        answers.as_number(value, "x")
 
 
 @pytest.mark.parametrize("form", [list, np.array, torch.tensor, lambda rows: torch.tensor(rows, requires_grad=True)])
 def test_arrays_come_in_many_forms(form):
     rows = [[1.0, 2.0], [3.0, 4.0]]
-    assert core.as_array(form(rows), "x", (None, 2)).tolist() == rows
-    core.expect_array(form(rows), np.array(rows) + 0.1, 0.1, "x")
-    with pytest.raises(Hint, match=r"most at \(1, 1\)"):
-        core.expect_array(form(rows), [[1, 2], [3, 5]], 0.1, "x")
+    assert answers.as_array(form(rows), "x", (None, 2)).tolist() == rows
+    assert (
+        answers.as_map(form([rows]), "x", (2, 2)).tolist() == answers.as_map(form(rows), "x", (2, 2)).tolist() == rows
+    )
     with pytest.raises(Hint, match=r"shape \(any, 3\); this one has \(2, 2\)"):
-        core.as_array(form(rows), "x", (None, 3))
+        answers.as_array(form(rows), "x", (None, 3))
 
 
 def test_none_is_named_and_not_called_nan():
     with pytest.raises(Hint, match=r"x is None; .* without `return`"):
-        core.as_number(None, "x")
+        answers.as_number(None, "x")
 
 
 def test_choices_and_functions():
-    assert core.as_choice(" Blue", ["blue", "orange"], "colour") == "blue"
+    assert answers.as_choice(" Blue", ["blue", "orange"], "colour") == "blue"
     for wrong in ("green", 3, ["blue"]):
         with pytest.raises(Hint, match="one of 'blue', 'orange'"):
-            core.as_choice(wrong, ["blue", "orange"], "colour")
-    assert core.as_function(print, "f") is print
+            answers.as_choice(wrong, ["blue", "orange"], "colour")
+    assert answers.as_function(print, "f") is print
     with pytest.raises(Hint, match=r"not its result: this is a tensor \(2,\)"):
-        core.as_function(torch.zeros(2), "f")
+        answers.as_function(torch.zeros(2), "f")
 
 
 @pytest.mark.parametrize("form", [np.array([1.0, 2.0]), [1.0, 2.0], torch.tensor([1.0, 2.0]), lambda: [1, 2]])
 def test_a_mistake_is_recognised(form):
     wrong = {"In per cent.": [100.0, 200.0], "Turned around.": lambda: [2.0, 1.0], "A shape.": [1.0]}
-    core.recognise([1.0, 2.0], form, wrong, "Something else.")
-    core.recognise([1.0, 2.0001], form, wrong, "Something else.")
+    answers.recognise([1.0, 2.0], form, wrong, "Something else.")
+    answers.recognise([1.0, 2.0001], form, wrong, "Something else.")
     for found, hint in (([100, 200], "In per"), ([2, 1], "Turned"), ([1], "A shape"), ([1, 2.01], "Something")):
         with pytest.raises(Hint, match=hint):
-            core.recognise(found, form, wrong, "Something else.")
-    core.recognise([3, 4], form, wrong)  # without a last hint whatever is not recognised goes on
+            answers.recognise(found, form, wrong, "Something else.")
+    answers.recognise([3, 4], form, wrong)  # without a last hint whatever is not recognised goes on
 
 
 def test_a_mistake_is_computed_only_where_it_is_needed():
-    core.recognise(1.0, lambda: 1.0, {"no": lambda: 1 / 0}, "Something else.")
+    answers.recognise(1.0, lambda: 1.0, {"no": lambda: 1 / 0}, "Something else.")
     with pytest.raises(Hint, match="nothing like it"):
-        core.recognise(0.0, 1.0, {}, "nothing like it")
-    assert core.near(0.0, 0.0)
-    assert not core.near(float("nan"), float("nan"))
+        answers.recognise(0.0, 1.0, {}, "nothing like it")
+    assert answers.near(0.0, 0.0)
+    assert not answers.near(float("nan"), float("nan"))
 
 
 def test_keys_and_letters():
-    assert core.as_dict({"a": 1, "b": 2}, ["a"], "x")["b"] == 2
+    assert answers.as_dict({"a": 1, "b": 2}, ["a"], "x") == {"a": 1}
+    assert answers.as_dict({"0.1": 1, 10: 2}, [0.1, 10.0], "x") == {0.1: 1, 10.0: 2}
     for wrong in ({"a": 1}, [1], None, "ab"):
         with pytest.raises(Hint, match=r"the keys a, b; missing: .*b"):
-            core.as_dict(wrong, ["a", "b"], "x")
-    assert core.expect_choice("A", {"a": "", "b": "No."}, "x") == "a"
+            answers.as_dict(wrong, ["a", "b"], "x")
+    assert answers.expect_choice("A", {"a": "", "b": "No."}, "x") == "a"
     with pytest.raises(Hint, match="No"):
-        core.expect_choice("b", {"a": "", "b": "No."}, "x")
+        answers.expect_choice("b", {"a": "", "b": "No."}, "x")
+
+
+@pytest.mark.parametrize("answer", [["P", "T"], ("P", "T"), np.array(["P", "T"]), iter("PT"), {1: "P", 2: "T"}])
+def test_lists_come_in_many_forms(answer):
+    assert answers.as_list(answer, "x", "two waves", str, least=2) == ["P", "T"]
+
+
+@pytest.mark.parametrize("wrong", ["PT", 3, None, ["P"], ["P", 3], np.array(2.0), torch.tensor(2.0)])
+def test_what_is_not_a_list_of_two_waves(wrong):
+    with pytest.raises(Hint, match="x should hold two waves"):
+        answers.as_list(wrong, "x", "two waves", str, least=2)
+
+
+def test_an_answer_of_another_type_is_named():
+    assert answers.as_sort("P", str, "x", "a wave") == "P"
+    with pytest.raises(Hint, match=r"x should be a wave, not a tensor \(2,\)"):
+        answers.as_sort(torch.zeros(2), str, "x", "a wave")
 
 
 ONE = Question(

@@ -13,6 +13,7 @@ from figures import says
 from leadwise.attribution import receipt
 from leadwise.checks import core
 from leadwise.checks import own_network as check
+from leadwise.checks.answers import alike
 from leadwise.semantics import parts_of, waves_of
 
 pytestmark = [
@@ -184,9 +185,9 @@ def test_each_flaw_shows_by_sum_or_correlation_and_no_other(networks, x):
     maps = check.other_peoples_maps(net, x, by_hooks(net, x))
     kept = receipt(net, x, "lrp_epsilon", net.index("LBBB"), epsilon=1e-6)
     sums = {name: float(one.sum() / kept.conserved.sum()) for name, one in maps.items()}
-    alike = {name: core.alike(one, kept.relevance) for name, one in maps.items()}
+    found = {name: alike(one, kept.relevance) for name, one in maps.items()}
     assert sums["D"] == pytest.approx(1, abs=1e-3)
-    assert [name for name in maps if alike[name] > 0.999] == ["B", "D"]
+    assert [name for name in maps if found[name] > 0.999] == ["B", "D"]
     assert abs(sums["B"] - 1) > 0.1
     assert abs(sums["C"]) > 100
     assert abs(sums["A"]) < 2

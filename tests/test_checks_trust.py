@@ -193,5 +193,5 @@ def test_audited(lbbb, patients):
     assert state(verdict(lambda found: found | {"sensitivity": 0}), "√2") == "not yet"
     assert state(verdict(lambda found: found | {"deletion": -found["deletion"]}), "random order's area") == "not yet"
     assert state(verdict(lambda found: found | {"sanity": 1 - found["sanity"]}), "turned around") == "not yet"
-    assert state(verdict(lambda found: list(found.values())), "it returned a list") == "not yet"
-    assert state(verdict(lambda found: {"sanity": found["sanity"]}), "keys: mass, deletion, sensitivity") == "not yet"
+    assert state(verdict(lambda found: list(found.values())), "this is a list") == "not yet"
+    assert state(verdict(lambda found: {"sanity": found["sanity"]}), "missing: mass, deletion") == "not yet"

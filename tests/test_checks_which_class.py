@@ -101,7 +101,7 @@ def test_grad_cam_by_layer(context):
     assert check.grad_cam_by_layer({k: torch.tensor(v) for k, v in correct.items()}, **given).state == "right"
 
     assert check.grad_cam_by_layer(..., **given).state == "not done yet"
-    said(check.grad_cam_by_layer({"features.1": 3}, **given), "lacks features.4")
+    said(check.grad_cam_by_layer({"features.1": 3}, **given), "missing: features.4")
     said(check.grad_cam_by_layer({k: v / 24 for k, v in correct.items()}, **given), "count")
     said(check.grad_cam_by_layer(dict.fromkeys(correct, correct["features.11"]), **given), "layer=name")
     for off in (3, 1):

@@ -92,6 +92,7 @@ def layer_norm(
     weight: Tensor | None = None,
     bias: Tensor | None = None,
     eps: float = 1e-5,
+    cudnn_enable: bool = True,
 ) -> Tensor:
     """(x - mean) / deviation over the last dimensions, times weight plus bias (Ba et al. 2016)."""
     out = _standardised(input, tuple(range(-len(normalized_shape), 0)), eps)
@@ -100,7 +101,12 @@ def layer_norm(
 
 
 def group_norm(
-    input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
 ) -> Tensor:
     """Layer normalisation of groups of channels of (N, C, ...) (Wu, He 2018)."""
     grouped = input.unflatten(1, (num_groups, -1))
@@ -142,8 +148,12 @@ def rms_norm(
 
 def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, out: Tensor | None = None) -> Tensor:
     """x / max(|x|_p, eps) along a dimension."""
+    if p <= 0:
+        raise NotImplementedError(f"division by the {p:g}-norm")
     if p == 2:
         size = input.square().sum(dim, keepdim=True).sqrt()
+    elif p == math.inf:
+        size = input.abs().amax(dim, keepdim=True)
     else:
         size = input.abs().pow(p).sum(dim, keepdim=True).pow(1 / p)
     return input / size.clamp_min(eps)
@@ -151,15 +161,17 @@ def normalize(input: Tensor, p: float = 2.0, dim: int = 1, eps: float = 1e-12, o
 
 def var(
     input: Tensor,
-    dim: int | Sequence[int] | None = None,
+    dim: int | Sequence[int] | bool | None = None,
     unbiased: bool = True,
     keepdim: bool = False,
     *,
     correction: float | None = None,
 ) -> Tensor:
-    """Mean squared deviation along dimensions."""
+    """Mean squared deviation along dimensions, without any or with () along all; ``var(False)`` is not unbiased."""
+    if isinstance(dim, bool):
+        dim, unbiased = None, dim
     correction = (1 if unbiased else 0) if correction is None else correction
-    dims = tuple(range(input.ndim)) if dim is None else (dim,) if isinstance(dim, int) else tuple(dim)
+    dims = (dim,) if isinstance(dim, int) else tuple(dim or range(input.ndim))
     count = math.prod(input.shape[d] for d in dims)
     squares = (input - input.mean(dims, keepdim=True)).square()
     return squares.sum(dims, keepdim=keepdim) / max(count - correction, 0)
@@ -167,7 +179,7 @@ def var(
 
 def std(
     input: Tensor,
-    dim: int | Sequence[int] | None = None,
+    dim: int | Sequence[int] | bool | None = None,
     unbiased: bool = True,
     keepdim: bool = False,
     *,

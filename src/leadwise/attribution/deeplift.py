@@ -13,13 +13,24 @@ from torch import Tensor
 from torch.nn import functional
 
 from leadwise.attribution.lrp import factors, fitted, two
-from leadwise.attribution.operations import Call, Context, Explained, Kept, NoRuleError, flat_memory, numbers, tensors
-from leadwise.attribution.question import Question, gradient_of, tell
+from leadwise.attribution.operations import (
+    Call,
+    Context,
+    Explained,
+    Kept,
+    NoRuleError,
+    flat_memory,
+    numbers,
+    softmax_dim,
+    tensors,
+)
+from leadwise.attribution.question import NOTHING, Question, gradient_of, tell
 from leadwise.attribution.rules import same
 from leadwise.networks.network import Network
 
 CHOICES = {"max", "min", "amax", "amin", "maximum", "minimum", "topk", "sort", "kthvalue"}
 POOLS = {"max_pool1d": 1, "max_pool2d": 2, "max_pool3d": 3}
+INDICES = "_with_indices"  # how the name of a pooling ends that also returns where it found its values
 ADAPTIVE = {"adaptive_max_pool1d": 1, "adaptive_max_pool2d": 2, "adaptive_max_pool3d": 3}
 
 
@@ -150,7 +161,7 @@ class Reference(Explained):
         return super().handle(kind, call)
 
     def structural(self, call: Call) -> Any:
-        if call.name in POOLS or call.name in ADAPTIVE:
+        if call.name.removesuffix(INDICES) in POOLS | ADAPTIVE:
             return self.pool(call)
         if call.name in ("maximum", "minimum"):
             return self.larger(call)
@@ -159,12 +170,13 @@ class Reference(Explained):
         return super().structural(call)
 
     def pool(self, call: Call) -> Any:
-        x = call.args[0]
-        if x.ndim != (POOLS | ADAPTIVE)[call.name] + 2:
+        x, name = call.args[0], call.name.removesuffix(INDICES)
+        if x.ndim != (POOLS | ADAPTIVE)[name] + 2:
             return self.refused(call, " without a batch")
         with torch.no_grad():
-            out, index, back = pooling(call)
-        return Winner.apply(x, out, index, back, *self.meet(call.name, x, out, index))
+            out, index, back = pooling(Call(name, call.func, call.args, call.kwargs))
+        found = Winner.apply(x, out, index, back, *self.meet(name, x, out, index))
+        return found if name == call.name else (found, index)
 
     def larger(self, call: Call) -> Any:
         a, b = two(call)
@@ -214,8 +226,8 @@ class Reference(Explained):
 
     def product(self, call: Call) -> Any:
         if call.name == "addmm":
-            bias, a, b = call.args
-            if call.kwargs:
+            bias, a, b = call.args[:3]
+            if len(call.args) > 3 or call.kwargs:
                 return self.refused(call)
             with self:
                 return a @ b + bias
@@ -235,7 +247,7 @@ class Reference(Explained):
     dense = conv
 
     def softmax(self, call: Call) -> Any:
-        dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
+        dim = softmax_dim(call)
         with self:
             powers = torch.exp(call.args[0])
             total = powers.sum(dim, keepdim=True)
@@ -243,7 +255,7 @@ class Reference(Explained):
                 return powers / total
             if call.name == "log_softmax":
                 return call.args[0] - torch.log(total)
-            return torch.log(total if call.kwargs.get("keepdim") else total.squeeze(dim))
+            return torch.log(total if _along(call)[1] else total.squeeze(dim))
 
     def batch_norm(self, call: Call) -> Any:
         if call.kwargs.get("running_mean") is None:
@@ -311,6 +323,6 @@ def _scores(question: Question, x: Tensor, mode: Reference) -> tuple[Tensor, Ten
     x = x.detach().requires_grad_()
     logits, ends_in = question.logits(mode.enter(x), mode)
     if not mode.carries(logits):
-        raise ValueError("the network's output does not depend on its input: there is nothing to explain.")
+        raise ValueError(NOTHING)
     with torch.enable_grad(), mode:
         return question.score(logits, ends_in), x

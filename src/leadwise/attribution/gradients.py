@@ -13,7 +13,7 @@ from torch import Tensor
 
 from leadwise.attribution.deeplift import deeplift_against
 from leadwise.attribution.operations import KINDS, Call, Context, Explained, Kept, Lowered, NoRuleError, signal
-from leadwise.attribution.question import Question, gradient_of, tell
+from leadwise.attribution.question import Question, gradient_of, slope_of, tell
 from leadwise.progress import chunks, in_chunks, track
 
 
@@ -31,9 +31,7 @@ def score_and_gradient(question: Question, x: Tensor, mode: Lowered | None = Non
     """Return the scores (N,) and their gradient, shaped like x."""
     x = x.detach().requires_grad_()
     score = question.scores(mode.enter(x) if isinstance(mode, Explained) else x * 1, mode)
-    if not score.requires_grad:
-        raise ValueError("the network's output does not depend on its input: there is nothing to explain.")
-    return score.detach(), gradient_of(score.sum(), x)
+    return score.detach(), slope_of(score, x)
 
 
 def noisy_gradients(question: Question, x: Tensor, *, samples: int, noise: float, seed: int) -> Iterator[Tensor]:
@@ -219,7 +217,7 @@ def integrated_gradients(
         if reselect_target:
             asked = replace(asked, target=best_classes(question, path))
         score = behind(asked, path)
-        grads = gradient_of(score.sum(), path).view(count, *first.shape)
+        grads = slope_of(score, path).view(count, *first.shape)
         for grad, weight in zip(grads, weights[part], strict=True):
             total.add_(grad, alpha=weight)
         scores.append(score.detach().view(count, len(x)))
@@ -307,14 +305,13 @@ class Rectified(Explained):
 
     def pointwise(self, call: Call) -> Any:
         """Replace ReLUs; other activations keep their gradient."""
-        x = call.args[0] if call.args else call.kwargs["input"]
-        floor = call.kwargs.get("min", call.args[1] if len(call.args) == 2 else None)
-        ceiling = call.kwargs.get("max")
+        values = dict(zip(("input", "min", "max"), call.args, strict=False)) | call.kwargs
+        floor, ceiling = values.get("min"), values.get("max")
         at_zero = call.name in ("clamp", "clip", "clamp_min") and isinstance(floor, (int, float)) and floor == 0
         if call.name != "relu" and not (at_zero and ceiling is None):
             return super().pointwise(call)
         self.count += 1
-        return Rectifier.apply(x, self.rule)
+        return Rectifier.apply(values["input"], self.rule)
 
 
 class Rectifier(torch.autograd.Function):

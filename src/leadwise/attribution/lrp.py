@@ -26,8 +26,9 @@ from leadwise.attribution.operations import (
     handed_back,
     owned,
     signal,
+    softmax_dim,
 )
-from leadwise.attribution.question import Question, gradient_of, tell
+from leadwise.attribution.question import NOTHING, Question, gradient_of, tell
 from leadwise.attribution.rules import RULES, Layers, Operation, Rule, divide, on_channels, same, share, z_rule
 from leadwise.networks.network import Network
 from leadwise.progress import in_chunks
@@ -227,8 +228,8 @@ class Propagation(Explained):
 
     def product(self, call: Call) -> Any:
         if call.name == "addmm":
-            bias, a, b = call.args
-            if set(call.kwargs) or self.carries(bias) or self.carries(b):
+            bias, a, b = call.args[:3]
+            if len(call.args) > 3 or call.kwargs or self.carries(bias) or self.carries(b):
                 return self.refused(call)
             with self:
                 return functional.linear(a, b.mT, bias)
@@ -263,6 +264,8 @@ class Propagation(Explained):
         return Weighted.apply(x, Operation(run, pulled(run)), Z, self.account)
 
     def addition(self, call: Call) -> Any:
+        if len(call.args) > 2:
+            return self.refused(call, " with a factor between the operands; write alpha=")
         a, b = two(call)
         alpha = call.kwargs.get("alpha", 1)
         if call.name == "rsub":
@@ -327,8 +330,7 @@ class Propagation(Explained):
             return self.refused(call)
         if self.attention == "constant":
             return self.refused(call, ", whose weights are held constant, other than as weights of a sum")
-        dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
-        return Softmax.apply(call.args[0], call.plain(), dim)
+        return Softmax.apply(call.args[0], call.plain(), softmax_dim(call))
 
     def decomposed(self, call: Call) -> Any:
         if call.name in RECURRENT:
@@ -484,7 +486,7 @@ def _lrp(
     box = zbox_range(x.detach(), parameters.get("low"), parameters.get("high"))
     logits, ends_in = question.logits(mode.enter(x, box), mode, prepare)
     if not mode.carries(logits):
-        raise ValueError("the network's output does not depend on its input: there is nothing to explain.")
+        raise ValueError(NOTHING)
     with torch.enable_grad():
         at = logits.detach().requires_grad_()
         score = question.score(at, ends_in)

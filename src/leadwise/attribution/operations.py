@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from inspect import signature
 from typing import Any
 
 import torch
@@ -219,6 +220,13 @@ class Geometry:
         self.over_time = self.known and dims == 1 and self.groups == 1 and not self.transposed and self.x.is_cpu
 
 
+def softmax_dim(call: "Call") -> int:
+    """Return the dimension of a softmax; where none is given PyTorch takes the first of 1 or 3, else the second."""
+    values = dict(zip(("input", "dim"), call.args, strict=False)) | call.kwargs
+    dim, dims = values.get("dim"), call.args[0].ndim
+    return (0 if dims in (0, 1, 3) else 1) if dim is None else dim
+
+
 def numbers(value: int | tuple | list, dims: int) -> list[int]:
     """Return one number for each dimension."""
     return [value] * dims if isinstance(value, int) else list(value) * (dims if len(value) == 1 else 1)
@@ -409,6 +417,10 @@ class Explained(Lowered):
 
     def taken_apart(self, call: Call) -> Any:
         """Run a composite operation as the simple ones that it consists of, each by its own handler."""
+        try:
+            signature(DECOMPOSED[call.name]).bind(*call.args, **call.kwargs)
+        except TypeError as error:  # an overload: a factor between the operands, or another order
+            return self.refused(call, f" with such arguments ({error})")
         try:
             with self:
                 return DECOMPOSED[call.name](*call.args, **call.kwargs)

@@ -54,6 +54,17 @@ def gradient_of(score: Tensor, x: Tensor, start: Tensor | None = None) -> Tensor
         raise
 
 
+NOTHING = "the network's output does not depend on its input: there is nothing to explain."
+
+
+def slope_of(scores: Tensor, x: Tensor) -> Tensor:
+    """Return the gradient of scores (N,) with respect to x; a ValueError where they do not depend on it."""
+    found = gradient_of(scores.sum(), x) if scores.requires_grad else None
+    if found is None:
+        raise ValueError(NOTHING)
+    return found
+
+
 def pick(logits: Tensor, target: Tensor) -> Tensor:
     """Return logits (N, K) of the target classes, shape (N,).
 

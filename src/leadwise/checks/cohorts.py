@@ -1,14 +1,28 @@
 """Checks and quiz of notebook 12, Cohorts."""
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
+
 import numpy as np
 from scipy.stats import norm
 
-from leadwise.checks import core
-from leadwise.checks.core import Hint, as_array, as_function, as_number, exercise, expect_choice
+from leadwise.checks.answers import (
+    as_array,
+    as_dict,
+    as_function,
+    as_number,
+    as_numbers,
+    as_sort,
+    expect_choice,
+    recognise,
+)
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.cohort import Cohort, Difference, difference
 from leadwise.ecg.leads import LEADS
+from leadwise.ecg.record import ECG
 from leadwise.evaluation.statistics import holm
+from leadwise.networks.ecg_net import ECGNet
 
 V1 = LEADS.index("V1")
 COMPARISONS = 96  # eight carts, twelve leads
@@ -26,12 +40,12 @@ HOLM_CASES = (
 
 
 @exercise("cohorts", 1, "Holm by hand", expects="a function of K p values that returns K")
-def holm_by_hand(adjusted):
+def holm_by_hand(adjusted: object) -> str:
     """``adjusted(p)`` -> p values after Holm's correction."""
-    adjusted = as_function(adjusted, "`adjusted`")
+    function = as_function(adjusted, "`adjusted`")
     for p, hint in HOLM_CASES:
         given = np.array(p)
-        found = as_array(adjusted(given), "adjusted(p)", (len(p),))
+        found = as_array(function(given), "adjusted(p)", (len(p),))
         if not np.array_equal(given, p):
             raise Hint("`adjusted` has changed the p values that it was given: work on a copy.")
         if np.allclose(found, holm(p)):
@@ -60,12 +74,10 @@ FACTOR_HINTS = {
     expects="a dict: interval, spread, false alarms, smallest -> a factor",
     predicts=True,
 )
-def ten_times(factors):
+def ten_times(factors: object) -> str:
     """By which factor four things change with ten times the recordings."""
-    if not isinstance(factors, dict) or set(factors) != set(FACTORS):
-        raise Hint(f"`factors` should be a dict with the keys {', '.join(map(repr, FACTORS))}.")
-    for key, wanted in FACTORS.items():
-        value = as_number(factors[key], f"factors[{key!r}]")
+    for key, value in as_numbers(factors, FACTORS, "`factors`").items():
+        wanted = FACTORS[key]
         if np.isclose(value, 1 / wanted, rtol=0.1) and wanted != 1:
             raise Hint(f"{key}: the factor is archive divided by hospital, so below 1 where it becomes smaller.")
         if not np.isclose(value, wanted, rtol=0.1):
@@ -73,24 +85,23 @@ def ten_times(factors):
     return "Intervals shrink with √n, patients stay as different as they are, and false alarms come as often as before."
 
 
+def all_but(carts: Mapping[str, Cohort], one: str) -> Cohort:
+    """Return all carts but one as one cohort."""
+    return reduce(Cohort.merge, (group for cart, group in carts.items() if cart != one))
+
+
 def other_carts(archive: Cohort, finding: str) -> tuple[Cohort, Cohort]:
     """Return cart 3 and all other carts, of one condition."""
     groups = {k.split(", ")[0]: g for k, g in archive.groups["cart, finding"].items() if k.endswith(f", {finding}")}
-    first, *rest = (group for cart, group in groups.items() if cart != "cart 3")
-    for group in rest:
-        first = first.merge(group)
-    return groups["cart 3"], first
+    return groups["cart 3"], all_but(groups, "cart 3")
 
 
 @exercise("cohorts", 3, "The colleague's cart", expects='a dict: "NORM", "LBBB" -> a difference')
-def within_conditions(repaired, *, archive):
+def within_conditions(repaired: object, *, archive: Cohort) -> str:
     """Cart 3 minus the others, within two conditions."""
-    if not isinstance(repaired, dict) or set(repaired) != {"NORM", "LBBB"}:
-        raise Hint('`repaired` should be a dict with the keys "NORM" and "LBBB".')
     whole = archive.groups["cart"]["cart 3"].records
-    for finding, found in repaired.items():
-        if not isinstance(found, Difference):
-            raise Hint(f"repaired[{finding!r}] should be what `difference` returns, not {core.kind(found)}.")
+    for finding, given in as_dict(repaired, ("NORM", "LBBB"), "`repaired`").items():
+        found = as_sort(given, Difference, f"`repaired[{finding!r}]`", "what `difference` returns")
         wanted = difference(*other_carts(archive, finding), "lead_share")
         if found.name != "lead_share":
             raise Hint(f"repaired[{finding!r}] compares {found.name}; compare lead_share, as the colleague did.")
@@ -109,32 +120,25 @@ def within_conditions(repaired, *, archive):
 
 
 @exercise("cohorts", 4, "How many recordings", expects="a number of recordings")
-def how_many(needed, *, healthy):
+def how_many(needed: object, *, healthy: Mapping[str, Cohort]) -> str:
     """Recordings of a cart that show the exchange of V1 and V2 with 80 % probability."""
     value = as_number(needed, "`needed`")
-    first, *rest = (group for cart, group in healthy.items() if cart != "cart 7")
-    for group in rest:
-        first = first.merge(group)
-    d = float(difference(healthy["cart 7"], first, "lead_share").value[V1])
-    ratio = (first.spread("lead_share")[V1] / d) ** 2
+    others = all_but(healthy, "cart 7")
+    d, s = float(difference(healthy["cart 7"], others, "lead_share").value[V1]), others.spread("lead_share")[V1]
+    ratio = (s / d) ** 2
     z, power = norm.ppf(1 - 0.05 / (2 * COMPARISONS)), norm.ppf(0.8)
-    wanted = (z + power) ** 2 * ratio
-    if np.isclose(value, wanted, rtol=0.03) or value == np.ceil(wanted):
-        return "A plan: so many recordings a cart before one says that nothing is wrong with it."
+    right = (z + power) ** 2
     wrong = {
         "Not corrected: 0.05 has to be shared by 96 comparisons.": (norm.ppf(0.975) + power) ** 2,
         "One-sided: 0.05 / 2K, since the share may rise or fall.": (norm.ppf(1 - 0.05 / COMPARISONS) + power) ** 2,
         "With z of the level alone the chance to find it is one half: add z of 0.8.": z**2,
         "The sum of both z is squared, not each of them.": z**2 + power**2,
+        "s / d is squared.": right / np.sqrt(ratio),
     }
-    for hint, factor in wrong.items():
-        if np.isclose(value, factor * ratio, rtol=0.03):
-            raise Hint(hint)
-    if np.isclose(value, (z + power) ** 2 * np.sqrt(ratio), rtol=0.03):
-        raise Hint("s / d is squared.")
-    raise Hint(
-        f"Here d is {100 * d:.1f} points and s {100 * first.spread('lead_share')[V1]:.1f}; n = (z + z)² s² / d²."
-    )
+    if value != np.ceil(right * ratio):
+        otherwise = f"Here d is {100 * d:.1f} points and s {100 * s:.1f}; n = (z + z)² s² / d²."
+        recognise(value / ratio, right, wrong, otherwise, 0.03)
+    return "A plan: so many recordings a cart before one says that nothing is wrong with it."
 
 
 CONCLUSIONS = {
@@ -145,7 +149,9 @@ CONCLUSIONS = {
 
 
 @exercise("cohorts", 5, "Pairs", expects='an array (40, 2), and "a", "b" or "c"')
-def pairs_not_means(pairs, conclusion, *, model, people, recording):
+def pairs_not_means(
+    pairs: object, conclusion: object, *, model: ECGNet, people: Sequence[int], recording: Callable[..., ECG]
+) -> str:
     """p(LBBB) with right and with exchanged cables, and what equal means say."""
     given = as_array(pairs, "`pairs`", (len(people), 2))
     for i in (0, len(people) // 2, len(people) - 1):
@@ -161,7 +167,7 @@ def pairs_not_means(pairs, conclusion, *, model, people, recording):
     return "Where the same patient can be had twice, pairs tell what means hide."
 
 
-def answer(model, ecg) -> float:
+def answer(model: ECGNet, ecg: ECG) -> float:
     """Return p(LBBB) of a recording's first window."""
     return float(model.probability(ecg.preprocess().window().tensor()))
 

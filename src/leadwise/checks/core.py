@@ -14,19 +14,20 @@ from functools import wraps
 from html import escape
 from inspect import signature
 from textwrap import shorten
-
-import numpy as np
-import torch
+from typing import TYPE_CHECKING, Protocol
 
 from leadwise.language import mark, tr
+
+if TYPE_CHECKING:
+    from leadwise.checks.quiz import Quiz
 
 RIGHT, NOT_YET, NOT_DONE = mark("right"), mark("not yet"), mark("not done yet")
 MARKS = {RIGHT: "✓", NOT_YET: "✗", NOT_DONE: "○"}
 COLOURS = {RIGHT: "#0a2f8f", NOT_YET: "#c22f00", NOT_DONE: "#767676"}  # blue, orange, grey: told apart by everyone
 
-CHECKS: dict[str, dict[int, Callable]] = defaultdict(dict)  # topic -> number -> check
+CHECKS: dict[str, dict[int, "Check"]] = defaultdict(dict)  # topic -> number -> check
 VERDICTS: dict[tuple[str, int], "Verdict"] = {}  # the last one of each exercise
-QUIZZES: dict[str, object] = {}  # topic -> the quiz shown last
+QUIZZES: dict[str, "Quiz"] = {}  # topic -> the quiz shown last
 PROMPTS: dict[tuple[str, str], str | None] = {}  # topic, label of a think-first field -> what was said first
 PREDICTED: dict[tuple[str, int], str] = {}  # topic, exercise -> what was predicted first
 
@@ -66,6 +67,16 @@ class Verdict:
     def _repr_html_(self):
         head = f"<b>{MARKS[self.state]} {tr(self.state)}</b> · {escape(self.exercise)}"
         return line(f"{head}: {escape(self.words)}" if self.words else head, self.state)
+
+
+class Check(Protocol):
+    """What ``exercise`` makes of a function: it takes whatever a learner has made and returns a verdict."""
+
+    title: str
+    name: Callable[[], str]  # number and title, in the language in use
+
+    def __call__(self, *answers: object, **context: object) -> Verdict:
+        """Judge the answers."""
 
 
 @dataclass(frozen=True)
@@ -127,7 +138,9 @@ def line(content: str, state: str) -> str:
     return f"<div style='border-left: 4px solid {COLOURS[state]}; padding: 2px 8px; margin: 2px 0'>{content}</div>"
 
 
-def exercise(topic: str, number: int, title: str, expects: str = "", predicts: bool | Iterable = False) -> Callable:
+def exercise(
+    topic: str, number: int, title: str, expects: str = "", predicts: bool | Iterable = False
+) -> Callable[[Callable[..., str | None]], Check]:
     """Make a function the check of an exercise.
 
     The function takes the learner's answers by position, and by keyword whatever else it needs. It returns a sentence
@@ -186,6 +199,8 @@ def predicted_first(topic: str, number: int, answers: tuple, keys: bool | Iterab
     -------
     what is kept, in words; and what has to be mended before anything is, where it is a dict that lacks some of ``keys``
     """
+    from leadwise.checks.answers import as_dict  # it stands on this module
+
     if answers and not undone(answers[0]) and (topic, number) not in PREDICTED:
         try:
             if isinstance(answers[0], dict) and keys is not True:
@@ -196,7 +211,7 @@ def predicted_first(topic: str, number: int, answers: tuple, keys: bool | Iterab
     return PREDICTED.get((topic, number), ""), ""
 
 
-def in_words(answer) -> str:
+def in_words(answer: object) -> str:
     """Return a prediction as a person reads it, in 120 characters at most.
 
     >>> in_words({"V1": 0.3, "waves": True, 8: "moved"})
@@ -224,7 +239,7 @@ def keep(topic: str, label: str, answer: str) -> None:
         PROMPTS[topic, label] = answer
 
 
-def undone(answer) -> bool:
+def undone(answer: object) -> bool:
     """Say whether an answer is still the stub's: ``...``, None, or a list, tuple or dict with ``...`` in it."""
     if isinstance(answer, dict):
         answer = list(answer.values())
@@ -259,207 +274,3 @@ def progress(topic: str) -> Progress:
     if quiz is None:
         return Progress(verdicts, thoughts=thoughts)
     return Progress(verdicts, len(quiz.questions), len(quiz.answered), sum(quiz.answered.values()), thoughts)
-
-
-# What checks ask of answers: each returns the answer in one form, or raises a Hint that says what came.
-
-
-def kind(answer) -> str:
-    """Return in words what an answer is: "a str", "an array (2, 3)"."""
-    if isinstance(answer, torch.Tensor | np.ndarray) and answer.ndim:
-        what = tr("a tensor") if isinstance(answer, torch.Tensor) else tr("an array")
-        return f"{what} {tuple(answer.shape)}"
-    if type(answer).__name__[0] in "aeiou":
-        return tr("an {kind}", kind=type(answer).__name__)
-    return tr("a {kind}", kind=type(answer).__name__)
-
-
-def as_array(answer, what: str, shape: tuple | None = None) -> np.ndarray:
-    """Return a tensor, an array or nested lists of numbers as float64.
-
-    Parameters
-    ----------
-    answer : the learner's
-    what : its name in hints
-    shape : that it must have, None for a length that is free: (None, 3); without it any shape is right
-
-    Raises
-    ------
-    Hint : it is None, is not numbers, has another shape, or holds NaN or infinity
-    """
-    if answer is None:  # numpy makes NaN of it
-        raise Hint(tr("{what} is None; that is also what a function without `return` returns.", what=what))
-    if isinstance(answer, torch.Tensor):
-        answer = answer.detach().cpu().double().numpy()
-    try:
-        array = np.asarray(answer, dtype=float)
-    except (TypeError, ValueError):
-        raise Hint(tr("{what} should be numbers, not {came}.", what=what, came=kind(answer))) from None
-    if shape is not None and not same_shape(array.shape, shape):
-        wanted = str(tuple("any" if size is None else size for size in shape)).replace("'", "")
-        raise Hint(f"{what} should have the shape {wanted}; this one has {array.shape}.")
-    if not np.isfinite(array).all():
-        raise Hint(tr("{what} holds NaN or infinity: somewhere a division by zero, or a logarithm of it.", what=what))
-    return array
-
-
-def same_shape(shape: tuple, wanted: tuple) -> bool:
-    """Say whether a shape is the wanted one, where None stands for any length."""
-    return len(shape) == len(wanted) and all(b in (a, None) for a, b in zip(shape, wanted, strict=True))
-
-
-def as_number(answer, what: str) -> float:
-    """Return a number, or an array or tensor with a single value, as a float; raise a Hint for anything else."""
-    if isinstance(answer, str | bool):
-        raise Hint(tr("{what} should be a number, not {came}.", what=what, came=kind(answer)))
-    array = as_array(answer, what)
-    if array.size != 1:
-        raise Hint(tr("{what} should be one number; this is {came}.", what=what, came=kind(answer)))
-    return float(array.reshape(()))
-
-
-def as_choice(answer, choices: Iterable[str], what: str) -> str:
-    """Return which of ``choices`` was chosen, whatever its case; raise a Hint for anything else."""
-    choices = list(choices)
-    for choice in choices:
-        if isinstance(answer, str) and answer.strip().lower() == choice.lower():
-            return choice
-    raise Hint(f"{what} should be one of {', '.join(map(repr, choices))}; this is {answer!r}.")
-
-
-def as_function(answer, what: str) -> Callable:
-    """Return a function; raise a Hint for what can't be called, its result for instance."""
-    if not callable(answer):
-        raise Hint(f"{what} should be a function, not its result: this is {kind(answer)}.")
-    return answer
-
-
-def expect_number(answer, wanted: float, tolerance: float, what: str) -> float:
-    """Return a number within ``tolerance`` of the wanted one; raise a Hint that says on which side it lies."""
-    value = as_number(answer, what)
-    if not np.isfinite(value) or abs(value - wanted) > tolerance:
-        raise Hint(f"{what} is too {'large' if value > wanted else 'small'}: {value:.4g}.")
-    return value
-
-
-def expect_array(answer, wanted, tolerance: float, what: str) -> np.ndarray:
-    """Return an array that differs from the wanted one by at most ``tolerance`` times the latter's largest magnitude.
-
-    Raises
-    ------
-    Hint : another shape, or a larger difference, which is named with its place
-    """
-    wanted = as_array(wanted, "the reference")
-    array = as_array(answer, what, wanted.shape)
-    difference = np.abs(array - wanted)
-    if difference.size and difference.max() > tolerance * np.abs(wanted).max():
-        place = tuple(int(i) for i in np.unravel_index(difference.argmax(), difference.shape))
-        share = difference.max() / max(np.abs(wanted).max(), 1e-300)
-        raise Hint(f"{what} differs from what it should be, most at {place}: by {share:.1g} of the largest magnitude.")
-    return array
-
-
-def expect_choice(answer, hints: Mapping[str, str], what: str) -> str:
-    """Return which key of ``hints`` was chosen; raise the hint beside it, which is "" for the right one.
-
-    Parameters
-    ----------
-    answer : the learner's
-    hints : choice -> what to say to it, "" where it is right
-    what : its name in hints
-    """
-    choice = as_choice(answer, hints, what)
-    if hints[choice]:
-        raise Hint(hints[choice])
-    return choice
-
-
-def expect_each(answer, right: Mapping[str, str], hints: Mapping[tuple[str, str], str], what: str) -> None:
-    """Do nothing where a dict has the right choice for each key; else raise a hint that counts those that are right.
-
-    Parameters
-    ----------
-    answer : the learner's
-    right : key -> choice; the choices are those that occur
-    hints : (key, wrong choice) -> what to say to the first wrong one; where there is none, it says what to test
-    what : its name in hints
-    """
-    if not isinstance(answer, dict) or set(answer) != set(right):
-        raise Hint(f"`{what}` should be a dict with the keys {', '.join(right)}.")
-    choices = dict.fromkeys(right.values())
-    given = {key: as_choice(answer[key], choices, f"{what}[{key!r}]") for key in right}
-    wrong = [key for key in right if given[key] != right[key]]
-    if wrong:
-        first = wrong[0], given[wrong[0]]
-        why = hints.get(first, f"Test {first[0]} for {first[1]!r} again.")
-        raise Hint(f"{len(right) - len(wrong)} of {len(right)} are right. {why}")
-
-
-def as_dict(answer, keys: Iterable, what: str) -> dict:
-    """Return a dict that has all ``keys``; raise a Hint that names the missing ones.
-
-    Parameters
-    ----------
-    answer : the learner's
-    keys : that it must have; it may have others
-    what : its name in hints
-    """
-    missing = [str(key) for key in keys if not isinstance(answer, dict) or key not in answer]
-    if missing:
-        raise Hint(f"{what} should be a dict with the keys {', '.join(map(str, keys))}; missing: {', '.join(missing)}.")
-    return answer
-
-
-def recognise(found, right, wrong: Mapping[str, object], otherwise: str = "", tolerance: float = 1e-4) -> None:
-    """Do nothing where ``found`` is right; else raise the hint of the usual mistake that it is.
-
-    Parameters
-    ----------
-    found : numbers or an array, as ``as_array`` and ``as_number`` return them
-    right : what they should be, or a function that returns it
-    wrong : hint -> what a mistake gives, or a function that returns it, called only where it is needed
-    otherwise : the hint where no mistake is recognised; "" to go on without
-    tolerance : the largest difference, as a share of the largest magnitude that is expected
-
-    >>> recognise(0.25, 1 / 4, {"That is in per cent.": 25})
-    >>> recognise(25.0, 1 / 4, {"That is in per cent.": 25})
-    Traceback (most recent call last):
-    leadwise.checks.core.Hint: That is in per cent.
-    """
-    if near(found, right, tolerance):
-        return
-    for hint, form in wrong.items():
-        if near(found, form, tolerance):
-            raise Hint(hint)
-    if otherwise:
-        raise Hint(otherwise)
-
-
-def near(found, form, tolerance: float = 1e-4) -> bool:
-    """Say whether ``found`` differs from a number, an array or what a function returns by at most ``tolerance``.
-
-    Parameters
-    ----------
-    found : numbers or an array
-    form : what they are compared with, of the same shape
-    tolerance : as a share of the largest magnitude in ``form``
-
-    >>> near([1.0, 2.0], lambda: [1.0, 2.0001])
-    True
-    """
-    found, form = (np.asarray(value, dtype=float) for value in (found, form() if callable(form) else form))
-    if found.shape != form.shape:
-        return False
-    return not form.size or bool(np.abs(found - form).max() <= tolerance * np.abs(form).max())
-
-
-def alike(a, b) -> float:
-    """Return the correlation of two maps, arrays or tensors of as many values."""
-    return float(np.corrcoef(np.ravel(a), np.ravel(b))[0, 1])
-
-
-def same_weights(one: torch.nn.Module, other: torch.nn.Module, but: str = "-") -> bool:
-    """Say whether two networks have the same weights and biases, all but those of one layer, by its name."""
-    first, second = one.state_dict(), other.state_dict()
-    kept = [name for name in first if not name.startswith(but)]
-    return first.keys() == second.keys() and all(torch.equal(first[n].cpu(), second[n].cpu()) for n in kept)

@@ -1,24 +1,28 @@
 """Checks and quiz of notebook 02, Gradients and paths."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 import leadwise
-from leadwise.checks.core import (
-    Hint,
+from leadwise.checks.answers import (
     as_array,
     as_dict,
     as_function,
+    as_map,
     as_number,
-    exercise,
+    as_numbers,
+    as_sort,
     expect_choice,
     recognise,
 )
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.evaluation import relevance_mass
-from leadwise.images.scenes import make_scene
-from leadwise.networks.alexnet import normalise, preprocess
+from leadwise.images.scenes import Scene, make_scene
+from leadwise.networks.alexnet import AlexNet, normalise, preprocess
 from leadwise.plotting import percent
 
 STILL = {  # method -> what it is without noise, or from the picture itself, and why
@@ -36,16 +40,15 @@ SETTING = {"smoothgrad": "noise=0", "vargrad": "noise=0", "integrated_gradients"
     expects="a dict with smoothgrad, vargrad and integrated_gradients",
     predicts=("smoothgrad", "vargrad", "integrated_gradients"),
 )
-def still(maps_of, network, x, target):
+def still(maps_of: object, network: AlexNet, x: Tensor, target: int) -> str:
     """``maps_of[method]``: the map (3, 224, 224) without noise, or without a way."""
     gradient = leadwise.attribute(network, x, "gradient", target=target).double().cpu().numpy()
-    for method, (kind, _) in STILL.items():
+    for method, given in as_dict(maps_of, STILL, "`maps_of`").items():
+        kind = STILL[method][0]
         wanted = gradient if kind == "gradient" else np.zeros_like(gradient)
-        found = as_array(maps_of[method], f"`maps_of[{method!r}]`").reshape(-1)
-        if found.size != wanted.size:
-            raise Hint(f"`maps_of[{method!r}]` should have the shape (3, 224, 224), one value for each input.")
-        if np.abs(found - wanted.reshape(-1)).max() > 1e-3 * np.abs(gradient).max():
-            if kind == "gradient" and np.allclose(found, np.abs(gradient).reshape(-1), atol=1e-3):
+        found = as_map(given, f"`maps_of[{method!r}]`", gradient.shape)
+        if np.abs(found - wanted).max() > 1e-3 * np.abs(gradient).max():
+            if kind == "gradient" and np.allclose(found, np.abs(gradient), atol=1e-3):
                 raise Hint("`maps_of['smoothgrad']` has lost its sign.")
             raise Hint(f"`maps_of[{method!r}]` is not what {SETTING[method]} gives for the class 'cat'.")
     said = "; ".join(f"{method} is {kind}, since {why}" for method, (kind, why) in STILL.items())
@@ -55,7 +58,7 @@ def still(maps_of, network, x, target):
 @exercise(
     "gradients", 2, "A colleague's integrated gradients", expects="a function of network, x, target, baseline, steps"
 )
-def mended_path(mended):
+def mended_path(mended: object) -> str:
     """``mended(network, x, target, baseline, steps)`` -> integrated gradients, tried where a closed form is known."""
     function = as_function(mended, "`mended`")
     weight, x, baseline = torch.randn(3, 3, 4, 4, generator=torch.Generator().manual_seed(0)).unbind()
@@ -81,12 +84,12 @@ def mended_path(mended):
 class Power(nn.Module):
     """A network whose logits are the sums of w x ** n and of x ** n: integrated gradients have a closed form."""
 
-    def __init__(self, weight, power):
+    def __init__(self, weight: Tensor, power: int):
         super().__init__()
         self.sums, self.power = nn.Conv2d(3, 2, 4, bias=False), power
         self.sums.weight.data = torch.stack([weight, torch.ones_like(weight)])
 
-    def forward(self, x):
+    def forward(self, x: Tensor) -> Tensor:
         """Return the two sums of a picture (3, 4, 4) or a batch of them."""
         return self.sums(x**self.power).flatten(-3)
 
@@ -94,7 +97,7 @@ class Power(nn.Module):
 @exercise(
     "gradients", 3, "A mean over baselines", expects="a function of network, x, target, a list of baselines, and steps"
 )
-def mean_over_baselines(over):
+def mean_over_baselines(over: object) -> str:
     """``over(network, x, target, baselines, steps)`` -> the mean of the maps, tried where a closed form is known."""
     function = as_function(over, "`over`")
     weight, x, *baselines = torch.randn(5, 3, 4, 4, generator=torch.Generator().manual_seed(1)).unbind()
@@ -124,7 +127,7 @@ STATEMENTS = {
 
 
 @exercise("gradients", 4, "The dark parts", expects='a dict with "black" and "white", and a letter')
-def dark_parts(falls, statement, network, scene, target):
+def dark_parts(falls: object, statement: object, network: AlexNet, scene: Scene, target: int) -> str:
     """``falls[name]``: by how much the logit falls where the darkest tenth is replaced; what follows for a sentence."""
     brightness = torch.tensor(scene.image).float().mean(-1)
     dark = brightness <= brightness.quantile(0.1)
@@ -136,10 +139,8 @@ def dark_parts(falls, statement, network, scene, target):
                 float(network(one)[target]) for one in (x, torch.where(dark, plain, x), torch.where(dark, x, plain))
             )
         wanted[name], turned[name] = logit - other, logit - kept
-    found = {name: as_number(value, f"`falls[{name!r}]`") for name, value in as_dict(falls, wanted, "`falls`").items()}
-    numbers = [found[name] for name in wanted]
     recognise(
-        numbers,
+        list(as_numbers(falls, wanted, "`falls`").values()),
         list(wanted.values()),
         {
             "These are f of the changed scene less f(x); a fall is the other way round.": [-v for v in wanted.values()],
@@ -156,9 +157,10 @@ SEEDS = 0.03  # by which shares may differ with the random numbers; measured: 0.
 
 
 @exercise("gradients", 5, "The best σ", expects="a dict of shares, a σ, and a share")
-def best_noise(tried, best, fresh, network, scenes):
+def best_noise(tried: object, best: object, fresh: object, network: AlexNet, scenes: Sequence[Scene]) -> str:
     """``tried[noise]``: mean share on the object; ``best``: the noise chosen; ``fresh``: its share on other scenes."""
-    shares = {as_number(noise, "each σ"): as_number(share, "each share") for noise, share in tried.items()}
+    given = as_sort(tried, dict, "`tried`", "a dict: σ -> mean share")
+    shares = {as_number(noise, "each σ"): as_number(share, "each share") for noise, share in given.items()}
     best, fresh = as_number(best, "`best`"), as_number(fresh, "`fresh`")
     if len(shares) < 3 or len(set(shares.values())) < 3:
         raise Hint("Try at least three σ in `tried`, with shares that differ.")
@@ -180,7 +182,7 @@ def best_noise(tried, best, fresh, network, scenes):
     return f"Report {percent(fresh)}, not {percent(chosen)}: the largest of {len(shares)} {lucky}."
 
 
-def share_on_first(network, scenes, noise: float) -> float:
+def share_on_first(network: AlexNet, scenes: Sequence[Scene], noise: float) -> float:
     """Return the mean share of SmoothGrad's positive relevance, 8 samples, on the first object of each scene."""
     things = [scene.objects[0] for scene in scenes]
     batch = torch.stack([preprocess(scene.image) for scene in scenes])

@@ -1,22 +1,26 @@
 """Checks and quiz of notebook 09, Lead-wise attribution, and a colleague's maps with known flaws."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 
 from leadwise.attribution import attribute
-from leadwise.checks.core import Hint, as_dict, as_function, as_number, exercise, expect_choice, expect_each, recognise
+from leadwise.checks.answers import as_function, as_number, as_numbers, expect_choice, expect_each, recognise
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
+from leadwise.networks.ecg_net import ECGNet
 
 
 @exercise("lead_wise", 1, "Predict: V1 or V6", expects="a dict of two shares", predicts=True)
-def v1_or_v6(shares, *, model, x):
+def v1_or_v6(shares: object, *, model: ECGNet, x: torch.Tensor) -> str:
     """The shares of |R| in both leads."""
     relevance = attribute(model, x, "lrp_epsilon", target=1)
     wanted = of_two(relevance.abs().sum(1))
-    shares = as_dict(shares, ("V1", "V6"), "`shares`")
-    given = {lead: as_number(shares[lead], f"shares[{lead!r}]") for lead in ("V1", "V6")}
+    given = as_numbers(shares, ("V1", "V6"), "`shares`")
 
-    def off(values):
+    def off(values: dict[str, float]) -> float:
         return max(abs(given[lead] - values[lead]) for lead in values)
 
     healthy = attribute(model, x, "lrp_epsilon", target=0)
@@ -47,7 +51,7 @@ def v1_or_v6(shares, *, model, x):
     )
 
 
-def without_each(model, x: torch.Tensor) -> dict[str, float]:
+def without_each(model: ECGNet, x: torch.Tensor) -> dict[str, float]:
     """Return by how much the log-odds of one recording (12, T) fall where V1, or V6, is a flat line."""
     flat = x.repeat(3, 1, 1)
     flat[1, LEADS.index("V1")] = flat[2, LEADS.index("V6")] = 0
@@ -78,7 +82,7 @@ OTHER_SHARES = {
 
 
 @exercise("lead_wise", 2, "The share of the chest leads", expects="a function of a map (12, T) that returns a number")
-def chest_share(function):
+def chest_share(function: object) -> str:
     """``chest_share(relevance)`` -> share of |R| in V1 to V6."""
     function = as_function(function, "`chest_share`")
     generator = torch.Generator().manual_seed(0)
@@ -107,13 +111,13 @@ FLAW_HINTS = {
 }
 
 
-def colleagues_maps(model, x: torch.Tensor) -> dict[str, torch.Tensor]:
+def colleagues_maps(model: ECGNet, x: torch.Tensor) -> dict[str, torch.Tensor]:
     """Return four maps (12, T) of one recording, each said to be integrated gradients of target 1 from a flat line."""
-    how = {"target": 1, "steps": 150, "progress": False}  # 50 miss the sum by a quarter on some published networks
-    right = attribute(model, x, "integrated_gradients", **how)
-    wrong = attribute(model, x, "integrated_gradients", reselect_target=True, **how)
+    # 50 steps miss the sum by a quarter on some published networks
+    gradients = partial(attribute, model, x, "integrated_gradients", target=1, steps=150, progress=False)
+    right = gradients()
     return {
-        "A": wrong,
+        "A": gradients(reselect_target=True),
         "B": right,
         "C": right.abs().mean(0).expand_as(right).clone(),
         "D": right / right.abs().amax(1, keepdim=True).clamp(min=1e-12),
@@ -121,7 +125,7 @@ def colleagues_maps(model, x: torch.Tensor) -> dict[str, torch.Tensor]:
 
 
 @exercise("lead_wise", 3, "A colleague's maps", expects='a dict: "A" to "D" -> a flaw')
-def colleagues_flaws(flaws):
+def colleagues_flaws(flaws: object) -> str:
     """Which of ``colleagues_maps`` has which flaw."""
     expect_each(flaws, FLAWS, FLAW_HINTS, "flaws")
     return "Each flaw has its test: compare leads, compare maxima, add up. None of them is seen by looking alone."
@@ -136,15 +140,12 @@ EPSILONS = (0.001, 0.1, 10)
 
 
 @exercise("lead_wise", 4, "What a large ε does", expects='a dict: epsilon -> Σ|R|, and "a", "b" or "c"')
-def what_epsilon_does(sums, reading, *, model, x):
+def what_epsilon_does(sums: object, reading: object, *, model: ECGNet, x: torch.Tensor) -> str:
     """``sums``: ε -> Σ|R|; ``reading``: the statement that fits."""
-    if not isinstance(sums, dict) or {float(key) for key in sums} != set(EPSILONS):
-        raise Hint("`sums` should be a dict with the keys 0.001, 0.1 and 10.")
-    sums = {float(epsilon): value for epsilon, value in sums.items()}
-    given = [as_number(sums[epsilon], f"sums[{epsilon}]") for epsilon in EPSILONS]
+    given = list(as_numbers(sums, EPSILONS, "`sums`").values())
     maps = [attribute(model, x, "lrp_epsilon", target=1, epsilon=epsilon) for epsilon in EPSILONS]
 
-    def sums_of(function):
+    def sums_of(function: Callable[[torch.Tensor], torch.Tensor]) -> list[float]:
         return [float(function(relevance).sum()) for relevance in maps]
 
     wrong = {

@@ -1,33 +1,41 @@
 """Checks and quiz of notebook 04, Layer-wise relevance."""
 
+from typing import Any
+
 import numpy as np
+from torch import Tensor, nn
 
 import leadwise
-from leadwise.checks.core import Hint, alike, as_array, as_function, as_number, exercise, expect_choice, near, recognise
+from leadwise.checks.answers import (
+    alike,
+    as_array,
+    as_dict,
+    as_function,
+    as_map,
+    as_number,
+    expect_choice,
+    near,
+    recognise,
+)
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 
 PICTURE = (3, 224, 224)
 TOLERANCE = 1e-3  # of the largest magnitude, by which two maps may differ
 
 
-def as_map(answer, what: str) -> np.ndarray:
-    """Return a map (3, 224, 224), also from a batch of one."""
-    found = as_array(answer, what)
-    return as_array(found[0] if found.shape == (1, *PICTURE) else found, what, PICTURE)
-
-
-def lrp(net, x, method: str, target: int, **parameters) -> np.ndarray:
+def lrp(net: nn.Module, x: Tensor, method: str, target: int, **parameters: Any) -> np.ndarray:
     """Return a map (3, 224, 224) of the course's own."""
     return leadwise.attribute(net, x, method, target=target, **parameters).double().cpu().numpy()
 
 
 @exercise("lrp", 1, "The flat rule for the pixels", expects="a map (3, 224, 224)")
-def flat_pixels(flat_map, net, x, target):
+def flat_pixels(flat_map: object, net: nn.Module, x: Tensor, target: int) -> str:
     """``flat_map``: the epsilon rule, 0.1, and the flat rule in the first layer."""
-    found = as_map(flat_map, "`flat_map`")
+    found = as_map(flat_map, "`flat_map`", PICTURE)
     values = x.detach().cpu().double().numpy()
 
-    def by(**rule):
+    def by(**rule: str) -> np.ndarray:
         return lrp(net, x, "lrp_epsilon", target, epsilon=0.1, **rule)
 
     wrong = {
@@ -48,7 +56,7 @@ def flat_pixels(flat_map, net, x, target):
 
 
 @exercise("lrp", 2, "How α multiplies", expects="five numbers", predicts=True)
-def growth_with_alpha(ratios, twin, x, target):
+def growth_with_alpha(ratios: object, twin: nn.Module, x: Tensor, target: int) -> str:
     """``ratios``: the sum of |R| over the logit for alpha 1 to 5, on the twin without biases."""
     found = as_array(ratios, "`ratios`", (5,))
     logit = float(twin(x)[target].detach())
@@ -71,14 +79,14 @@ def growth_with_alpha(ratios, twin, x, target):
 
 
 @exercise("lrp", 3, "A colleague's ε-rule", expects="a function of a (J,), W (J, K), R (K,), epsilon that returns (J,)")
-def repaired_epsilon(repaired):
+def repaired_epsilon(repaired: object) -> str:
     """``repaired(a, W, R, epsilon)`` -> the relevance of the inputs, (J,)."""
     function = as_function(repaired, "`repaired`")
     a, R = np.array([1.0, 2.0]), np.array([1.0, 1.0])
     W = np.array([[1.0, 0.49], [1.0, -0.3]])  # z = 3 and -0.11
     z = a @ W
 
-    def shared(denominator):
+    def shared(denominator: np.ndarray) -> np.ndarray:
         return (a[:, None] * W / denominator * R).sum(1)
 
     wrong = {
@@ -109,7 +117,7 @@ STATEMENTS = {
 
 
 @exercise("lrp", 4, "A negative logit", expects="a class's number, a dict of two maps, a letter")
-def negative_logit(lowest, maps, statement, net, x):
+def negative_logit(lowest: object, maps: object, statement: object, net: nn.Module, x: Tensor) -> str:
     """``lowest``: the class with the lowest logit; ``maps``: by lrp_z and lrp_zplus; what the z⁺ map says."""
     logits = net(x).detach()
     lowest = as_number(lowest, "`lowest`")
@@ -120,8 +128,8 @@ def negative_logit(lowest, maps, statement, net, x):
         raise Hint(
             "That is the highest logit." if largest else "Another class has a lower logit; keep the sign in mind."
         )
-    for method in ("lrp_z", "lrp_zplus"):
-        found = as_map(maps[method], f"`maps[{method!r}]`")
+    for method, given in as_dict(maps, ("lrp_z", "lrp_zplus"), "`maps`").items():
+        found = as_map(given, f"`maps[{method!r}]`", PICTURE)
         if not near(found, lrp(net, x, method, int(lowest)), TOLERANCE):
             if near(found, lrp(net, x, method, int(logits.argmax())), TOLERANCE):
                 raise Hint(f"`maps[{method!r}]` explains the highest logit: give target=lowest.")
@@ -131,11 +139,12 @@ def negative_logit(lowest, maps, statement, net, x):
 
 
 @exercise("lrp", 5, "Against the runner-up", expects="a map (3, 224, 224) and a number")
-def runner_up(against, wanted, twin, x):
+def runner_up(against: object, wanted: object, twin: nn.Module, x: Tensor) -> str:
     """``against``: the map of the best class against the second; ``wanted``: what its sum should come close to."""
     logits = twin(x).detach().double().cpu()
     (first, second), (best, other) = (part.tolist() for part in logits.topk(2))
-    total = as_map(against, "`against`").sum()
+    found = as_map(against, "`against`", PICTURE)
+    total = found.sum()
     wanted = as_number(wanted, "`wanted`")
     if abs(wanted - (first - second)) > 0.01 * abs(first - second):
         if abs(wanted - (first + second)) < 0.01 * abs(first):
@@ -152,7 +161,7 @@ def runner_up(against, wanted, twin, x):
             raise Hint("The map sums to 0, as from a start of 1 and −1: the start should hold the two logits.")
         raise Hint(f"The sum of the map is {total:.3g}: is it the twin, which has no biases, and a tiny epsilon?")
     parts = [lrp(twin, x, "lrp_epsilon", index, epsilon=1e-9) for index in (best, other)]
-    if alike(parts[0] - parts[1], as_map(against, "`against`")) < 0.99:
+    if alike(parts[0] - parts[1], found) < 0.99:
         raise Hint(
             "The sum is right, the map is not: epsilon=1e-9, not lrp's default of 0.1; the start in two places, by the "
             "classes' numbers?"

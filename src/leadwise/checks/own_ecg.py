@@ -1,13 +1,16 @@
 """Checks and quiz of notebook 11, Your own ECG. The capstone's dossier is checked part by part."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 
-from leadwise.checks import core
-from leadwise.checks.core import Hint, alike, as_array, as_dict, as_number, exercise, expect_choice
+from leadwise.checks.answers import alike, as_array, as_dict, as_list, as_number, as_sort, expect_choice
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.record import ECG
+from leadwise.networks.ecg_net import ECGNet
 from leadwise.recordings.quality import Finding, Report, check_ecg
 from leadwise.report import Explanation, OnePage
 from leadwise.semantics import agreement
@@ -15,29 +18,23 @@ from leadwise.semantics import agreement
 STEP = 0.00488  # mV, of the converter in exercise 1
 
 
-def as_ecg(answer, what: str) -> ECG:
+def as_ecg(answer: object, what: str) -> ECG:
     """Return a recording, or raise a Hint that says what came."""
-    if not isinstance(answer, ECG):
-        raise Hint(f"{what} should be a recording, as `read_ecg` and `load_record` return it, not {core.kind(answer)}.")
-    return answer
+    return as_sort(answer, ECG, what, "a recording, as `read_ecg` and `load_record` return it")
 
 
-def as_flags(answer, what: str, keys: tuple) -> dict[str, bool]:
-    """Return a dict of True and False with these keys, or raise a Hint."""
-    if not isinstance(answer, dict) or set(answer) != set(keys):
-        raise Hint(f"{what} should be a dict with the keys {', '.join(map(repr, keys))}.")
-    if not all(isinstance(value, bool | np.bool_) for value in answer.values()):
-        raise Hint(f"Each value of {what} should be True or False.")
-    return {key: bool(value) for key, value in answer.items()}
+def as_explanation(answer: object, what: str) -> Explanation:
+    """Return an explanation, or raise a Hint that says what came."""
+    return as_sort(answer, Explanation, what, "what `explain_ecg` returns")
 
 
-def apart(a, b) -> float:
+def apart(a: np.ndarray, b: np.ndarray) -> float:
     """Largest difference of two signals in mV where both have numbers; infinite where the shapes differ."""
     return float(np.nanmax(np.abs(a - b))) if a.shape == b.shape else float("inf")
 
 
 @exercise("own_ecg", 1, "An array without a word", expects="the recording that `read_ecg` returns")
-def read_right(read, *, ecg):
+def read_right(read: object, *, ecg: ECG) -> str:
     """Read in Cabrera's order, with steps of 4.88 µV."""
     read = as_ecg(read, "`read`")
     if read.fs != ecg.fs:
@@ -67,9 +64,10 @@ WHY_FINDABLE = {
 
 
 @exercise("own_ecg", 2, "What a check can find", expects="a dict: fault -> True where it is found", predicts=True)
-def what_a_check_finds(findable):
+def what_a_check_finds(findable: object) -> str:
     """Which faults break a law."""
-    given = as_flags(findable, "`findable`", tuple(FINDABLE))
+    given = as_dict(findable, FINDABLE, "`findable`")
+    as_list(given, "`findable`", "True or False for each fault", (bool, np.bool_))
     wrong = [fault for fault, wanted in FINDABLE.items() if given[fault] != wanted]
     if wrong:
         raise Hint(f"{4 - len(wrong)} of 4 are right. {wrong[0]}: {WHY_FINDABLE[wrong[0]]} Try it.")
@@ -78,7 +76,7 @@ def what_a_check_finds(findable):
 
 
 @exercise("own_ecg", 3, "The colleague's file", expects="a recording, and a dict: measurement -> two numbers")
-def the_right_rate(repaired, measured, *, slow):
+def the_right_rate(repaired: object, measured: object, *, slow: ECG) -> str:
     """The file read at 250 Hz, and two measurements that the wrong rate changed."""
     repaired = as_ecg(repaired, "`repaired`")
     if abs(repaired.duration - slow.duration) > 0.1:
@@ -90,8 +88,10 @@ def the_right_rate(repaired, measured, *, slow):
     scale = np.nanstd(repaired.signal) / np.nanstd(slow.signal)
     if not 0.9 < scale < 1.1:
         raise Hint(f"Voltages are off by a factor of {scale:.4g}: the unit of this file is mV.")
-    if not isinstance(measured, dict) or len(measured) < 2:
-        raise Hint("`measured` should be a dict with two measurements: name -> (colleague's, repaired).")
+    two = "a dict with two measurements: name -> (colleague's, repaired)"
+    measured = as_sort(measured, dict, "`measured`", two)
+    if len(measured) < 2:
+        raise Hint(f"`measured` should be {two}; it has {len(measured)}.")
     for name, pair in measured.items():
         if isinstance(pair, tuple | list) and any(isinstance(part, float) and np.isnan(part) for part in pair):
             raise Hint(f"measured[{name!r}] holds NaN: delineation found none there. Take another one.")
@@ -119,25 +119,25 @@ WINDOWED = {
 
 
 @exercise("own_ecg", 4, "Three windows", expects='three explanations, two correlations, and "a", "b" or "c"')
-def three_windows(windows, correlations, reading):
+def three_windows(windows: object, correlations: object, reading: object) -> str:
     """Explanations of three windows, correlations of their lead x wave shares with the first, what belongs to what."""
-    windows = list(windows.values() if isinstance(windows, dict) else windows)
-    if len(windows) != 3 or not all(isinstance(window, Explanation) for window in windows):
-        raise Hint("`windows` should hold three explanations, as `explain_ecg` returns them.")
-    if len({window.start for window in windows}) < 3:
+    given = as_list(windows, "`windows`", "three explanations, as `explain_ecg` returns them", Explanation)
+    if len(given) != 3:
+        raise Hint(f"`windows` should hold three explanations, one for each start; it holds {len(given)}.")
+    if len({window.start for window in given}) < 3:
         raise Hint("The windows start at the same place: give `start` in seconds. A recording of 4 s has only one.")
-    if len({(window.model, window.method) for window in windows}) > 1:
+    if len({(window.model, window.method) for window in given}) > 1:
         raise Hint("Not the same network or method in all three: fix both, with `explain` and `method`.")
-    if windows[0].start != 0:
-        raise Hint(f"The first window should start at 0 s; this one starts at {windows[0].start:g} s.")
-    first, *others = (window.matrix.share().ravel() for window in windows)
+    if given[0].start != 0:
+        raise Hint(f"The first window should start at 0 s; this one starts at {given[0].start:g} s.")
+    first, *others = (window.matrix.share().ravel() for window in given)
     wanted = [alike(first, other) for other in others]
     if not np.isfinite(wanted).all():
         raise Hint(NO_CORRELATION)
-    given = as_array(correlations, "`correlations`", (2,))
-    if not np.allclose(given, wanted, atol=0.005):
-        first, *others = (window.relevance.ravel() for window in windows)
-        if np.allclose(given, [alike(first, other) for other in others], atol=0.005):
+    found = as_array(correlations, "`correlations`", (2,))
+    if not np.allclose(found, wanted, atol=0.005):
+        first, *others = (window.relevance.ravel() for window in given)
+        if np.allclose(found, [alike(first, other) for other in others], atol=0.005):
             raise Hint("These compare sample by sample, and the beats have moved: compare the matrices' shares.")
         raise Hint("np.corrcoef of `matrix.share().ravel()`: the second window with the first, and the third with it.")
     expect_choice(reading, WINDOWED, "`reading`")
@@ -150,13 +150,12 @@ def three_windows(windows, correlations, reading):
 @exercise(
     "own_ecg", 5, "Dossier: what was told to the reader", expects="a recording, and a dict: fs, unit, leads -> a text"
 )
-def what_was_told(own, told, *, used):
+def what_was_told(own: object, told: object, *, used: ECG) -> str:
     """``told``: for rate, unit and leads, where they come from."""
     own = as_ecg(own, "`own`")
     if own.signal.shape == used.signal.shape and np.array_equal(own.signal, used.signal):
         raise Hint("This is the recording of the notebook; take another.")
-    told = as_dict(told, ("fs", "unit", "leads"), "`told`")
-    for key, source in told.items():
+    for key, source in as_dict(told, ("fs", "unit", "leads"), "`told`").items():
         if not isinstance(source, str) or len(source.strip()) < 4:
             raise Hint(
                 f"told[{key!r}] should say in words where this comes from: the file's header, the device, a note."
@@ -169,7 +168,7 @@ def what_was_told(own, told, *, used):
 
 
 @exercise("own_ecg", 6, "Dossier: findings", expects="a recording and two lists of checks, such as ['duration']")
-def findings(own, found, matter):
+def findings(own: object, found: object, matter: object) -> str:
     """``found``: names of the checks with an error or a warning; ``matter``: those that could change an answer."""
     report = check_ecg(as_ecg(own, "`own`"))
     errors = {finding.check for finding in report.of("error")}
@@ -189,22 +188,20 @@ def findings(own, found, matter):
     )
 
 
-def names_of(answer, what: str) -> set[str]:
+def names_of(answer: object, what: str) -> set[str]:
     """Return the names of findings: from a Report, from findings, or from names."""
-    answer = answer.findings if isinstance(answer, Report) else answer
-    if isinstance(answer, str) or not all(isinstance(part, str | Finding) for part in answer):
-        raise Hint(f"{what} should be a list of names of checks; an empty one where there are none.")
-    return {part.check if isinstance(part, Finding) else part for part in answer}
+    parts = answer.findings if isinstance(answer, Report) else answer
+    found = as_list(parts, what, "names of checks, in a list that is empty where there are none", (str, Finding))
+    return {part.check if isinstance(part, Finding) else str(part) for part in found}
 
 
 @exercise("own_ecg", 7, "Dossier: all windows", expects="a recording, and a dict: network -> probabilities")
-def all_windows(own, by_window, *, models):
+def all_windows(own: object, by_window: object, *, models: Mapping[str, ECGNet]) -> str:
     """Probability of each network in every window, one start a second."""
     own = as_ecg(own, "`own`").resample(500)
-    if not isinstance(by_window, dict) or set(by_window) != set(models):
-        raise Hint(f"`by_window` should be a dict with the keys {', '.join(models)}.")
     starts = [first / 500 for first in range(0, own.samples - 1999, 500)]
-    given = {name: as_array(by_window[name], f"by_window[{name!r}]", (None,)) for name in models}
+    found = as_dict(by_window, models, "`by_window`")
+    given = {name: as_array(values, f"by_window[{name!r}]", (None,)) for name, values in found.items()}
     counts = {len(values) for values in given.values()}
     if counts != {len(starts)}:
         raise Hint(f"One start a second makes {len(starts)} windows of 4 s; here are {sorted(counts)}.")
@@ -234,12 +231,11 @@ SENSITIVITIES = ("gradient", "smoothgrad", "vargrad")
 
 
 @exercise("own_ecg", 8, "Dossier: two methods", expects="a recording and two results of `explain_ecg`")
-def two_methods(own, first, second):
+def two_methods(own: object, first: object, second: object) -> str:
     """Two explanations of the most probable network on the same window."""
     own = as_ecg(own, "`own`")
+    first, second = as_explanation(first, "`first`"), as_explanation(second, "`second`")
     for name, found in {"`first`": first, "`second`": second}.items():
-        if not isinstance(found, Explanation):
-            raise Hint(f"{name} should be what `explain_ecg` returns, not {core.kind(found)}.")
         if apart(found.ecg.signal, own.resample(500).preprocess().signal) > 1e-3:
             raise Hint(f"{name} explains another recording than `own`.")
         if found.method == "random":
@@ -258,10 +254,11 @@ def two_methods(own, first, second):
 
 
 @exercise("own_ecg", 9, "Dossier: agreement", expects="a set of (lead, wave), and two numbers")
-def where_they_agree(first, second, agreed, correlation, lift):
+def where_they_agree(first: object, second: object, agreed: object, correlation: object, lift: object) -> str:
     """Cells among the five strongest of both; the correlation of the matrices; the lift of the criterion's cells."""
+    first, second = as_explanation(first, "`first`"), as_explanation(second, "`second`")
     tops = [{cell for cell, _ in found.matrix.ranked()[:5]} for found in (first, second)]
-    given = {tuple(cell) for cell in agreed}
+    given = {tuple(cell) for cell in as_list(agreed, "`agreed`", "pairs (lead, wave)", (tuple, list))}
     if given != tops[0] & tops[1]:
         if given in (*tops, tops[0] | tops[1]):
             raise Hint("`agreed` holds what one of the methods names; keep the cells that both name.")
@@ -277,7 +274,8 @@ def where_they_agree(first, second, agreed, correlation, lift):
             raise Hint("That compares sample by sample; compare the shares of the matrices.")
         raise Hint("`correlation`: np.corrcoef of the two `matrix.share().ravel()`.")
     beside = agreement(first.matrix, first.model)
-    value = float(lift) if np.isnan(beside.lift) else as_number(lift, "`lift`")
+    none_given = isinstance(lift, float | np.floating) and np.isnan(lift)
+    value = np.nan if none_given else as_number(lift, "`lift`")
     if not np.isclose(value, beside.lift, rtol=0.01, equal_nan=True):
         if np.isclose(value, beside.share, atol=0.005):
             raise Hint("That is the share; the lift is the share over the area.")
@@ -290,22 +288,22 @@ def where_they_agree(first, second, agreed, correlation, lift):
 
 
 @exercise("own_ecg", 10, "Dossier: one page", expects="the result of `report`, and a list of two sentences")
-def one_page(first, page, not_concluded):
+def one_page(first: object, page: object, not_concluded: object) -> str:
     """The saved page, and two sentences about what it does not show."""
-    if not isinstance(page, OnePage):
-        raise Hint(f"`page` should be what `report` returns, not {core.kind(page)}.")
-    shown = page.explanation
+    first, shown = (
+        as_explanation(first, "`first`"),
+        as_sort(page, OnePage, "`page`", "what `report` returns").explanation,
+    )
     if apart(shown.ecg.signal, first.ecg.signal) > 1e-3:
         raise Hint("The page is about another recording than `first`.")
     if (shown.model, shown.method, shown.start) != (first.model, first.method, first.start):
         raise Hint("The page should show what `first` shows: the same network, method and start.")
     if str(shown.parameters) != str(first.parameters):
         raise Hint(f"The page has other parameters than `first`: {shown.parameters} instead of {first.parameters}.")
-    if isinstance(not_concluded, str) or len(not_concluded) < 2:
-        raise Hint("`not_concluded` should be a list of two sentences.")
-    if any(not isinstance(text, str) or len(text.split()) < 4 for text in not_concluded):
+    sentences = as_list(not_concluded, "`not_concluded`", "two sentences", str, least=2)
+    if any(len(text.split()) < 4 for text in sentences):
         raise Hint("Write whole sentences: what would somebody conclude from the page, wrongly?")
-    if len({text.strip().lower() for text in not_concluded}) < 2:
+    if len({text.strip().lower() for text in sentences}) < 2:
         raise Hint("Twice the same sentence: find another conclusion that the page does not bear.")
     return "Your dossier is complete. Give the page to somebody who doubts it."
 

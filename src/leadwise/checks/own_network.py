@@ -1,14 +1,29 @@
 """Checks and quiz of notebook 13, Your own network, a module with a note, and maps that others say they made."""
 
+from collections.abc import Mapping
+from functools import partial
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from leadwise.attribution import attribute, receipt
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, expect_each, kind
+from leadwise.checks.answers import (
+    as_array,
+    as_choice,
+    as_dict,
+    as_function,
+    as_number,
+    as_numbers,
+    as_sort,
+    expect_each,
+    recognise,
+)
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
+from leadwise.networks.ecg_net import ECGNet
 from leadwise.networks.network import Network
-from leadwise.semantics import contrast, interventions, misplaced
+from leadwise.semantics import Parts, contrast, interventions, misplaced
 
 
 class Stranger(nn.Module):
@@ -43,10 +58,9 @@ NOTE = {
 
 
 @exercise("own_network", 1, "A module with a note", expects="a Network")
-def described(mine, *, module):
+def described(mine: object, *, module: nn.Module) -> str:
     """Whether ``mine`` says all that the note says."""
-    if not isinstance(mine, Network):
-        raise Hint(f"`mine` should be a leadwise.Network, not {kind(mine)}.")
+    mine = as_sort(mine, Network, "`mine`", "a leadwise.Network")
     if mine.module is not module:
         raise Hint("`mine` should hold the module `stranger`.")
     for field, (wanted, why) in NOTE.items():
@@ -75,7 +89,7 @@ ANSWERS = {
 @exercise(
     "own_network", 2, "Refused or answered", expects='a dict: "a" to "f" -> "answered" or "refused"', predicts=True
 )
-def refused_or_not(answers):
+def refused_or_not(answers: object) -> str:
     """Which of six requests are refused."""
     other = {"answered": "refused", "refused": "answered"}
     right = {key: answer for key, (answer, _) in ANSWERS.items()}
@@ -89,15 +103,11 @@ STEPS = (5, 15, 50, 150)
 @exercise(
     "own_network", 3, "Steps that are enough", expects="a dict: steps -> completeness, and one of the numbers of steps"
 )
-def steps_enough(missed, enough, *, network, x):
+def steps_enough(missed: object, enough: object, *, network: Network, x: Tensor) -> str:
     """``missed``: steps -> share of the change that the map's sum misses; ``enough``: the smallest below 2 %."""
-    if not isinstance(missed, dict) or {int(key) for key in missed} != set(STEPS):
-        raise Hint("`missed` should be a dict with the keys 5, 15, 50 and 150.")
-    given = {int(key): as_number(value, f"missed[{key}]") for key, value in missed.items()}
-    how = {"target": network.index("LBBB"), "progress": False}
-    wanted = {
-        steps: receipt(network, x, "integrated_gradients", steps=steps, **how).completeness or 0.0 for steps in STEPS
-    }
+    given = as_numbers(missed, STEPS, "`missed`")
+    receipt_of = partial(receipt, network, x, "integrated_gradients", network.index("LBBB"), progress=False)
+    wanted = {steps: receipt_of(steps=steps).completeness or 0.0 for steps in STEPS}
     for steps in STEPS:
         if np.isclose(given[steps], 100 * wanted[steps], rtol=0.01) and wanted[steps] > 1e-4:
             raise Hint(f"missed[{steps}] is in per cent; `completeness` is a fraction.")
@@ -116,13 +126,13 @@ JUDGED = ("lrp_epsilon", "deeplift", "gradient_x_input")
 
 
 @exercise("own_network", 4, "The nearest map", expects="a dict: network -> method")
-def best_methods(best, *, networks, cases, target):
+def best_methods(
+    best: object, *, networks: Mapping[str, ECGNet], cases: tuple[Tensor, Tensor, Parts], target: int | Tensor
+) -> str:
     """For each network the method that misplaces least, of three."""
-    if not isinstance(best, dict) or set(best) != set(networks):
-        raise Hint(f"`best` should be a dict with the keys {' and '.join(networks)}.")
     ill, well, parts = cases
-    for name, network in networks.items():
-        given = as_choice(best[name], JUDGED, f"best[{name!r}]")
+    for name, choice in as_dict(best, networks, "`best`").items():
+        given, network = as_choice(choice, JUDGED, f"best[{name!r}]"), networks[name]
         shown = interventions(network, ill, well, parts, target, progress=False).shapley.sum(0)
         found = {}
         for method in JUDGED:
@@ -136,29 +146,23 @@ def best_methods(best, *, networks, cases, target):
     return "No method was best by its name: that is why there is a judge."
 
 
-# What is often computed instead of the mean over heads and rows -> what to say then. A is a tensor (N, heads, P, P).
-OTHER_MEANS = (
-    (lambda a: a.mean((1, 3)), "that is the mean over columns, which is 1/P for everybody: rows sum to 1."),
-    (lambda a: a.sum((1, 2)), "that is a sum over heads and rows; the task asks for the mean."),
-    (lambda a: a.mean(1).sum(1), "that is a sum over those who look; the task asks for the mean."),
-    (lambda a: a.amax(1).mean(1), "that is the largest head; the task asks for the mean over heads."),
-    (lambda a: a.mean((0, 1, 2))[None].expand(len(a), -1), "the recordings were averaged too; keep N."),
-)
-
-
 @exercise("own_network", 5, "Looked at", expects="a function of weights (N, heads, P, P) that returns (N, P)")
-def looked_at(function):
+def looked_at(function: object) -> str:
     """``looked_at(attention)`` -> how much each piece is looked at."""
     function = as_function(function, "`looked_at`")
     generator = torch.Generator().manual_seed(5)
     attention = torch.softmax(2 * torch.randn(3, 4, 6, 6, generator=generator), -1)
     found = as_array(function(attention.clone()), "its result", (3, 6))
-    if np.allclose(found, attention.mean((1, 2)).numpy(), rtol=1e-4):
-        return "Each row sums to 1; what a column gets is what tells pieces apart."
-    for formula, hint in OTHER_MEANS:
-        if np.allclose(found, formula(attention).numpy(), rtol=1e-4):
-            raise Hint(hint[0].upper() + hint[1:])
-    raise Hint("Average over axis 1, the heads, and axis 2, the rows of those who look.")
+    wrong = {
+        "That is the mean over columns, which is 1/P for everybody: rows sum to 1.": attention.mean((1, 3)),
+        "That is a sum over heads and rows; the task asks for the mean.": attention.sum((1, 2)),
+        "That is a sum over those who look; the task asks for the mean.": attention.mean(1).sum(1),
+        "That is the largest head; the task asks for the mean over heads.": attention.amax(1).mean(1),
+        "The recordings were averaged too; keep N.": attention.mean((0, 1, 2)).expand(3, -1),
+    }
+    otherwise = "Average over axis 1, the heads, and axis 2, the rows of those who look."
+    recognise(found, attention.mean((1, 2)), wrong, otherwise)
+    return "Each row sums to 1; what a column gets is what tells pieces apart."
 
 
 FLAWS = {"A": "other class", "B": "scaled", "C": "hooks", "D": "none"}
@@ -175,10 +179,9 @@ FLAW_HINTS = {
 
 def other_peoples_maps(net: Network, x: Tensor, hooked: Tensor) -> dict[str, Tensor]:
     """Return four maps shaped like x, each said to be LRP-epsilon (1e-6) of the logit of LBBB; ``hooked`` is one."""
-    how = {"epsilon": 1e-6}
-    right = attribute(net, x, "lrp_epsilon", target=net.index("LBBB"), **how)
+    right, other = (attribute(net, x, "lrp_epsilon", net.index(name), epsilon=1e-6) for name in ("LBBB", "AF"))
     return {
-        "A": attribute(net, x, "lrp_epsilon", target=net.index("AF"), **how),
+        "A": other,
         "B": right / right.abs().max(),
         "C": hooked,
         "D": right,
@@ -186,7 +189,7 @@ def other_peoples_maps(net: Network, x: Tensor, hooked: Tensor) -> dict[str, Ten
 
 
 @exercise("own_network", 6, "Other people's maps", expects='a dict: "A" to "D" -> a flaw')
-def peoples_flaws(flaws):
+def peoples_flaws(flaws: object) -> str:
     """Which of ``other_peoples_maps`` has which flaw."""
     expect_each(flaws, FLAWS, FLAW_HINTS, "flaws")
     return "A sum and a correlation find all three. Looking at pictures would have found none."

@@ -1,5 +1,6 @@
 """A quiz: questions with options, and after the answer an explanation of every option, right or wrong."""
 
+from collections.abc import Collection
 from html import escape
 
 import ipywidgets as widgets
@@ -68,7 +69,7 @@ class QuestionView:
             self.message.value = f"<b>{escape(f'{type(error).__name__}: {error}')}</b>"
 
 
-def explanations(question: Question, chosen: set[int] = frozenset()) -> str:
+def explanations(question: Question, chosen: Collection[int] = ()) -> str:
     """Return a list (HTML) that says of every option whether it is right, why, and whether it was chosen."""
     rows = ""
     for place, option in enumerate(question.options):

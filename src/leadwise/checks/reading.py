@@ -1,11 +1,11 @@
 """Notebook 07, Reading an ECG: its checks and its quiz."""
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 import numpy as np
 
-from leadwise.checks.core import Hint, as_array, as_choice, as_function, as_number, exercise, recognise
+from leadwise.checks.answers import as_array, as_choice, as_dict, as_function, as_list, as_number, as_sort, recognise
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.delineation import delineate
 from leadwise.ecg.leads import LEADS, derive_limb_leads
@@ -31,16 +31,11 @@ def recorded_again(ecg: ECG) -> ECG:
     "the augmented leads from I and III",
     expects="a function augmented(lead_i, lead_iii), a dict of leads",
 )
-def augmented_leads(augmented):
+def augmented_leads(augmented: object) -> str:
     """Compare with Goldberger's formulas on random voltages."""
     augmented = as_function(augmented, "augmented")
     lead_i, lead_iii = np.random.default_rng(61).normal(size=(2, 40))
-    found = augmented(lead_i, lead_iii)
-    if not isinstance(found, dict) or set(AUGMENTED) - set(found):
-        missing = set(AUGMENTED) - set(found if isinstance(found, dict) else ())
-        raise Hint(
-            f"The function should return a dict with a key for each lead; missing: {', '.join(sorted(missing))}."
-        )
+    found = as_dict(augmented(lead_i, lead_iii), AUGMENTED, "The function's result")
     wanted, mistaken = (derive_limb_leads(lead_i, second) for second in (lead_i + lead_iii, lead_iii))
     for name in AUGMENTED:
         values = as_array(found[name], name, lead_i.shape)
@@ -60,7 +55,7 @@ def augmented_leads(augmented):
     expects='an angle from 0 to 180 and "upright" or "inverted"',
     predicts=True,
 )
-def balanced_lead_i(axis, avf):
+def balanced_lead_i(axis: object, avf: object) -> str:
     """Lead I balances where the axis is perpendicular to it, which the simulated heart confirms."""
     angle = as_number(axis, "axis")
     words = as_choice(avf, ("upright", "inverted"), "avf")
@@ -81,7 +76,7 @@ def balanced_lead_i(axis, avf):
 
 
 @exercise("reading", 3, "a window filtered on its own", expects="a function mended(ecg) that returns 4 s of an ECG")
-def whole_recording_first(mended):
+def whole_recording_first(mended: object) -> str:
     """Compare with the first four seconds of a recording that was filtered over its whole length."""
     mended = as_function(mended, "mended")
     ecg = simulate_ecg("NORM", seed=63)
@@ -118,10 +113,12 @@ KINDS = {
 
 
 @exercise("reading", 4, "PR and QRS of three recordings", expects='a dict: record -> {"PR": ms, "QRS": ms}')
-def three_recordings(measured):
+def three_recordings(measured: object) -> str:
     """Delineate the same recordings again, raw and filtered."""
-    if not isinstance(measured, dict) or len(measured) < 3:
-        raise Hint("`measured` should be a dict with three recordings, by their names in leadwise.records().")
+    three = "a dict with three recordings, by their names in leadwise.records()"
+    measured = as_sort(measured, dict, "`measured`", three)
+    if len(measured) < 3:
+        raise Hint(f"`measured` should be {three}; it has {len(measured)}.")
     unknown = [str(name) for name in measured if name not in records()]
     if unknown:
         raise Hint(f"No recording of this name: {', '.join(unknown)}. The keys of leadwise.records() are the names.")
@@ -129,16 +126,16 @@ def three_recordings(measured):
     if missing:
         raise Hint(f"Still missing: {', '.join(missing)}. The titles of leadwise.records() say which is which.")
     for name, found in measured.items():
-        if not isinstance(found, dict) or {"PR", "QRS"} - set(found):
-            raise Hint(f"measured[{name!r}] should be a dict with PR and QRS: intervals() of a delineation is one.")
         ecg = load_record(name)
         wanted = delineate(ecg).intervals()
-        for interval in ("PR", "QRS"):
-            _same_interval(f"{interval} of {name}", found[interval], wanted[interval], ecg)
+        what = f"`measured[{name!r}]`"
+        found = as_sort(found, dict, what, "a dict with PR and QRS, as intervals() of a delineation is")
+        for interval, value in as_dict(found, ("PR", "QRS"), what).items():
+            _same_interval(f"{interval} of {name}", value, wanted[interval], ecg)
     return "Measured on the recordings as they are. Whether an interval is long is one sign among many of a finding."
 
 
-def _same_interval(what: str, value, wanted: float, ecg: ECG) -> None:
+def _same_interval(what: str, value: object, wanted: float, ecg: ECG) -> None:
     none_found = isinstance(value, float | np.floating) and np.isnan(value)
     if none_found and np.isnan(wanted):
         return
@@ -159,14 +156,14 @@ def _same_interval(what: str, value, wanted: float, ecg: ECG) -> None:
 
 
 @exercise("reading", 5, "which electrodes were exchanged", expects='two of "RA", "LA", "LL"')
-def exchanged_electrodes(exchanged):
+def exchanged_electrodes(exchanged: object) -> str:
     """Each exchange turns one of the leads I, II and III upside down."""
     parts = exchanged.replace("-", ",").split(",") if isinstance(exchanged, str) else exchanged
-    if not isinstance(parts, Iterable):
-        raise Hint(f"`exchanged` should hold two of {', '.join(ELECTRODES)}.")
-    named = {as_choice(_short(part), ELECTRODES, "each electrode") for part in parts}
+    wanted = f"two different ones of {', '.join(ELECTRODES)}"
+    given = as_list(parts, "`exchanged`", wanted, object)
+    named = {as_choice(_short(part), ELECTRODES, "each electrode") for part in given}
     if len(named) != 2:
-        raise Hint(f"`exchanged` should hold two different ones of {', '.join(ELECTRODES)}.")
+        raise Hint(f"`exchanged` should hold {wanted}.")
     if named == {"RA", "LA"}:
         raise Hint("Then lead I = LA − RA would be upside down. Which of I, II and III is?")
     if named == {"RA", "LL"}:
@@ -174,9 +171,9 @@ def exchanged_electrodes(exchanged):
     return "Lead III is upside down, I and II have changed places, and Einthoven's law can't tell."
 
 
-def _short(name) -> str:
-    name = str(name).strip()
-    return {words: short for short, words in ELECTRODES.items()}.get(name.lower(), name)
+def _short(name: object) -> str:
+    said = str(name).strip()
+    return {words: short for short, words in ELECTRODES.items()}.get(said.lower(), said)
 
 
 quiz, progress, think_first = parts_of("reading")

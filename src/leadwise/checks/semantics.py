@@ -1,26 +1,31 @@
 """Checks and quiz of notebook 10, From saliency to semantics."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from torch import Tensor
 
-from leadwise.checks import core
-from leadwise.checks.core import Hint, as_dict, as_function, as_number, exercise, expect_choice, near
+from leadwise.checks.answers import as_function, as_list, as_number, as_numbers, as_sort, expect_choice, near
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.ecg.leads import LEADS, TERRITORIES
+from leadwise.ecg.record import ECG
 from leadwise.ecg.waves import Wave
+from leadwise.networks.ecg_net import ECGNet
 from leadwise.plotting import percent
 from leadwise.semantics import CRITERIA, Criterion, RelevanceTable, lead_wave_matrix, wave_labels, waves_of
 
 GROUPS = ("anterior", "lateral", "inferior")
 
 
-def map_of(samples: int = 100, **levels: float) -> torch.Tensor:
-    """Return a map (12, T) that is constant in each lead: 1, or what is said of the lead."""
-    return torch.tensor([levels.get(lead, 1.0) for lead in LEADS])[:, None].expand(12, samples).clone()
+def map_of(**levels: float) -> Tensor:
+    """Return a map (12, 100) that is constant in each lead: 1, or what is said of the lead."""
+    return torch.tensor([levels.get(lead, 1.0) for lead in LEADS])[:, None].repeat(1, 100)
 
 
-def group_map(**levels: float) -> torch.Tensor:
-    """Return a map (12, T) that is constant in the leads of each group: 1, or what is said of the group."""
+def group_map(**levels: float) -> Tensor:
+    """Return a map (12, 100) that is constant in the leads of each group: 1, or what is said of the group."""
     return map_of(**{lead: level for group, level in levels.items() for lead in TERRITORIES[group]})
 
 
@@ -58,23 +63,20 @@ GROUP_CASES = (
     "The leads that speak",
     expects='a function of a map (12, T) that returns "anterior", "lateral" or "inferior"',
 )
-def the_group(function):
+def the_group(function: object) -> str:
     """``group_of(relevance)`` -> the group of leads with the largest lift."""
     function = as_function(function, "`group_of`")
     for relevance, group, hint in GROUP_CASES:
-        found = function(relevance)
-        if not isinstance(found, str):
-            raise Hint(f"`group_of` should return a name, not {core.kind(found)}; the names are {', '.join(GROUPS)}.")
+        found = as_sort(function(relevance), str, "What `group_of` returns", f"one of the names {', '.join(GROUPS)}")
         if found.strip().lower() != group:
             raise Hint(hint)
     return "Lift, positive relevance, three groups of leads. Where a network looks is not where a heart is ill."
 
 
 @exercise("semantics", 2, "Out of step", expects="the matrix of the shifted map", predicts=("leads", "waves", "sum"))
-def out_of_step(shifted, *, relevance, waves):
+def out_of_step(shifted: object, *, relevance: Tensor, waves: Sequence[Wave]) -> str:
     """``shifted``: the lead x wave matrix of the map, shifted by half a beat."""
-    if not isinstance(shifted, RelevanceTable):
-        raise Hint(f"`shifted` should be what `lead_wave_matrix` returns, not {core.kind(shifted)}.")
+    shifted = as_sort(shifted, RelevanceTable, "`shifted`", "what `lead_wave_matrix` returns")
     relevance = torch.as_tensor(relevance)
     beat = np.median(np.diff([wave.peak for wave in waves if wave.kind == "QRS"]))
     halves = range(round(0.4 * beat), round(0.6 * beat))
@@ -88,7 +90,7 @@ def out_of_step(shifted, *, relevance, waves):
     )
 
 
-def why_not_shifted(shifted: RelevanceTable, relevance: torch.Tensor, waves) -> str:
+def why_not_shifted(shifted: RelevanceTable, relevance: Tensor, waves: Sequence[Wave]) -> str:
     """Return the hint to a matrix that is not that of the map shifted by half a beat."""
     if near(shifted.sum(), rolled(relevance, 0, waves)):
         return "This is the map as it was: torch.roll returns the shifted one and leaves the first as it is."
@@ -99,20 +101,18 @@ def why_not_shifted(shifted: RelevanceTable, relevance: torch.Tensor, waves) -> 
     return "The waves stay, and the map moves by half of the distance between two R peaks."
 
 
-def rolled(relevance: torch.Tensor, samples: int, waves) -> np.ndarray:
+def rolled(relevance: Tensor, samples: int, waves: Sequence[Wave]) -> np.ndarray:
     """Return the lead x wave sums of a map (12, T) that was shifted in time, (12, 6)."""
     return lead_wave_matrix(torch.roll(relevance, samples, dims=-1), waves).sum()
 
 
 @exercise("semantics", 3, "The colleague's waves", expects="the waves of the window, as `waves_of` returns them")
-def waves_of_window(repaired, *, ecg, start):
+def waves_of_window(repaired: object, *, ecg: ECG, start: float) -> str:
     """The waves of the window that starts at ``start`` seconds, counted from its beginning."""
-    repaired = tuple(repaired)
-    if not repaired or not all(isinstance(wave, Wave) for wave in repaired):
-        raise Hint("`repaired` should hold waves, as `waves_of` returns them.")
+    repaired = as_list(repaired, "`repaired`", "waves, as `waves_of` returns them", Wave, least=1)
     given, first = wave_labels(repaired, 2000), round(start * ecg.fs)
 
-    def agree(shift):
+    def agree(shift: int) -> float:
         return np.mean(given == wave_labels([wave.shift(shift) for wave in waves_of(ecg)], 2000))
 
     if agree(-first) > 0.85:
@@ -132,7 +132,9 @@ CONCLUSIONS = {
 
 
 @exercise("semantics", 4, "The sentence of a healthy person", expects='a probability, a sum, and "a", "b" or "c"')
-def a_healthy_sentence(probability, balance, conclusion, *, model, x, relevance):
+def a_healthy_sentence(
+    probability: object, balance: object, conclusion: object, *, model: ECGNet, x: Tensor, relevance: Tensor
+) -> str:
     """p(LBBB), the sum of the map, and what may be concluded."""
     wanted = float(model.probability(x))
     value = as_number(probability, "`probability`")
@@ -153,21 +155,22 @@ def a_healthy_sentence(probability, balance, conclusion, *, model, x, relevance)
 
 
 @exercise("semantics", 5, "A wider criterion", expects="a Criterion, and a dict of two lifts")
-def a_wider_criterion(wider, lifts, *, maps, patients):
+def a_wider_criterion(
+    wider: object, lifts: object, *, maps: Sequence[Tensor], patients: Sequence[tuple[Tensor, Sequence[Wave]]]
+) -> str:
     """QRS, ST and T in the leads of LBBB; the lift of both criteria over the patients."""
     strict = CRITERIA["LBBB"]
-    if not isinstance(wider, Criterion):
-        raise Hint(f"`wider` should be a Criterion(says, waves, leads, source); this is {core.kind(wider)}.")
+    wider = as_sort(wider, Criterion, "`wider`", "a Criterion(says, waves, leads, source)")
     if set(wider.leads) != set(strict.leads):
         raise Hint("The reviewer speaks of waves; keep the leads of CRITERIA['LBBB'].")
     if set(wider.waves) != {"QRS", "ST", "T"}:
         missing = {"QRS", "ST", "T"} - set(wider.waves)
         raise Hint(f"Not among its waves: {', '.join(sorted(missing))}." if missing else "Only QRS, ST and T count.")
-    lifts = as_dict(lifts, ("strict", "wider"), "`lifts`")
+    given = as_numbers(lifts, ("strict", "wider"), "`lifts`")
     matrices = [lead_wave_matrix(map_, waves) for map_, (_, waves) in zip(maps, patients, strict=True)]
     for key, criterion in {"strict": strict, "wider": wider}.items():
         shares, areas = (np.array([t[criterion.cells].sum() for t in tables]) for tables in shares_and_areas(matrices))
-        value = as_number(lifts[key], f"lifts[{key!r}]")
+        value = given[key]
         if abs(value - shares.mean()) < 0.005:
             raise Hint("These are shares; a lift is a share divided by its area.")
         # the quotient of the means, or the mean of the quotients
@@ -179,7 +182,7 @@ def a_wider_criterion(wider, lifts, *, maps, patients):
     )
 
 
-def shares_and_areas(matrices: list) -> tuple[list, list]:
+def shares_and_areas(matrices: Sequence[RelevanceTable]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Return the tables of shares and of areas, (12, 6) each."""
     return [matrix.share() for matrix in matrices], [matrix.area for matrix in matrices]
 

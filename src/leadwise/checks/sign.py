@@ -4,26 +4,27 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from leadwise.checks.core import (
-    Hint,
+from leadwise.checks.answers import (
     alike,
     as_array,
-    as_dict,
     as_function,
+    as_map,
     as_number,
-    exercise,
+    as_numbers,
     expect_choice,
     recognise,
 )
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.networks.alexnet import MEAN, STD
+from leadwise.networks.ecg_net import ECGNet
 from leadwise.plotting import percent
 
 SLIP = 0.2  # mV, by which the recording of exercise 2 has slipped
 
 
 @exercise("sign", 1, "one grey as the threshold", expects="a function sign_at(x, level) that returns a tensor like x")
-def one_grey(sign_at, *, scenes=None):
+def one_grey(sign_at: object, *, scenes: Tensor | None = None) -> str:
     """Compare with pixels that were brighter or darker than a grey before they were normalised."""
     sign_at, at_grey = as_function(sign_at, "sign_at"), []
     pixels = torch.rand(2, 3, 16, 15, generator=torch.Generator().manual_seed(4))
@@ -70,7 +71,7 @@ def _why_other_signs(found: np.ndarray, wanted: np.ndarray, clear: np.ndarray, x
 
 
 @exercise("sign", 2, "a slipped baseline", expects="a number in mV", predicts=True)
-def slipped_baseline(quotient):
+def slipped_baseline(quotient: object) -> str:
     """The quotient of the two methods is the mean |x|, weighted with the gradient: about the slip itself."""
     value = as_number(quotient, "quotient")
     if abs(value - SLIP) <= 0.05:
@@ -92,7 +93,7 @@ def slipped_baseline(quotient):
 
 
 @exercise("sign", 3, "the gradient of another picture", expects="a function mended(network, x, target)")
-def where_the_gradient_is_taken(mended):
+def where_the_gradient_is_taken(mended: object) -> str:
     """Compare with gradient x SIGN of a small network, and with the usual slips."""
     mended = as_function(mended, "mended")
     network, x = _small_network(), torch.randn(3, 10, 9, generator=torch.Generator().manual_seed(5))
@@ -134,18 +135,17 @@ SHARE_READINGS = {
 
 
 @exercise("sign", 4, "what a share under SIGN says", expects='"a", "b", "c" or "d"')
-def what_a_share_says(reading):
+def what_a_share_says(reading: object) -> str:
     """A share of |R| under gradient x SIGN is a share of the gradient's magnitude, and of nothing else."""
     expect_choice(reading, SHARE_READINGS, "reading")
     return "Slopes, summed over many samples. A long part collects a large share even if each sample matters little."
 
 
 @exercise("sign", 5, "the parts of the beat, one taken away at a time", expects="a dict: part -> number")
-def parts_taken_away(change, *, network, signal, part):
+def parts_taken_away(change: object, *, network: ECGNet, signal: Tensor, part: np.ndarray) -> str:
     """Recompute each change: logit 1 minus logit 0, without the part minus with it."""
     names = [name for name in ("P", "P to QRS", "QRS", "T", "between beats") if (part == name).any()]
-    change = as_dict(change, names, "`change`")
-    found = {name: as_number(change[name], f"change[{name!r}]") for name in names}
+    found = as_numbers(change, names, "`change`")
     with torch.no_grad():
         whole = network(signal).flatten()
         straight = {name: network(_straight(signal, part != name)).flatten() - whole for name in names}
@@ -191,13 +191,11 @@ def _close(found: dict, wanted: dict) -> bool:
 
 
 @exercise("sign", 6, "the method behind a name", expects="a map shaped like theirs")
-def rebuilt_map(rebuilt, *, theirs, ours):
+def rebuilt_map(rebuilt: object, *, theirs: Tensor, ours: Tensor) -> str:
     """Correlate the map that was rebuilt with the package's; where it fails, with the name taken at its word."""
     if rebuilt is theirs:
         raise Hint("That is the package's own map. Make one that agrees with it, by a composite of zennit.")
-    theirs = as_array(theirs, "theirs")
-    found = as_array(rebuilt, "rebuilt")
-    found = as_array(found[0] if found.shape == (1, *theirs.shape) else found, "rebuilt", theirs.shape)
+    found = as_map(rebuilt, "rebuilt", tuple(theirs.shape))
     if not found.any():
         raise Hint("`rebuilt` is zero everywhere.")
     agreement = alike(found, theirs)

@@ -1,12 +1,13 @@
 """Check and quiz of notebook 00, Start here: one of each, to show what they look like."""
 
-from leadwise.checks.core import Hint, as_number, exercise
+from leadwise.checks.answers import as_number
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.language import mark, tr
 
 
 @exercise("start", 1, mark("Samples in the window"), expects=mark("a number"))
-def samples_in_window(samples):
+def samples_in_window(samples: object) -> str:
     """How many samples of each lead a network sees: 4 s at 500 Hz."""
     value = as_number(samples, "`samples`")
     if value == 2000:

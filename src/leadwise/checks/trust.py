@@ -1,25 +1,29 @@
 """Notebook 06, Can you trust it?: its checks and its quiz."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from leadwise import evaluation
 from leadwise.attribution import METHODS, attribute, caveat
-from leadwise.checks.core import (
-    Hint,
+from leadwise.checks.answers import (
     as_array,
     as_choice,
     as_dict,
     as_function,
+    as_list,
     as_number,
-    exercise,
+    as_numbers,
+    as_sort,
     expect_choice,
-    kind,
     recognise,
     same_weights,
 )
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
 from leadwise.networks.ecg_net import ECGNet
 from leadwise.training import initialise
@@ -30,7 +34,7 @@ ORDERS = ("morf", "lerf", "random")
 @exercise(
     "trust", 1, "relevance mass", expects="a function my_mass(relevance, mask) that returns one number for each map"
 )
-def mass_by_hand(my_mass):
+def mass_by_hand(my_mass: object) -> str:
     """Compare with the definition on random maps, and with the usual other shares."""
     my_mass = as_function(my_mass, "my_mass")
     rng = np.random.default_rng(51)
@@ -55,7 +59,7 @@ def mass_by_hand(my_mass):
     return "A share of the positive relevance: 0 to 1, and the area share for a map that knows nothing."
 
 
-def _called(my_mass, maps: np.ndarray, inside: np.ndarray):
+def _called(my_mass: Callable, maps: np.ndarray, inside: np.ndarray) -> object:
     """Call a function in the form of the notebook, tensors with a mask of numpy; else with both of one kind."""
     forms = ((torch.tensor(maps), inside), (maps, inside), (torch.tensor(maps), torch.tensor(inside)))
     for form in forms[:-1]:
@@ -71,7 +75,7 @@ def _share(values: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 @exercise("trust", 2, "three orders of deletion", expects="a list of shares and a list of three orders", predicts=True)
-def orders_of_deletion(meet, highest_first):
+def orders_of_deletion(meet: object, highest_first: object) -> str:
     """The curves meet where nothing and where everything is replaced; between, the order decides."""
     shares = {round(float(share), 3) for share in as_array(meet, "meet").ravel()}
     if shares == {0.0}:
@@ -80,9 +84,12 @@ def orders_of_deletion(meet, highest_first):
         raise Hint("They end together, at the replacement. Where else are all three the same input?")
     if shares != {0.0, 1.0}:
         raise Hint("`meet` lists shares from 0 to 1 at which the input must be the same whatever the order is.")
-    orders = [as_choice(order, ORDERS, "each order") for order in highest_first]
+    each = f"each of {', '.join(ORDERS)} once"
+    orders = [
+        as_choice(order, ORDERS, "each order") for order in as_list(highest_first, "`highest_first`", each, object)
+    ]
     if sorted(orders) != sorted(ORDERS):
-        raise Hint(f"`highest_first` should hold each of {', '.join(ORDERS)} once.")
+        raise Hint(f"`highest_first` should hold {each}.")
     if orders[0] == "morf":
         raise Hint("Most relevant first takes the evidence away at once. Does that keep the logit high?")
     if orders[1] != "random":
@@ -91,7 +98,7 @@ def orders_of_deletion(meet, highest_first):
 
 
 @exercise("trust", 3, "a map whose zero moved", expects="a function mended(network, x)")
-def zero_stays_zero(mended):
+def zero_stays_zero(mended: object) -> str:
     """A mended map is a positive multiple of LRP-ε, for the batch or each recording, with 1 as largest magnitude."""
     mended = as_function(mended, "mended")
     network = initialise(ECGNet("LBBB"), 5).eval()
@@ -101,8 +108,8 @@ def zero_stays_zero(mended):
     found = as_array(mended(network, x), "mended(network, x)", R.shape)
     if found.min() >= 0 and found.any():
         raise Hint(_why_no_sign(found, R))
-    if not all(_multiple(*pair) for pair in zip(found, R, strict=True)):
-        if all(_multiple(*pair) for pair in zip(found.reshape(24, -1), R.reshape(24, -1), strict=True)):
+    if not _multiples(found, R):
+        if _multiples(found.reshape(24, -1), R.reshape(24, -1)):
             raise Hint("Each lead has a factor of its own, so leads no longer compare: one factor for the whole map.")
         raise Hint("Not a multiple of the LRP-ε map: where the relevance is 0, is the mended map 0 as well?")
     largest = np.abs(found).max()
@@ -113,37 +120,37 @@ def zero_stays_zero(mended):
 
 
 def _why_no_sign(found: np.ndarray, R: np.ndarray) -> str:
-    if all(_multiple(*pair) for pair in zip(found, np.abs(R), strict=True)):
+    if _multiples(found, np.abs(R)):
         return "These are magnitudes: zero is in its place again, but the sign got lost on the way."
-    if all(_multiple(*pair) for pair in zip(found, np.maximum(R, 0), strict=True)):
+    if _multiples(found, np.maximum(R, 0)):
         return "Cutting at zero leaves it in its place, and throws the evidence against away. Keep it."
     return "Nothing is negative any more: the minimum still becomes 0, and what was 0 a positive number."
 
 
-def _multiple(found: np.ndarray, wanted: np.ndarray) -> bool:
-    factor = (found * wanted).sum() / (wanted**2).sum()
-    return bool(factor > 0 and np.abs(found - factor * wanted).max() < 1e-3 * factor * np.abs(wanted).max())
+def _multiples(found: np.ndarray, wanted: np.ndarray) -> bool:
+    """Say whether each row is a positive multiple of the wanted one."""
+    found, wanted = found.reshape(len(found), -1), wanted.reshape(len(wanted), -1)
+    factor = ((found * wanted).sum(1) / (wanted**2).sum(1))[:, None]
+    off, largest = np.abs(found - factor * wanted).max(1), np.abs(wanted).max(1)
+    return bool((factor > 0).all() and (off < 1e-3 * factor[:, 0] * largest).all())
 
 
 @exercise(
     "trust", 4, "labels learned by heart", expects="a network, its accuracy from 0 to 1, and a dict: method -> number"
 )
-def learned_by_heart(by_heart, accuracy, alike, *, trained, x):
+def learned_by_heart(by_heart: object, accuracy: object, alike: object, *, trained: ECGNet, x: Tensor) -> str:
     """The network must have learned its labels; the correlations are recomputed with it."""
     accuracy = as_number(accuracy, "accuracy")
     if accuracy > 1:
         raise Hint("The accuracy is a share, from 0 to 1.")
-    if not isinstance(by_heart, torch.nn.Module):
-        raise Hint("`by_heart` should be the network: train_on_random_labels returns it with its accuracy, as a pair.")
+    wanted = "the network, the first of the pair that train_on_random_labels returns"
+    by_heart = as_sort(by_heart, nn.Module, "`by_heart`", wanted)
     if same_weights(by_heart, trained):
         raise Hint("`by_heart` is the network that was trained on the true labels.")
     if accuracy < 0.95:
         state = "about what guessing reaches" if accuracy < 0.65 else "part of the way"
         raise Hint(f"An accuracy of {accuracy:.2f} is {state}; 0.95 is asked for. Use fewer recordings or more epochs.")
-    methods = ("gradient", "lrp_epsilon")
-    alike = as_dict(alike, methods, "`alike`")
-    for method in methods:
-        value = as_number(alike[method], f"alike[{method!r}]")
+    for method, value in as_numbers(alike, ("gradient", "lrp_epsilon"), "`alike`").items():
         found = evaluation.label_randomisation(trained, by_heart, x, method, 1)
         if abs(value - found.signed.mean()) > 0.02:
             if abs(value - found.absolute.mean()) < 0.02:
@@ -160,12 +167,13 @@ REPLIES = {
 
 
 @exercise("trust", 5, "a method under another name", expects='"a", "b" or "c", and a list of methods')
-def under_another_name(reply, affected, *, network):
+def under_another_name(reply: object, affected: object, *, network: ECGNet) -> str:
     """Which statement answers the claim, and which methods carry a caveat on this network."""
     expect_choice(reply, REPLIES, "reply")
-    named = {affected} if isinstance(affected, str) else set(affected)
+    parts = [affected] if isinstance(affected, str) else affected
+    named = set(as_list(parts, "`affected`", "keys of leadwise.METHODS", str))
     if named - set(METHODS):
-        raise Hint(f"{', '.join(sorted(map(str, named - set(METHODS))))}: not among the keys of leadwise.METHODS.")
+        raise Hint(f"{', '.join(sorted(named - set(METHODS)))}: not among the keys of leadwise.METHODS.")
     wanted = {method for method in METHODS if caveat(method, network)}
     if wanted - named:
         raise Hint(f"{len(wanted - named)} more: ask caveat(method, network) for every key of leadwise.METHODS.")
@@ -177,7 +185,7 @@ def under_another_name(reply, affected, *, network):
 @exercise(
     "trust", 6, "an audit", expects="a function audit(network, group, method) that returns a dict of four numbers"
 )
-def audited(audit, *, network, group):
+def audited(audit: object, *, network: ECGNet, group: Any) -> str:  # the notebook has a dataclass of its own
     """Two answers are known for a random map, and one for a patient as the twin; others are compared for LRP-ε."""
     audit = as_function(audit, "audit")
     one = replace(group, x=group.x[:1], cause=group.cause[:1], without=group.without[:1], beats=group.beats[:1])
@@ -209,14 +217,10 @@ def audited(audit, *, network, group):
     return "It gives chance what chance deserves, and a map that found something more."
 
 
-def _four_numbers(answer) -> dict[str, float]:
+def _four_numbers(answer: object) -> dict[str, float]:
     names = ("sanity", "mass", "deletion", "sensitivity")
-    if not isinstance(answer, dict):
-        raise Hint(f"audit should return a dict with the keys {', '.join(names)}; it returned {kind(answer)}.")
-    missing = [name for name in names if name not in answer]
-    if missing:
-        raise Hint(f"audit should return a dict of four numbers; missing keys: {', '.join(missing)}.")
-    return {name: as_number(np.mean(as_array(answer[name], name)), name) for name in names}
+    found = as_dict(answer, names, "What audit returns")
+    return {name: float(as_array(value, name).mean()) for name, value in found.items()}
 
 
 quiz, progress, think_first = parts_of("trust")

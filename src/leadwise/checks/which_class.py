@@ -1,36 +1,37 @@
 """Checks and quiz of notebook 03, Which class?"""
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional
 
 import leadwise
-from leadwise.checks.core import (
-    Hint,
+from leadwise.checks.answers import (
     alike,
     as_array,
-    as_dict,
     as_function,
-    as_number,
-    exercise,
+    as_numbers,
+    as_sort,
     expect_choice,
     near,
     recognise,
     same_weights,
 )
+from leadwise.checks.core import Hint, exercise
 from leadwise.checks.parts import parts_of
-from leadwise.networks.alexnet import load_alexnet, preprocess
+from leadwise.images.scenes import Scene
+from leadwise.networks.alexnet import AlexNet, load_alexnet, preprocess
 
 ABSENT = {"guided_backprop": {}, "integrated_gradients": {"steps": 16}, "grad_cam": {}}
 STAYS = 0.5  # a map that correlates by more stays nearly as it was
 
 
 @exercise("which_class", 1, "A class that is not there", expects="a dict of three correlations", predicts=ABSENT)
-def absent_class(absent, network, x, cat, dog):
+def absent_class(absent: object, network: AlexNet, x: Tensor, cat: int, dog: int) -> str:
     """``absent[method]``: the correlation of the maps of the cat and of a dog that is not in the scene."""
-    found = {
-        name: as_number(value, f"`absent[{name!r}]`") for name, value in as_dict(absent, ABSENT, "`absent`").items()
-    }
+    found = as_numbers(absent, ABSENT, "`absent`")
     if max(map(abs, found.values())) > 1.0001:
         raise Hint("A correlation lies between -1 and 1.")
     wanted = {}
@@ -46,7 +47,7 @@ def absent_class(absent, network, x, cat, dog):
 
 
 @exercise("which_class", 2, "A colleague's Grad-CAM", expects="a function of network, x, target, layer")
-def mended_grad_cam(mended, network, x, targets):
+def mended_grad_cam(mended: object, network: AlexNet, x: Tensor, targets: Sequence[int]) -> str:
     """``mended(network, x, target, layer)`` -> Grad-CAM at the layer's resolution, for two classes."""
     function, layer = as_function(mended, "`mended`"), network.features[11]
     found, wanted, plain = [], [], []
@@ -56,7 +57,7 @@ def mended_grad_cam(mended, network, x, targets):
         wanted.append(plain[-1].clip(min=0))
     if found[0].shape != wanted[0].shape:
         raise Hint(f"The result should have the shape {wanted[0].shape} of the layer's maps; it has {found[0].shape}.")
-    if np.array_equal(*found):
+    if np.array_equal(found[0], found[1]):
         raise Hint("Still the same map for both questions: which logit is explained?")
     scaled = [one / one.max() for one in wanted]
     wrong = {
@@ -69,7 +70,7 @@ def mended_grad_cam(mended, network, x, targets):
     return "One map for each question. With one object in the picture nobody would have noticed."
 
 
-def weighted_maps(network, x, target) -> torch.Tensor:
+def weighted_maps(network: AlexNet, x: Tensor, target: int) -> Tensor:
     """Return the last feature maps of a picture, each times its mean gradient, added up: (h, w)."""
     with torch.enable_grad():
         maps = network.features[:12](x[None]).detach().requires_grad_()
@@ -81,7 +82,7 @@ def weighted_maps(network, x, target) -> torch.Tensor:
 LAYERS = ("features.1", "features.4", "features.7", "features.9", "features.11")
 
 
-def grad_cam_counts(network, scenes) -> dict[str, int]:
+def grad_cam_counts(network: AlexNet, scenes: Sequence[Scene]) -> dict[str, int]:
     """Return for each of LAYERS in how many of 24 questions Grad-CAM finds the right one of two objects."""
     device = next(network.parameters()).device
     pictures = torch.stack([preprocess(scene.image) for scene in scenes]).to(device)
@@ -102,12 +103,9 @@ def grad_cam_counts(network, scenes) -> dict[str, int]:
 
 
 @exercise("which_class", 3, "Grad-CAM by layer", expects='a dict such as {"features.1": 12, ...}')
-def grad_cam_by_layer(correct, network, scenes):
+def grad_cam_by_layer(correct: object, network: AlexNet, scenes: Sequence[Scene]) -> str:
     """``correct[layer]`` is the number of right answers, of 24."""
-    missing = [name for name in LAYERS if name not in correct]
-    if missing:
-        raise Hint(f"`correct` lacks {', '.join(missing)}.")
-    found = [as_number(correct[name], f"`correct[{name!r}]`") for name in LAYERS]
+    found = list(as_numbers(correct, LAYERS, "`correct`").values())
     wanted = list(grad_cam_counts(network, scenes).values())
     if max(found) <= 1:
         raise Hint("These are shares; count the right answers among the 24 questions.")
@@ -131,8 +129,11 @@ STATEMENTS = {
 
 
 @exercise("which_class", 4, "A network that has forgotten", expects="a network, a dict of correlations, a letter")
-def forgetful_network(forgetful, correlations, statement, network, x, target):
+def forgetful_network(
+    forgetful: object, correlations: object, statement: object, network: AlexNet, x: Tensor, target: int
+) -> str:
     """``forgetful`` is ``network`` with a new last layer; ``correlations[method]`` of the maps; which claim holds."""
+    forgetful = as_sort(forgetful, AlexNet, "`forgetful`", "a network like `network`")
     if forgetful is network or not same_weights(network, load_alexnet("embedded")):
         raise Hint(
             "The notebook's own network has been changed, too: work on a deepcopy, and run the cell of section 1."
@@ -141,9 +142,10 @@ def forgetful_network(forgetful, correlations, statement, network, x, target):
         raise Hint("`forgetful` still has all its weights: draw new ones for classifier[6].")
     if not same_weights(forgetful, network, "classifier.6"):
         raise Hint("`forgetful` has lost more than its last layer: leave all but classifier[6] as it was.")
-    if float(forgetful.classifier[6].weight.detach().std()) == 0:
+    if float(forgetful.state_dict()["classifier.6.weight"].std()) == 0:
         raise Hint("The new weights of classifier[6] are all the same: draw random ones.")
-    values = {name: as_number(value, f"`correlations[{name!r}]`") for name, value in correlations.items()}
+    given = as_sort(correlations, dict, "`correlations`", "a dict: method -> correlation")
+    values = as_numbers(given, given, "`correlations`")
     if len(values) < 3 or "guided_backprop" not in values or not set(values) <= set(leadwise.METHODS):
         raise Hint("`correlations` should hold guided_backprop and two other names of leadwise.METHODS.")
     if max(map(abs, values.values())) > 1.0001:

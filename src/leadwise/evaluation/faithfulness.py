@@ -99,7 +99,7 @@ class Curve:
 
 
 def deletion(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     relevance: Tensor | None,
     target: int | Tensor | None = None,
@@ -152,7 +152,7 @@ def deletion(
 
 
 def insertion(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     relevance: Tensor | None,
     target: int | Tensor | None = None,
@@ -179,7 +179,7 @@ def insertion(
 
 
 def road(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     relevance: Tensor | None,
     target: int | Tensor | None = None,

@@ -17,6 +17,7 @@ from leadwise.attribution.perturbation import features
 from leadwise.evaluation.inputs import as_batch, by_leads, undefined, usual_unit
 from leadwise.evaluation.similarity import similarity
 from leadwise.maps import as_maps, one_of
+from leadwise.networks.network import Network
 from leadwise.progress import CHUNK, in_chunks, progress_to
 
 
@@ -28,7 +29,7 @@ def captum_metrics():
 
 
 def sensitivity_max(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     method: str = "lrp_epsilon",
     target: int | Tensor | None = None,
@@ -108,7 +109,7 @@ Shapley values: anything times the input) or slopes (gradient, SmoothGrad)."""
 
 
 def infidelity(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     relevance: Tensor,
     target: int | Tensor | None = None,
@@ -210,7 +211,7 @@ def stability(maps: Sequence, correlation: str = "spearman") -> np.ndarray:
 
 
 def across_seeds(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     method: str,
     target: int | Tensor | None = None,
@@ -233,7 +234,7 @@ def across_seeds(
 
 
 def across_models(
-    models: Sequence[nn.Module], x: Tensor, method: str, target: int | Tensor | None = None, **parameters: Any
+    models: Sequence[nn.Module | Network], x: Tensor, method: str, target: int | Tensor | None = None, **parameters: Any
 ) -> Tensor:
     """Return the maps (K, N, ...) of K networks that were trained for the same task.
 

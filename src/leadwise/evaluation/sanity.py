@@ -267,8 +267,8 @@ class LabelRandomisation:
 
 
 def label_randomisation(
-    model: nn.Module,
-    other: nn.Module,
+    model: nn.Module | Network,
+    other: nn.Module | Network,
     x: Tensor,
     method: str = "lrp_epsilon",
     target: int | Tensor | None = None,

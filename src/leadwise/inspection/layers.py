@@ -93,13 +93,13 @@ def feature_maps(net: nn.Module | Network, x: Tensor, layer: str) -> Tensor:
 
 
 @torch.no_grad()
-def top_k(net: nn.Module, x: Tensor, k: int = 5, classes: Sequence[str] | None = None) -> list:
+def top_k(net: nn.Module | Network, x: Tensor, k: int = 5, classes: Sequence[str] | None = None) -> list:
     """Return the k most probable classes for x as (name, softmax probability), best first.
 
-    One list for one sample, a list of lists for a batch (N, ...). ``classes`` defaults to ``net.class_names``.
+    One list for one sample, a list of lists for a batch (N, ...). ``classes`` defaults to those that the network has.
     """
-    classes = getattr(net, "class_names", None) if classes is None else classes
     network = network_of(net)
+    classes = network.classes if classes is None else classes
     single = x.ndim == network.sample_dims(x)
     parts = _on_device(net, x[None] if single else x).split(CHUNK)
     probabilities = torch.cat([torch.softmax(network.logits(part), -1) for part in parts])
@@ -191,7 +191,7 @@ def _table(network: Network, x: Tensor) -> list[Layer]:
     return rows
 
 
-def receptive_field(net: nn.Module, layer: str, shape: Sequence[int] | None = None) -> tuple[int, ...]:
+def receptive_field(net: nn.Module | Network, layer: str, shape: Sequence[int] | None = None) -> tuple[int, ...]:
     """Return how many input samples one output of a layer sees, along each axis; edges are not counted in.
 
     ``shape`` is that of one sample, by default (3, 224, 224) for a picture network, (12, 2000) for an ECG network.

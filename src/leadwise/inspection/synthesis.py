@@ -32,7 +32,7 @@ class Synthesis:
 
 
 def maximise_activation(
-    net: nn.Module,
+    net: nn.Module | Network,
     *,
     target: int | Sequence[int] | None = None,
     layer: str | None = None,

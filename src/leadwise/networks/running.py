@@ -8,6 +8,7 @@ shares the weights and nothing else. So it gives the answers that it gives after
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -62,6 +63,8 @@ class Evaluation(TorchFunctionMode):
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name, kwargs = operation_name(func), kwargs or {}
+        if kwargs and not isinstance(func, FunctionType):
+            kwargs = {NUMPYS.get(key, key): value for key, value in kwargs.items()}
         if not args and "input" in kwargs:
             args, kwargs = (kwargs["input"],), {key: value for key, value in kwargs.items() if key != "input"}
         if name in DROPOUTS:
@@ -85,6 +88,9 @@ class Evaluation(TorchFunctionMode):
         """Run one operation; what a method changes, it changes here."""
         return natively(name, func, args, kwargs)
 
+
+NUMPYS = {"x": "input", "a": "input", "x1": "input", "x2": "other", "axis": "dim", "keepdims": "keepdim"}
+"""Numpy's names of arguments, which what PyTorch has compiled takes too -> its own."""
 
 DROPOUTS = {
     "dropout",

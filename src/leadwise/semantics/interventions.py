@@ -31,7 +31,7 @@ from leadwise.ecg.filters import PUBLISHED_FS
 from leadwise.ecg.leads import LEADS
 from leadwise.ecg.waves import Wave
 from leadwise.maps import finite, one_of
-from leadwise.networks.network import network_of
+from leadwise.networks.network import Network, network_of
 from leadwise.progress import CHUNK, Progress, progress_to
 from leadwise.semantics.tables import WAVES, wave_labels
 
@@ -263,7 +263,7 @@ class Effects:
 
 
 def interventions(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     twin: Tensor,
     parts: Parts,
@@ -371,7 +371,7 @@ def _sampled(values: np.ndarray, count: int, orders: Tensor) -> tuple[np.ndarray
 
 
 def contrast(
-    model: nn.Module,
+    model: nn.Module | Network,
     x: Tensor,
     twin: Tensor,
     method: str,
