@@ -27,7 +27,7 @@ export PIP_FIND_LINKS = $(abspath $(WHEELHOUSE))
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help course lab test lint js notebooks slides wheelhouse dist stamp badges constraints data book links types coverage lock audit unpinned clean
+.PHONY: help course lab test lint js notebooks slides wheelhouse dist route stamp badges constraints data book links types coverage lock audit unpinned clean
 
 help:
 	@echo "make course     install, then run every notebook: figures in plots/, pages in build/, a table at the end"
@@ -154,6 +154,10 @@ dist: $(VENV)/.dist
 $(VENV)/.dist: $(STAMP)
 	$(BIN)/python -m pip install -q build twine
 	@touch $@
+
+# One of the README's ways without make, to the letter: ROUTE=pip, uv, conda or Windows.
+route:
+	$(PYTHON) tools/route.py $(ROUTE)
 
 # After a change of requirements: in a new virtual environment, `pip install` -r each of requirements*.txt, then
 # `make constraints VENV=that_environment` writes what came with them.

@@ -336,6 +336,7 @@ def test_one_command_changes_the_address_everywhere(course, capsys):
     )
     for name in ("README.md", "CITATION.cff", "notebooks/02_two.ipynb"):
         assert old not in (root / name).read_text()
+    assert "placeholder" not in (root / "README.md").read_text()
     stamped = nbformat.read(course / "02_two.ipynb", as_version=4)
     assert stamped.cells[2].execution_count == 1  # nothing was built anew
     solved = notebook_source.read(course / "src" / "02_two.py")

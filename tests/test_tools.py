@@ -338,20 +338,11 @@ def test_what_counts_as_a_machine_path(text, held):
 
 
 def pins(path: str, python: str = "3.11") -> dict[str, str]:
-    """Return name -> version as a file pins it for one Python; that of Binder is 3.11."""
+    """Return name -> version as a file pins it for one Python."""
     lines = [line.strip(" -") for line in (ROOT / path).read_text().splitlines()]
     pinned = [Requirement(line) for line in lines if "==" in line and not line.startswith("#")]
     here = {"python_version": python}
     return {r.name: str(r.specifier)[2:] for r in pinned if r.marker is None or r.marker.evaluate(here)}
-
-
-def test_binder_has_the_pins_of_requirements_txt():
-    binder = pins("environment.yml")
-    wanted = pins("requirements.txt")
-    del wanted["jupyterlab"]  # Binder brings its own
-    assert binder == wanted
-    text = (ROOT / "environment.yml").read_text()
-    assert not re.search(r"- -[er] ", text)  # both defeat the image cache
 
 
 def test_every_pin_is_among_the_constraints():

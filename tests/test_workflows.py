@@ -22,6 +22,8 @@ def test_the_workflows_are_there():
     triggers = {name: set(workflow[True]) for name, workflow in WORKFLOWS.items()}  # YAML reads the key "on" as True
     assert {"push", "pull_request"} <= triggers["test"]
     assert {"schedule"} <= triggers["weekly"] & triggers["links"]
+    assert WORKFLOWS["stamp"][True]["push"] == {"branches": ["main"]}
+    assert WORKFLOWS["pages"][True]["workflow_run"]["workflows"] == ["stamp"]  # or the first book has no address
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)

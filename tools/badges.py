@@ -27,6 +27,8 @@ STAMPED = (
 # GitHub's own rules. https://docs.github.com/en/enterprise-cloud@latest/admin/identity-and-access-management
 OWNER = r"[A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38}"
 NAME = r"[\w.-]{1,100}"
+# What is true only of the placeholder, in the README.
+PLACEHOLDER = re.compile(r"\n<!-- placeholder -->\n.*?<!-- /placeholder -->\n", re.DOTALL)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -45,6 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     for path in sorted({path for pattern in STAMPED for path in options.root.glob(pattern)}):
         before = path.read_text(encoding="utf-8")
         after = renamed(before, old, new)
+        if new != old:
+            after = PLACEHOLDER.sub("", after)
         if after != before:
             path.write_text(after, encoding="utf-8")
             print(path.relative_to(options.root))
