@@ -1,5 +1,6 @@
 """The ways to the course other than `make`: the README's commands, Binder's image, wheel and source distribution."""
 
+import json
 import os
 import re
 import shutil
@@ -45,6 +46,12 @@ def test_an_unknown_route_is_refused(capsys):
     assert "pip, uv, conda, Windows" in capsys.readouterr().err
 
 
+def test_a_script_of_an_installation_in_the_checkout_is_no_module():
+    """JupyterLab in .venv starts a script of node's old kind; where package.json said "module" it printed all of it."""
+    assert "type" not in json.loads((ROOT / "package.json").read_text("utf-8"))
+    assert json.loads((ROOT / "src/package.json").read_text("utf-8")) == {"type": "module"}  # the explorers' scripts
+
+
 def test_the_environment_has_the_python_of_the_tests_and_leaves_packages_to_pip():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text("utf-8"))
     assert environment["dependencies"] == ["python=3.11", "pip"]
@@ -87,7 +94,9 @@ def built(folder: Path, kind: str) -> Path:
 def test_wheel_and_sdist_hold_the_whole_package(tmp_path):
     """Weights, recordings, scripts, quizzes, translations; the wheel is built from the sdist, as pip does it."""
     copy = tmp_path / "copy"
-    shutil.copytree(ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    shutil.copytree(
+        ROOT / "src", copy / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info", "package.json")
+    )
     shutil.copytree(
         ROOT / "tests", copy / "tests", ignore=lambda folder, names: [n for n in names if n != Path(__file__).name]
     )
