@@ -221,8 +221,9 @@ def number_of(submitted: "NotebookNode", course: dict[str, Any]) -> str:
     held = {}
     for number, notebook in course.items():
         checks = [cell for cell in notebook.cells if check_number(cell)]
-        held[number] = sum(cell.source.strip() in sources for cell in checks), sum(cell.id in ids for cell in checks)
-        held[number] += (bool(topic) and topic == topic_of(notebook),)
+        same_text = sum(cell.source.strip() in sources for cell in checks)
+        same_id = sum(cell.id in ids for cell in checks)
+        held[number] = same_text, same_id, bool(topic) and topic == topic_of(notebook)
     best = max(held, key=lambda number: held[number])
     return best if any(held[best]) else ""
 

@@ -203,7 +203,7 @@ def predicted_first(topic: str, number: int, answers: tuple, keys: bool | Iterab
 
     if answers and not undone(answers[0]) and (topic, number) not in PREDICTED:
         try:
-            if isinstance(answers[0], dict) and keys is not True:
+            if isinstance(answers[0], dict) and not isinstance(keys, bool):
                 as_dict(answers[0], keys, "`predicted`")
         except Hint as slip:
             return "", str(slip)

@@ -75,8 +75,9 @@ def plot_grid(
     cells = _place_cells(ecg, indices, window, [len(c) for c in captions.values()], width, k)
 
     heading = fold(title, width / k, TITLE, "bold") if title else []
-    whole, lead = tr("each map normalised by its own {full}"), tr("each lead of each map normalised by its own {full}")
-    sentence = f"{label or tr('relevance R')}, " + (whole if normalise == "record" else lead).format(full="max |R|")
+    whole = tr("each map normalised by its own {full}")
+    by_lead = tr("each lead of each map normalised by its own {full}")
+    sentence = f"{label or tr('relevance R')}, " + (whole if normalise == "record" else by_lead).format(full="max |R|")
     lines = fold("; ".join(filter(None, (sentence, next(iter(scales.values())).cut()))), width / k - 60)
     head, foot = (6 + 4.6 * len(heading) + bool(heading)) * k, (3 + legend_height(lines)) * k
     sheet = Sheet(width, cells.height, head, foot)
