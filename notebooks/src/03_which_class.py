@@ -233,13 +233,13 @@ print(f"at least four times chance on a single object: {'; '.join(map(title, fou
 
 # %% two classes
 by_class, notes = {}, {}
-for name in ("guided_backprop", "integrated_gradients", "grad_cam"):
+for name in ("guided_backprop", "integrated_gradients"):
     for label, target in (("cat", cat), ("car", car)):
         relevance = ask(name, target)
         by_class[f"{label}: {title(name)}"] = relevance
         notes[f"{label}: {title(name)}"] = f"{percent(share(relevance, masks[label]))} on the {label}"
 heading = "The same scene, two questions"
-plot_image_grid(x, by_class, columns=4, clip=99, threshold=0.1, mask=masks, notes=notes, title=heading)
+plot_image_grid(x, by_class, columns=5, clip=99, threshold=0.1, mask=masks, notes=notes, title=heading)
 
 # %% [markdown]
 # The numbers of section 2 again, as a picture: the correlation between the maps of the two classes, over twelve scenes.

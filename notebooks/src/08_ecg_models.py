@@ -266,10 +266,11 @@ def show(probability, label):
 
 
 for said, true, count in zip(*show(before, "as trained"), strict=True):
-    axis.annotate(f"{count:.0f} patients", (said, true), (10, -10), textcoords="offset points", fontsize=8)
+    place = {"xytext": (-10, -10), "ha": "right"} if said > 0.8 else {"xytext": (10, -10)}
+    axis.annotate(f"{count:.0f} patients", (said, true), textcoords="offset points", fontsize=8, **place)
 temperature = calibrate(student, x_valid, y_valid)
 show(probabilities(student, x_test), f"temperature {temperature:.2f}")
-axis.set(xlabel="predicted probability", ylabel="share with ischaemia", xlim=(-0.05, 1.2), ylim=(-0.08, 1.08))
+axis.set(xlabel="predicted probability", ylabel="share with ischaemia", xlim=(-0.05, 1.05), ylim=(-0.08, 1.08))
 axis.legend(frameon=False, loc="lower right", fontsize=8)
 plt.show()
 
