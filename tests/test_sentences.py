@@ -18,6 +18,7 @@ import pytest
 import torch
 
 from leadwise import load_ecg_model
+from leadwise.evaluation import student
 from notebook_run import execute
 from notebook_source import variants
 
@@ -457,6 +458,7 @@ def test_no_refuted_sentence_has_come_back(sentence):
 
 # Sentences with a result's number below an output that are no claim about it, each with what they are instead.
 OTHERWISE = {
+    "the mass, with its 95 % interval over the patients": "asserted below, of the function that makes the interval",
     "Of comparisons in which nothing differs": "what a p value is, before the table that is counted",
     "alarm is among those below 0.05, with 95 % probability": "what Holm's correction promises, with its source",
     "of that implementation's 50 steps, correlate by": "asserted by tests/test_reference_maps.py",
@@ -507,6 +509,15 @@ def test_the_random_map_lands_on_chance_in_both_panels_of_notebook_03():
     assert near(random["on the object"], found["area of the object"], 2 * random["standard error"])
     controls = ("random", "magnitude", "square", "steepness", "smoothed_steepness", "difference")
     assert {found["methods"][name]["right object of two"] for name in controls} == {0.5}
+
+
+def test_the_intervals_of_notebook_10_are_of_95_per_cent():
+    """Student's interval of four values, t = 3.182 for three degrees of freedom: 2.5 ± 3.182 x 1.291 / 2."""
+    source = (ROOT / "notebooks" / "src" / "10_from_saliency_to_semantics.py").read_text()
+    assert "student(relevance_mass(maps[name], masks[name]))" in source
+    assert "lead = student(values[:, first] - values[:, second])" in source
+    found = student([1.0, 2.0, 3.0, 4.0])
+    assert (found.low, found.high) == pytest.approx((0.446, 4.554), abs=1e-3)
 
 
 def test_the_published_rbbb_network_calls_a_flat_line_pathological_with_0_84():

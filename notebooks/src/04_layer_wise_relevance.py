@@ -99,7 +99,7 @@ for bias in (False, True):
     print(f"largest |sum of relevance − logit| {float((z.sum(1) - logit).abs().max()):.1e}")
 
 # %% [markdown]
-# With [biases](../GLOSSARY.md#bias) the maps still agree, but their sum is no longer the logit: a bias keeps its share $b_k / z_k$ of $R_k$. Here is the first
+# With biases the maps still agree, but their sum is no longer the logit: a [bias](../GLOSSARY.md#bias) keeps its share $b_k / z_k$ of $R_k$. Here is the first
 # layer from above, with a bias of 2 on its first unit: contributions on the left, relevance on the right.
 
 # %% bias by hand

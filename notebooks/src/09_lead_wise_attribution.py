@@ -154,11 +154,11 @@ plot_grid(ecg, rows, leads=("V1", "V6"), stop=2, title=f"One {model.pathology} l
 # [SmoothGrad](../GLOSSARY.md#smoothgrad), [DeepLIFT](../GLOSSARY.md#deeplift) and [occlusion](../GLOSSARY.md#occlusion)
 # have no such reference. Where two programs agree, both compute the same; whether it is what you wanted to ask, they cannot say.
 #
-# Where a thin single line outshines the rest of an [αβ](../GLOSSARY.md#alpha-beta-rule) row, it is an artefact of its own: a bias opposes the positive part, a
+# Where a thin single line outshines the rest of an [αβ](../GLOSSARY.md#alpha-beta-rule) row, it is an artefact of its own: a [bias](../GLOSSARY.md#bias) opposes the positive part, a
 # denominator comes near zero, and one sample gets most of the relevance.
 #
 # The **sum** is a first test for integrated gradients and DeepLIFT, which promise a difference of two logits (a [Grad-CAM](../GLOSSARY.md#grad-cam) is
-# scaled to its maximum; its sum means nothing). LRP promises less: [biases](../GLOSSARY.md#bias) keep a part of the relevance, or add to it, and
+# scaled to its maximum; its sum means nothing). LRP promises less: biases keep a part of the relevance, or add to it, and
 # $\epsilon$ absorbs some more. How much, depends on the network.
 
 # %% what arrives
