@@ -277,6 +277,16 @@ def test_a_heading_begins_its_cell(source):
     assert [heading for heading in inside if heading not in CLOSING] == []
 
 
+@pytest.mark.parametrize("source", NUMBERED, ids=lambda path: path.stem)
+def test_each_reference_is_cited(source):
+    """A number in the list that no sentence names supports nothing."""
+    text = "\n".join(cell.source for cell in notebook_source.read(source).cells)
+    before, _, after = text.partition("## References")
+    cited = re.findall(r"\[(\d[^\]]*)\](?!\()", before)  # [3], [1, eq. 56], [10, 11]; not the link [03](03_...)
+    numbers = set(re.findall(r"\d+", re.sub(r"eq\. \d+", "", " ".join(cited))))
+    assert set(re.findall(r"(?m)^(\d+)\. ", after)) - numbers == set()
+
+
 @pytest.mark.parametrize(
     ("before", "numbers"),
     [

@@ -569,8 +569,8 @@ for title, signal in {"as it is": voltage, "0.2 mV too high": voltage + 0.2}.ite
     quotient = times_input / sign
     print(f"{title:16s}× input / × SIGN = {quotient:.3f} mV; p(AVB) = {float(model.probability(signal)):.3f}")
 # The quotient is the mean |x| on the line, weighted with the gradient: nearly nothing before, about 0.2 mV after. SIGN
-# does not see the slip in its factor; the network may see it, and then both gradients change. BLA moves each lead back
-# to zero, and BWR takes out what drifts.
+# does not see the slip in its factor; the network may see it, and then both gradients change. The filters of notebook 07
+# move each lead back to zero, and take out what drifts.
 
 # %% check 2
 check.slipped_baseline(predicted, quotient)

@@ -61,7 +61,8 @@ print(f"{info.title} [{info.origin}], explained by {title_of(METHOD)}")
 plot_ecg(ecg, relevance, waves=waves, columns=4, stop=2, title="Map of the log-odds of LBBB, first 2 s")
 
 # %% [markdown]
-# **Waves.** Each sample gets one of six labels: the three waves, the segments PR and ST between them, and the rest.
+# **Waves.** Each sample gets one of six labels: the three waves, the segments PR and ST between them, and the rest. Of a beat
+# whose QRS lies before the recording no wave is known: what is left of it counts as rest.
 
 # %% labels
 labels = wave_labels(waves, ecg.samples)
@@ -217,7 +218,7 @@ for pathology, model in MODELS.items():
 # %% [markdown]
 # ## 5 Is it true?
 #
-# For simulated patients the cause is known. Below are new ones, on which nothing was trained, each with a *twin*, its
+# For simulated patients the cause is known, as for drawn scenes [3]. Below are new ones, on which nothing was trained, each with a *twin*, its
 # [counterfactual](../GLOSSARY.md#counterfactual): the same patient, rhythm and noise without the condition.
 
 # %% patients
@@ -238,7 +239,7 @@ maps = {name: explain(MODELS[name], x[name], METHOD, target=1) for name in PATHO
 
 # %% [markdown]
 # > **Think first.** In a left bundle branch block, which waves differ from the healthy twin? In an AV block of the first
-# > degree, which samples are the cause: the P wave, the time after it, or the QRS complex?
+# > degree [4], which samples are the cause: the P wave, the time after it, or the QRS complex?
 
 # %% think first 2
 check.think_first("what differs from the twin")
@@ -278,9 +279,10 @@ for title, criterion in {"QRS alone": CRITERIA["LBBB"], "with ST and T": CRITERI
     print(f"LBBB, {title:14s} lift {np.mean(lifts):.1f}, from {min(lifts):.1f} to {max(lifts):.1f} over the patients")
 
 # %% [markdown]
-# Read each row from left to right. Right answers say that the network has found *something*; the mass, with its 95 %
-# interval over the patients, says whether the map points at the cause more than its area would by chance; the last columns say whether the map's waves are those of the
-# textbook. The first does not imply the others. By which of the two definitions of LBBB does the map agree better?
+# Read each row from left to right. Right answers say that the network has found *something*; the relevance inside the cause, with
+# its 95 % interval over the patients and beside its area, says whether the map points there more than by chance; the last columns say
+# whether the map's waves are those of the textbook. The first does not imply the others. By which of the two definitions of LBBB does
+# the map agree better?
 
 # %% [markdown]
 # ## 6 Ask the network, not the map
@@ -349,7 +351,8 @@ plt.show()
 
 # %% [markdown]
 # The largest of a few means is soon another one. A part is named only where it leads every other, patient by patient, after
-# Holm's correction for all pairs; the interval, of 95 %, is that of its lead over the next.
+# Holm's correction for all pairs (of many, some differ by chance: notebook 12); the interval, of 95 %, is that of its lead over the
+# next.
 
 
 # %% in words
@@ -413,7 +416,7 @@ for cause in PATHOLOGIES:
 asked_of = leadwise.load_ecg_model("AVB", "embedded", verbose=False), x["AVB"], twins["AVB"]  # as in the table
 effect = interventions(*asked_of, divided["AVB"], progress=False).shapley.sum(0)
 print(f"{'AVB':34s}" + "".join(f"{part:>8s}" for part in PARTS))
-print(f"{'effect, log-odds':34s}" + "".join(f"{value:8.1f}" for value in effect))
+print(f"{'effect, log-odds of all patients':34s}" + "".join(f"{value:8.1f}" for value in effect))
 for method, how in {"integrated_gradients": {"steps": 200}, "grad_cam_pp": {}}.items():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", MethodWarning)  # Grad-CAM has no leads, see notebook 09
@@ -436,6 +439,8 @@ for method, how in {"integrated_gradients": {"steps": 200}, "grad_cam_pp": {}}.i
 
 # %% [markdown]
 # ## Exercises
+#
+# Solutions, and answers to the prompts, are in `solutions/10_from_saliency_to_semantics.ipynb`.
 #
 # **1 Write code.** Which leads speak for ischaemia? Make a function `group_of(relevance)` that takes a map (12, T) and
 # returns `"anterior"` (V3, V4), `"lateral"` (I, aVL, V5, V6) or `"inferior"` (II, III, aVF): the group of leads with the
@@ -609,6 +614,5 @@ check.progress()
 #    health care, [doi:10.1016/S2589-7500(21)00208-9](https://doi.org/10.1016/S2589-7500(21)00208-9)
 # 3. Arras, Osman, Samek 2022, CLEVR-XAI: a benchmark dataset for the ground truth evaluation of neural network
 #    explanations, [doi:10.1016/j.inffus.2021.11.008](https://doi.org/10.1016/j.inffus.2021.11.008)
-# 4. Gumpfer et al. 2023, SIGNed explanations, [doi:10.1016/j.inffus.2023.101883](https://doi.org/10.1016/j.inffus.2023.101883)
-# 5. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay,
+# 4. Kusumoto et al. 2019, Guideline on bradycardia and cardiac conduction delay,
 #    [doi:10.1161/CIR.0000000000000628](https://doi.org/10.1161/CIR.0000000000000628)
