@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from browser import close_notebook, control, jupyter_lab, open_notebook, run_cells, settle, write_notebook
+from browser import close_notebook, control, open_notebook, run_cells, settle, write_notebook
 from leadwise import explorers
 from leadwise.explorers.base import Explorer
 
@@ -41,18 +41,16 @@ PHOTOGRAPHS = os.environ.get("LEADWISE_PHOTOGRAPHS")  # a folder, to look at wha
 
 
 @pytest.fixture(scope="module")
-def page(running, tmp_path_factory):
+def page(running, jupyter):
     """All explorers in one notebook, with one kernel, after a start."""
-    folder = tmp_path_factory.mktemp("layout")
-    (folder / "data").mkdir()
+    folder, address, token = jupyter
     cells = [f"from leadwise.explorers import *\n{code}" for code in CELLS.values()]
     write_notebook(folder / "all.ipynb", *cells)
-    with jupyter_lab(folder, LEADWISE_DATA=str(folder / "data"), LEADWISE_MIRROR="") as (address, token):
-        page = open_notebook(running, address, token, "all.ipynb", *SIZES["1400x900"])
-        run_cells(page)
-        assert page.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts() == []
-        yield page
-        close_notebook(page)
+    page = open_notebook(running, address, token, "all.ipynb", *SIZES["1400x900"])
+    run_cells(page)
+    assert page.locator("[data-mime-type*=error], [data-mime-type*=stderr]").all_inner_texts() == []
+    yield page
+    close_notebook(page)
 
 
 def area_of(page, name, size="1400x900"):
