@@ -14,7 +14,9 @@ APPENDICES = SOURCES[len(NUMBERED) :]
 
 def topic(source: Path) -> str:
     """The module of its checks, which a notebook imports: "gradients"."""
-    return re.search(r"^from leadwise\.checks import (\w+) as check$", source.read_text("utf-8"), re.MULTILINE)[1]
+    found = re.search(r"^from leadwise\.checks import (\w+) as check$", source.read_text("utf-8"), re.MULTILINE)
+    assert found, f"{source.name}: a numbered notebook imports its checks, from leadwise.checks import TOPIC as check"
+    return found[1]
 
 
 TOPICS = {source.stem: topic(source) for source in NUMBERED}
