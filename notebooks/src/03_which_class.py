@@ -509,8 +509,8 @@ check.forgetful_network(forgetful, correlations, statement, network=network, x=x
 # %% think first answers [markdown] tags=["solution"]
 # ## Think first: answers
 #
-# - **The finest drawing, and how to test it:** Those that let one sign pass through every ReLU: guided backpropagation and
-#   DeconvNet. To test whether a drawing is about the class, ask for another class, or let the network forget its classes: a
+# - **The finest drawing, and how to test it:** In large networks those that let one sign pass through every ReLU: guided
+#   backpropagation and deconvnet [1, 2]. The small one makes dots of them, no finer than the gradient's. To test whether a drawing is about the class, ask for another class, or let the network forget its classes: a
 #   drawing that stays was about the picture.
 # - **How the two gradients come to differ:** By the last layer's weights alone: each class weighs the same features
 #   differently, and the gradient carries these weights down. The correlations stand in the table: the nearer to 1, the less
