@@ -458,7 +458,7 @@ def test_no_refuted_sentence_has_come_back(sentence):
 
 # Sentences with a result's number below an output that are no claim about it, each with what they are instead.
 OTHERWISE = {
-    "with its 95 % interval over the patients and beside its area": "asserted below, of the function that makes the interval",
+    "with its 95 % interval over the patients and beside its area": "asserted below, of what makes the interval",
     "Of comparisons in which nothing differs": "what a p value is, before the table that is counted",
     "alarm is among those below 0.05, with 95 % probability": "what Holm's correction promises, with its source",
     "of that implementation's 50 steps, correlate by": "asserted by tests/test_reference_maps.py",
