@@ -3,6 +3,7 @@
 import inspect
 import io
 import threading
+import time
 from types import SimpleNamespace
 
 import ipywidgets as widgets
@@ -297,6 +298,28 @@ def test_the_newest_job_wins():
     worker.wait()
     assert done == ["new"]
     assert not worker.stop()
+
+
+def test_jobs_one_after_the_other_need_one_thread():
+    """New threads would each keep the memory of a map, and OpenMP would give each threads of its own."""
+    threads = set()
+    for worker in (Worker(), Worker()):
+        for _ in range(3):
+            worker.start(lambda check: threads.add(threading.get_ident()))
+            assert worker.wait(30)
+            time.sleep(0.05)  # until the thread is at rest
+    assert len(threads) == 1
+
+
+def test_a_job_that_fails_is_told_and_does_not_block_the_next(monkeypatch):
+    worker, told, done = Worker(), [], []
+    monkeypatch.setattr(threading, "excepthook", lambda failure: told.append(failure.exc_value))
+    worker.start(lambda check: 1 / 0)
+    assert worker.wait(30)
+    worker.start(lambda check: done.append("next"))
+    assert worker.wait(30)
+    assert [type(failure) for failure in told] == [ZeroDivisionError]
+    assert done == ["next"]
 
 
 def test_defaults_of_the_sliders_are_those_of_the_function():

@@ -96,10 +96,12 @@ def feature_maps(net: nn.Module | Network, x: Tensor, layer: str) -> Tensor:
 def top_k(net: nn.Module | Network, x: Tensor, k: int = 5, classes: Sequence[str] | None = None) -> list:
     """Return the k most probable classes for x as (name, softmax probability), best first.
 
-    One list for one sample, a list of lists for a batch (N, ...). ``classes`` defaults to those that the network has.
+    One list for one sample, a list of lists for a batch (N, ...). ``classes`` defaults to those that the network
+    has, or to its module's ``class_names``.
     """
     network = network_of(net)
-    classes = network.classes if classes is None else classes
+    if classes is None:
+        classes = network.classes or getattr(network.module, "class_names", None)
     single = x.ndim == network.sample_dims(x)
     parts = _on_device(net, x[None] if single else x).split(CHUNK)
     probabilities = torch.cat([torch.softmax(network.logits(part), -1) for part in parts])
