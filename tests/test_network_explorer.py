@@ -311,6 +311,19 @@ def test_jobs_one_after_the_other_need_one_thread():
     assert len(threads) == 1
 
 
+def test_a_job_has_the_threads_of_who_asks():
+    """Sums in float32 depend on their number, and a thread that stays would keep that of the first job."""
+    worker, found, before = Worker(), [], torch.get_num_threads()
+    try:
+        for number in (1, 2, 1):
+            torch.set_num_threads(number)
+            worker.start(lambda check: found.append(torch.get_num_threads()))
+            assert worker.wait(30)
+    finally:
+        torch.set_num_threads(before)
+    assert found == [1, 2, 1]
+
+
 def test_a_job_that_fails_is_told_and_does_not_block_the_next(monkeypatch):
     worker, told, done = Worker(), [], []
     monkeypatch.setattr(threading, "excepthook", lambda failure: told.append(failure.exc_value))

@@ -152,7 +152,7 @@ def forgetful_network(
         raise Hint("A correlation lies between -1 and 1.")
     for name in filter(is_certain, values):
         pair = [leadwise.attribute(one, x, name, target=target) for one in (network, forgetful)]
-        slack = 0.1 if name == "integrated_gradients" else 0.05  # `ask` takes fewer steps
+        slack = 0.25 if name == "integrated_gradients" else 0.05  # 8 to 300 steps give -0.29 to 0.07
         if abs(values[name] - alike(*(one.sum(0).cpu() for one in pair))) > slack:
             raise Hint(f"{name}: correlate the maps of `network` and `forgetful`, same picture, same class 'cat'.")
     expect_choice(statement, STATEMENTS, "`statement`")

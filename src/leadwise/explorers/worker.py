@@ -5,6 +5,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+import torch
+
 
 class Cancelled(Exception):
     """Raised in a job that is no longer wanted."""
@@ -61,7 +63,7 @@ class Worker:
     def start(self, job: Callable[[Callable[[], None]], None]) -> None:
         """Run this job as soon as the one before, now cancelled, has ended; return at once.
 
-        A job that still waits when a newer one comes is never run.
+        A job that still waits when a newer one comes is never run. It has as many threads of PyTorch's as who asks.
         """
         with self._lock:
             self._unwanted.set()
@@ -71,8 +73,12 @@ class Worker:
                 if unwanted.is_set():
                     raise Cancelled
 
+            threads = torch.get_num_threads()  # a thread that stays keeps the number that it began with
+
             def run():
                 check()
+                if torch.get_num_threads() != threads:
+                    torch.set_num_threads(threads)
                 job(check)
 
             self._waiting = run
