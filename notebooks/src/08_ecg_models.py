@@ -266,7 +266,7 @@ def show(probability, label):
 
 
 for said, true, count in zip(*show(before, "as trained"), strict=True):
-    place = {"xytext": (-10, -10), "ha": "right"} if said > 0.8 else {"xytext": (10, -10)}
+    place = {"xytext": (4, 7), "ha": "right"} if said > 0.8 else {"xytext": (10, -10)}
     axis.annotate(f"{count:.0f} patients", (said, true), textcoords="offset points", fontsize=8, **place)
 temperature = calibrate(student, x_valid, y_valid)
 show(probabilities(student, x_test), f"temperature {temperature:.2f}")
