@@ -22,7 +22,7 @@ from pathlib import Path
 
 import mistune
 
-from notebook_frame import said_minutes
+from notebook_frame import numbers_behind, said_minutes
 
 ROOT = Path(__file__).resolve().parents[1]
 DECKS = ROOT / "slides"
@@ -243,11 +243,10 @@ def days() -> list[list[tuple[int, str, str]]]:
 
 def planned(what: str) -> tuple[str, str, set[int]] | None:
     """Return notebook, "section" or "exercise", and their numbers ("1 to 5", "5, 8 and 10"); None for a break."""
-    found = re.fullmatch(r"(\d\d), (section|exercise)s? (.+)", what)
+    found = re.fullmatch(r"(\d\d), (section|exercise)s? .+", what)
     if not found:
         return None
-    first, *rest = [int(one) for one in re.findall(r"\d+", found[3])]
-    return found[1], found[2], set(range(first, rest[0] + 1)) if " to " in found[3] else {first, *rest}
+    return found[1], found[2], numbers_behind(what, found[2])
 
 
 def day(number: int) -> list[str]:
@@ -281,7 +280,7 @@ def by_section(deck: Path) -> list[tuple[str, int]]:
         shown = [
             sections(number)[cell] for cell in re.findall(r"\(\w+:(\d\d-[\w-]+)\)", slide) if cell in sections(number)
         ]
-        section = max([*shown]) if shown else section
+        section = max(shown, default=section)
         found.append((slide, section))
     return found
 

@@ -167,16 +167,8 @@ def grade_file(path: Path, name: str, course: dict[str, Any], cell: float, limit
             reason = "the file is empty"
         return [Grade(name, "", "", "", NOT_GRADED, f"not a notebook: {reason}")]
     if not number:
-        return [
-            Grade(
-                name,
-                "",
-                "",
-                "",
-                NOT_GRADED,
-                "no notebook of this course: none of its checks is in it, nor their import",
-            )
-        ]
+        reason = "no notebook of this course: none of its checks is in it, nor their import"
+        return [Grade(name, "", "", "", NOT_GRADED, reason)]
     cells, changed = put_back(submitted, course[number])
     with tempfile.TemporaryDirectory() as scratch:
         work = Path(scratch, "work")

@@ -10,6 +10,7 @@ import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
+from functools import cache
 from inspect import signature
 from typing import Any
 
@@ -178,6 +179,8 @@ def _copy(target: Tensor, source: Tensor, non_blocking: bool = False) -> Tensor:
 # glibc hands large blocks back to the system when they are freed, and every map fetches their pages anew: a sixth of
 # its time. The largest block ever freed raises the limit (mallopt(3), M_MMAP_THRESHOLD); this one is never written to.
 torch.empty(8_000_000)
+
+signature_of = cache(signature)  # asked at each call of a composite operation
 
 
 class Lowered(Evaluation):
@@ -418,7 +421,7 @@ class Explained(Lowered):
     def taken_apart(self, call: Call) -> Any:
         """Run a composite operation as the simple ones that it consists of, each by its own handler."""
         try:
-            signature(DECOMPOSED[call.name]).bind(*call.args, **call.kwargs)
+            signature_of(DECOMPOSED[call.name]).bind(*call.args, **call.kwargs)
         except TypeError as error:  # an overload: a factor between the operands, or another order
             return self.refused(call, f" with such arguments ({error})")
         try:

@@ -1,16 +1,15 @@
 """What checks ask of answers: each function returns the answer in one form, or raises a Hint that says what came."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from leadwise.checks.core import Hint
+from leadwise.checks.core import Hint, Key, under_keys
 from leadwise.language import tr
 
-Key = TypeVar("Key", bound=Hashable)
 Sort = TypeVar("Sort")
 
 
@@ -133,15 +132,9 @@ def as_dict(answer: object, keys: Iterable[Key], what: str) -> dict[Key, object]
     keys : that it must have, or their names: "0.1" for 0.1; what else it holds is left out
     what : its name in hints
     """
-    keys, held = list(keys), {}
     if isinstance(answer, dict):
-        held = {str(key): value for key, value in answer.items()} | answer
-    given = {key: held[name] for key in keys for name in (str(key), key) if name in held}
-    missing = ", ".join(str(key) for key in keys if key not in given)
-    if missing:
-        came = "" if isinstance(answer, dict) else f"; this is {kind(answer)}"
-        raise Hint(f"{what} should be a dict with the keys {', '.join(map(str, keys))}; missing: {missing}{came}.")
-    return given
+        return under_keys(answer, keys, what)
+    return under_keys({}, keys, what, f"; this is {kind(answer)}")
 
 
 def as_numbers(answer: object, keys: Iterable[Key], what: str) -> dict[Key, float]:

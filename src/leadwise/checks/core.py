@@ -8,13 +8,13 @@ def smoothgrad_without_noise(maps):
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
 from html import escape
 from inspect import signature
 from textwrap import shorten
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from leadwise.language import mark, tr
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 RIGHT, NOT_YET, NOT_DONE = mark("right"), mark("not yet"), mark("not done yet")
 MARKS = {RIGHT: "✓", NOT_YET: "✗", NOT_DONE: "○"}
 COLOURS = {RIGHT: "#0a2f8f", NOT_YET: "#c22f00", NOT_DONE: "#767676"}  # blue, orange, grey: told apart by everyone
+
+Key = TypeVar("Key", bound=Hashable)
 
 CHECKS: dict[str, dict[int, "Check"]] = defaultdict(dict)  # topic -> number -> check
 VERDICTS: dict[tuple[str, int], "Verdict"] = {}  # the last one of each exercise
@@ -199,16 +201,24 @@ def predicted_first(topic: str, number: int, answers: tuple, keys: bool | Iterab
     -------
     what is kept, in words; and what has to be mended before anything is, where it is a dict that lacks some of ``keys``
     """
-    from leadwise.checks.answers import as_dict  # it stands on this module
-
     if answers and not undone(answers[0]) and (topic, number) not in PREDICTED:
         try:
             if isinstance(answers[0], dict) and not isinstance(keys, bool):
-                as_dict(answers[0], keys, "`predicted`")
+                under_keys(answers[0], keys, "`predicted`")
         except Hint as slip:
             return "", str(slip)
         PREDICTED[topic, number] = in_words(answers[0])
     return PREDICTED.get((topic, number), ""), ""
+
+
+def under_keys(answer: Mapping, keys: Iterable[Key], what: str, came: str = "") -> dict[Key, object]:
+    """Return what ``answer`` holds under ``keys``, or under their names; raise a Hint that names the missing ones."""
+    keys, held = list(keys), {str(key): value for key, value in answer.items()} | dict(answer)
+    given = {key: held[name] for key in keys for name in (str(key), key) if name in held}
+    missing = ", ".join(str(key) for key in keys if key not in given)
+    if missing:
+        raise Hint(f"{what} should be a dict with the keys {', '.join(map(str, keys))}; missing: {missing}{came}.")
+    return given
 
 
 def in_words(answer: object) -> str:
